@@ -71,8 +71,8 @@ def watermark_ok(free_blocks, order, mark, reserve=0, unusable_pages=0, usable_b
     if atomic:
         mark -= mark // 2
         mark -= mark // 4
-    free = free_pages(free_blocks) - unusable_pages - ((1 << order) - 1)
-    if free <= mark + reserve:
+    free = free_pages(free_blocks) - ((1 << order) - 1)
+    if free - unusable_pages <= mark + reserve:
         return False
     if scaled:
         for smaller in range(order):
@@ -81,3 +81,141 @@ def watermark_ok(free_blocks, order, mark, reserve=0, unusable_pages=0, usable_b
             if free <= mark:
                 return False
     return not order or any((free_blocks if usable_blocks is None else usable_blocks)[order:])
+
+
+# --- what a node can still hand out -------------------------------------------------------------------------------
+
+# The answers to "can I have a block of this order?", best first.
+STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
+
+# The answer of a zone that lowmem_reserve keeps from ordinary requests however much of it is free.
+RESERVED = "reserved"
+
+# Zones that serve an ordinary kernel request (GFP_KERNEL); HighMem, Movable and Device do not (include/linux/gfp.h).
+KERNEL_ZONES = ("DMA", "DMA32", "Normal")
+
+# Free blocks of these migratetypes are counted in /proc/buddyinfo, but closed to an ordinary request (mm/page_alloc.c);
+# the first of them is there for atomic ones.
+CLOSED_MIGRATETYPES = ("HighAtomic", "CMA", "Isolate")
+
+# The 16 MiB that ISA devices reach: all that the DMA zone of a PC has.
+_DMA_PAGES = 4096
+
+# Reclaim turns up contiguous memory only where it frees a good part of the zone: one page in so many.
+_RECLAIM_SHARE = 10
+
+
+def worst(states):
+    return max(states, key=STATES.index)
+
+
+def best(states):
+    return min(states, key=STATES.index)
+
+
+def usable_blocks(zone, closed=CLOSED_MIGRATETYPES):
+    """Free blocks per order that an unmovable request may take; all of them where the migratetypes are not known."""
+    blocks = list(zone["free_blocks"])
+    for name in closed:
+        for order, count in enumerate((zone["migratetypes"] or {}).get(name, ())[: len(blocks)]):
+            # The two files are read one after the other, so the difference may be off by what happened in between.
+            blocks[order] = max(0, blocks[order] - count)
+    return blocks
+
+
+def kernel_reserve(zone, names):
+    """Pages of ``zone`` kept from a GFP_KERNEL request by lowmem_reserve; None where /proc/zoneinfo was not read.
+
+    ``names`` are the zone names of the machine. lowmem_reserve has one entry per zone type the kernel was built with,
+    and a GFP_KERNEL request is of the class of Normal.
+    """
+    reserve = zone["lowmem_reserve"]
+    if not reserve:
+        return None
+    return reserve[min(normal_index(names, len(reserve)), len(reserve) - 1)]
+
+
+def normal_index(names, types):
+    """Where Normal stands among the kernel's ``types`` zone types, of which ``names`` are in use.
+
+    Every kernel has Normal and Movable (enum zone_type); the others come with the configuration, the likelier first.
+    """
+    built = set(names) | set(("Normal", "Movable"))
+    for likely in ("Device", "DMA32", "DMA", "HighMem"):
+        if len(built) < types:
+            built.add(likely)
+    return sum(name in built for name in ("DMA", "DMA32"))
+
+
+def zone_states(zone, names, scaled, reclaimable_pages):
+    """-> ([state per order] for a request with GFP_KERNEL, [would GFP_ATOMIC be served, per order]) of one zone.
+
+    zone               as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes,
+                       free_cma_pages, reserved_highatomic_pages
+    reclaimable_pages  page cache and reclaimable slab, the zone's share of them
+
+    Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved, as
+    lowmem_reserve_ratio makes it on every machine that has a larger zone.
+    """
+    blocks = zone["free_blocks"]
+    usable, usable_atomic = usable_blocks(zone), usable_blocks(zone, CLOSED_MIGRATETYPES[1:])
+    marks = zone["watermarks"] or {"min": 0, "low": 0}
+    reserve = kernel_reserve(zone, names)
+    if reserve is None:
+        reserved = zone["zone"] == "DMA" and len(names) > 1 and free_pages(blocks) <= _DMA_PAGES
+        reserve = free_pages(blocks) if reserved else 0
+    else:
+        reserved = reserve > 0 and (zone["managed_pages"] or 0) <= marks["min"] + reserve
+    cma = zone["free_cma_pages"] or 0
+    closed = cma + (zone["reserved_highatomic_pages"] or 0)
+    movable = (zone["migratetypes"] or {}).get("Movable")
+    worth_reclaiming = (zone["managed_pages"] or free_pages(blocks)) // _RECLAIM_SHARE
+
+    states, atomic = [], []
+    for order in range(len(blocks)):
+        atomic.append(watermark_ok(blocks, order, marks["min"], reserve, cma, usable_atomic, True, scaled))
+        if reserved:
+            states.append(RESERVED)
+            continue
+        if watermark_ok(blocks, order, marks["min"], reserve, closed, usable, False, scaled):
+            states.append("ok")
+            continue
+        # mm/compaction.c, compaction_suitable(): to compact, the zone must have this much free to move pages into.
+        gap = 2 << order
+        mark = marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER else marks["min"]
+        short = mark + reserve + gap - (free_pages(blocks) - closed)
+        if short > 0:
+            states.append("needs_reclaim" if reclaimable_pages >= short else "exhausted")
+        elif movable is None or free_pages(movable) >= gap or reclaimable_pages >= worth_reclaiming:
+            # Compaction moves pages into free pages of movable pageblocks; reclaim makes some where there is a lot of it.
+            states.append("needs_compaction")
+        else:
+            states.append("exhausted")
+    return states, atomic
+
+
+def allocatable(zones, needed_by):
+    """The graded answer: [{order, state, nodes: {"0": state}, atomic, needed_by}], one entry per order.
+
+    zones carry ``states`` and ``atomic`` of zone_states(). A request that is not bound to a node falls back to the others
+    (zonelists), so the machine's state is that of its best node, and a node's that of its best zone. Orders that only
+    some zones list are answered by those.
+    """
+    answer = []
+    for order in range(max([len(zone["free_blocks"]) for zone in zones] or [0])):
+        nodes, atomic = {}, False
+        for zone in zones:
+            if zone["zone"] in KERNEL_ZONES and order < len(zone["states"]):
+                name, state = str(zone["node"]), zone["states"][order]
+                nodes[name] = best([nodes.get(name, "exhausted"), "exhausted" if state == RESERVED else state])
+                atomic = atomic or zone["atomic"][order]
+        answer.append(
+            {
+                "order": order,
+                "state": best(nodes.values()) if nodes else "exhausted",
+                "nodes": nodes,
+                "atomic": atomic,
+                "needed_by": needed_by.get(order, []),
+            }
+        )
+    return answer

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Audits one host: runs the module there, assesses what it saw, keeps the record here and returns a summary."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+
+RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result = super().run(tmp, task_vars)
+        options = self.validate_argument_spec(_audit.OPTIONS)[1]
+        started = time.time()
+        run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
+        record: dict[str, t.Any] = {
+            "schema_version": _records.SCHEMA_VERSION,
+            "host": task_vars["inventory_hostname"],
+            "groups": sorted(task_vars.get("group_names", [])),
+            "status": "failed",
+            "error": None,
+            "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            "duration_seconds": None,
+            "facts": None,
+            "journal": None,
+            "assessment": None,
+        }
+
+        def keep() -> str:
+            record["duration_seconds"] = round(time.time() - started, 3)
+            return str(_records.write(options["records_dir"], run_id, record))
+
+        try:
+            answer = self._execute_module(
+                module_name="kernelops.memfrag.memfrag_audit",
+                module_args={name: options[name] for name in _audit.NODE_OPTIONS if options[name] is not None},
+                task_vars=task_vars,
+            )
+            record.update(json.loads(answer["seen"]) if "seen" in answer else _failure(answer))
+        except AnsibleConnectionFailure as error:
+            record.update(status="unreachable", error=str(error))
+            keep()
+            raise
+        except ValueError as error:
+            record.update(_failure({"msg": f"the module's answer is not JSON: {error}"}))
+
+        if record["error"] is None:
+            record["status"] = "audited"
+        result.update(
+            changed=False,
+            failed=record["status"] == "failed",
+            status=record["status"],
+            record=keep(),
+            run_id=run_id,
+            level=(record["assessment"] or {}).get("level"),
+            summary=(record["assessment"] or {}).get("summary"),
+        )
+        if record["error"]:
+            result["msg"] = record["error"]
+        return result
+
+
+def _failure(answer: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A module that did not come through, in the words that a person can act on."""
+    message = str(answer.get("msg") or "the module failed without a message")
+    details = str(answer.get("module_stderr") or answer.get("exception") or "").strip()
+    return {"status": "failed", "error": f"{message}: {details.splitlines()[-1]}" if details else message}

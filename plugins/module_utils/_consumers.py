@@ -1,0 +1,112 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Who asks the kernel for contiguous memory, and for how much: sizes in bytes, orders by the node's page size."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+
+# Pointer array of the per-memcg slab caches, by the number of kernel-memory cgroups (mm/memcontrol.c, memcg_caches_array_size()).
+_MEMCG_ARRAY_MIN, _MEMCG_ARRAY_MAX = 4, 65535
+_MEMCG_ARRAY_HEADER, _POINTER = 80, 8
+# kmalloc() above this many pages bypasses the slab caches and asks for one block (include/linux/slab.h).
+_KMALLOC_SLAB_PAGES = 2
+
+
+def order_of(size, page_size):
+    """The order of the block that holds ``size`` bytes (get_order())."""
+    order = 0
+    while page_size << order < size:
+        order += 1
+    return order
+
+
+def version_of(release):
+    """"6.1.0-56-cloud-amd64" -> (6, 1, 0), for advisories only; None for what is not a kernel release."""
+    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?", release or "")
+    return tuple(int(part or 0) for part in match.groups()) if match else None
+
+
+def is_el(release, *versions):
+    """Whether the release is one of Red Hat's, whose kernels are not what their numbers say."""
+    return any(".el%d" % version in (release or "") for version in versions)
+
+
+def memcg_array_order(memory_cgroups, page_size):
+    """Order of the array that each new slab cache of Linux 3.8 to 4.13 and el7 has, 0 where it comes from a slab cache.
+
+    The array doubles whenever a cgroup gets an id beyond it, and never shrinks.
+    """
+    entries = _MEMCG_ARRAY_MIN
+    while entries <= memory_cgroups and entries < _MEMCG_ARRAY_MAX:
+        entries = min(2 * (entries + 1), _MEMCG_ARRAY_MAX)
+    size = _MEMCG_ARRAY_HEADER + entries * _POINTER
+    return order_of(size, page_size) if size > _KMALLOC_SLAB_PAGES * page_size else 0
+
+
+def _conntrack(node):
+    """KERNEL: net/netfilter/nf_conntrack_core.c up to 4.6 and el7 makes one slab cache per network namespace."""
+    text = "each new network namespace: its own nf_conntrack slab cache (pods, containers)"
+    if not node["nf_conntrack_caches"]:
+        return []
+    if node["memory_cgroups"] is None:
+        return [(order, text + "; the order follows from the number of memory cgroups") for order in (4, 5, 6)]
+    return [(memcg_array_order(node["memory_cgroups"], node["page_size"]), text)]
+
+
+def _kernel_stack(node):
+    """16 kB since 3.15 and on el7 (arch/x86/include/asm/page_64_types.h); in vmalloc space with CONFIG_VMAP_STACK."""
+    known = version_of(node["release"])
+    if node["vmap_stack"] is not False or known is None or not (known >= (3, 15) or is_el(node["release"], 7)):
+        return []
+    return [(order_of(16384, node["page_size"]), "the kernel stack of each new thread (no CONFIG_VMAP_STACK)")]
+
+
+def _page_table(node):
+    """Two pages for the top level with page table isolation (arch/x86/mm/pgtable.c, PGD_ALLOCATION_ORDER)."""
+    return [(1, "each new process: its top page table")] if node["page_table_isolation"] else []
+
+
+def _veth(node):
+    """drivers/net/veth.c, veth_alloc_queues(): 832 bytes per possible CPU in one block, 5.13 to 6.7, mended in late stable releases."""
+    version, cpus = version_of(node["release"]), node["possible_cpus"] or 0
+    mended = version and (
+        version >= (6, 8) or version[:2] == (6, 7) and version >= (6, 7, 9)
+        or version[:2] == (6, 6) and version >= (6, 6, 21) or version[:2] == (6, 1) and version >= (6, 1, 81)
+    )
+    size = 832 * cpus
+    if not version or version < (5, 13) or mended or ".el" in node["release"] or size <= 2 * node["page_size"]:
+        return []
+    return [(order_of(size, node["page_size"]), "each new veth pair: its queues, one per possible CPU (%d)" % cpus)]
+
+
+def _network_buffers(node):
+    """net/core/sock.c, SKB_FRAG_PAGE_ORDER: 32 kB, given up without a sound for single pages."""
+    return [(order_of(32768, node["page_size"]), "network buffers and large slabs, which make do with less")]
+
+
+def _huge_pages(node):
+    if node["hugepage_order"] is None:
+        return []
+    return [(node["hugepage_order"], "huge pages, transparent and reserved ones (performance only)")]
+
+
+_CONSUMERS = (_page_table, _kernel_stack, _network_buffers, _conntrack, _veth, _huge_pages)
+
+
+def needed_by(node):
+    """-> {order: [what asks for it on this kernel]}.
+
+    node: {release, page_size, possible_cpus, hugepage_order, nf_conntrack_caches, memory_cgroups, vmap_stack,
+           page_table_isolation}, None where not known.
+    """
+    orders = {}
+    for consumer in _CONSUMERS:
+        for order, text in consumer(node):
+            orders.setdefault(order, []).append(text)
+    return orders

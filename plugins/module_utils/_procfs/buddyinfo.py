@@ -1,0 +1,27 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""/proc/buddyinfo (mm/vmstat.c, frag_show_print())."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from ._lines import is_number, zone_lines
+
+
+def parse_buddyinfo(text):
+    """-> ([{node, zone, free_blocks: [blocks per order]}] in the file's order, unparsed lines).
+
+    One line per populated zone. The number of orders is whatever the kernel has: 11 on x86-64, 12 and 14 on arm64
+    with 16 kB and 64 kB pages.
+    """
+    zones, unparsed = [], 0
+    for node, zone, words in zone_lines(text):
+        if words and all(map(is_number, words)):
+            zones.append({"node": node, "zone": zone, "free_blocks": [int(word) for word in words]})
+        else:
+            unparsed += 1
+    return zones, unparsed

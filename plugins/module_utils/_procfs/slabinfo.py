@@ -1,0 +1,48 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""/proc/slabinfo, version 2 (mm/slab_common.c, cache_show())."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+
+_CACHE = re.compile(
+    r"(\S.{0,200}?)\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})"
+    r"(?:\s+:\s+tunables\s.*?:\s+slabdata\s+([0-9]{1,20})\s+([0-9]{1,20})\s.*)?\Z"
+)
+
+
+def parse_slabinfo(text):
+    """-> ([{name, active_objects, objects, object_size, objects_per_slab, pages_per_slab, slabs}], unparsed lines).
+
+    Sizes in bytes. A name may occur twice, and hold blanks, colons and brackets ("kmalloc-1024(1793:0a1b)"). Without the
+    slabdata part the number of slabs follows from the objects.
+    """
+    caches, unparsed = [], 0
+    for line in text.splitlines():
+        line = line.strip()
+        if not line or line.startswith("#") or line.startswith("slabinfo - version"):
+            continue
+        match = _CACHE.match(line)
+        if not match:
+            unparsed += 1
+            continue
+        active, objects, size, per_slab, pages = (int(match.group(index)) for index in range(2, 7))
+        slabs = int(match.group(8)) if match.group(8) else -(-objects // per_slab) if per_slab else 0
+        caches.append(
+            {
+                "name": match.group(1),
+                "active_objects": active,
+                "objects": objects,
+                "object_size": size,
+                "objects_per_slab": per_slab,
+                "pages_per_slab": pages,
+                "slabs": slabs,
+            }
+        )
+    return caches, unparsed

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""/proc/zoneinfo (mm/vmstat.c, zoneinfo_show_print())."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+
+from ._lines import ZONE, is_number
+
+_HEADER = re.compile(ZONE + r"\s*\Z")
+_PROTECTION = re.compile(r"\s*protection:\s*\(([0-9]{1,20}(?:,\s*[0-9]{1,20})*)\)\s*\Z")
+
+
+def parse_zoneinfo(text):
+    """-> ([{node, zone, protection: [pages] or None, pcp_pages, <name>: number}], unparsed lines).
+
+    <name> is the kernel's word for a line with one number, in pages unless it says otherwise: free, min, low, high,
+    boost (5.17+), spanned, present, managed (3.10+), cma, nr_free_cma, nr_zone_inactive_file and so on. What stands
+    under "per-node stats" (4.9+) is kept in the zone that the kernel prints it in. pcp_pages is the sum over the per-cpu
+    lists, None where none are printed; protection is the zone's lowmem_reserve per class of request.
+    """
+    zones, unparsed, zone = [], 0, None
+    for line in text.splitlines():
+        words = line.split()
+        if not words:
+            continue
+        if words[0] == "Node":
+            match = _HEADER.match(line)
+            if match:
+                zone = {"node": int(match.group(1)), "zone": match.group(2), "protection": None, "pcp_pages": None}
+                zones.append(zone)
+            else:
+                zone = None
+                unparsed += 1
+            continue
+        if zone is None:
+            unparsed += 1
+        elif words[0] == "protection:":
+            match = _PROTECTION.match(line)
+            if match:
+                zone["protection"] = [int(word) for word in match.group(1).split(",")]
+            else:
+                unparsed += 1
+        elif words[0] == "count:" and len(words) == 2 and is_number(words[1]):
+            zone["pcp_pages"] = (zone["pcp_pages"] or 0) + int(words[1])
+        elif is_number(words[-1]) and len(words) > 1:
+            # "pages free 3583", "min 35", "vm stats threshold: 8", "cpu: 0": the last name counts, the first value stays.
+            zone.setdefault(words[-2].rstrip(":"), int(words[-1]))
+        elif words != ["pagesets"] and words != ["per-node", "stats"]:
+            unparsed += 1
+    return zones, unparsed
