@@ -326,7 +326,8 @@ def _page_size(sources, raw, machine):
     total = (raw["meminfo"] or {}).get("memtotal")
     pages = sum(zone.get("managed", zone.get("present", 0)) for zone in raw["zoneinfo"] or ())
     if total and pages:
-        return 1024 << max(0, int(math.floor(math.log(total / pages, 2) + 0.5)))
+        kilobytes = max(1.0, min(total / pages, 1024.0))
+        return 1024 << int(math.floor(math.log(kilobytes, 2) + 0.5))
     if machine != "x86_64":
         sources.unavailable["page_size"] = "taken to be 4096, for want of /proc/meminfo and /proc/zoneinfo together"
     return 4096
@@ -452,7 +453,7 @@ def _reclaimable_pages(raw, page_size, zones):
     for about in raw["zoneinfo"] or ():
         pages = sum(about.get(name, 0) for name in ("nr_active_file", "nr_inactive_file", "nr_slab_reclaimable"))
         of_node[about["node"]] = of_node.get(about["node"], 0) + pages
-    if not raw["zoneinfo"]:
+    if not raw["zoneinfo"] and zones:
         memory = raw["meminfo"] or {}
         kilobytes = sum(memory.get(name, 0) for name in ("active(file)", "inactive(file)", "sreclaimable"))
         return [kilobytes * 1024 // page_size // len(zones)] * len(zones)
