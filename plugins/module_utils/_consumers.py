@@ -49,64 +49,71 @@ def memcg_array_order(memory_cgroups, page_size):
     return order_of(size, page_size) if size > _KMALLOC_SLAB_PAGES * page_size else 0
 
 
-def _conntrack(node):
-    """KERNEL: net/netfilter/nf_conntrack_core.c up to 4.6 and el7 makes one slab cache per network namespace."""
+# Each answers with [(order, what asks for it, does something fail without it)] for one kernel.
+
+
+def _conntrack(kernel, conntrack_caches, memory_cgroups):
+    """net/netfilter/nf_conntrack_core.c up to 4.6 and el7 makes one slab cache per network namespace."""
     text = "each new network namespace: its own nf_conntrack slab cache (pods, containers)"
-    if not node["nf_conntrack_caches"]:
+    if not conntrack_caches:
         return []
-    if node["memory_cgroups"] is None:
-        return [(order, text + "; the order follows from the number of memory cgroups") for order in (4, 5, 6)]
-    return [(memcg_array_order(node["memory_cgroups"], node["page_size"]), text)]
+    if memory_cgroups is None:
+        return [(order, text + "; the order follows from the number of memory cgroups", True) for order in (4, 5, 6)]
+    return [(memcg_array_order(memory_cgroups, kernel["page_size"]), text, True)]
 
 
-def _kernel_stack(node):
+def _kernel_stack(kernel, conntrack_caches, memory_cgroups):
     """16 kB since 3.15 and on el7 (arch/x86/include/asm/page_64_types.h); in vmalloc space with CONFIG_VMAP_STACK."""
-    known = version_of(node["release"])
-    if node["vmap_stack"] is not False or known is None or not (known >= (3, 15) or is_el(node["release"], 7)):
+    version = version_of(kernel["release"])
+    if kernel.get("vmap_stack") is not False or not version or not (version >= (3, 15) or is_el(kernel["release"], 7)):
         return []
-    return [(order_of(16384, node["page_size"]), "the kernel stack of each new thread (no CONFIG_VMAP_STACK)")]
+    return [(order_of(16384, kernel["page_size"]), "the kernel stack of each new thread (no CONFIG_VMAP_STACK)", True)]
 
 
-def _page_table(node):
+def _page_table(kernel, conntrack_caches, memory_cgroups):
     """Two pages for the top level with page table isolation (arch/x86/mm/pgtable.c, PGD_ALLOCATION_ORDER)."""
-    return [(1, "each new process: its top page table")] if node["page_table_isolation"] else []
+    return [(1, "each new process: its top page table", True)] if kernel.get("page_table_isolation") else []
 
 
-def _veth(node):
-    """drivers/net/veth.c, veth_alloc_queues(): 832 bytes per possible CPU in one block, 5.13 to 6.7, mended in late stable releases."""
-    version, cpus = version_of(node["release"]), node["possible_cpus"] or 0
-    mended = version and (
-        version >= (6, 8) or version[:2] == (6, 7) and version >= (6, 7, 9)
-        or version[:2] == (6, 6) and version >= (6, 6, 21) or version[:2] == (6, 1) and version >= (6, 1, 81)
-    )
-    size = 832 * cpus
-    if not version or version < (5, 13) or mended or ".el" in node["release"] or size <= 2 * node["page_size"]:
+def veth_affected(release):
+    """Linux 5.13 to 6.7 but for the stable releases that were mended; what Red Hat's kernels have is not told by their number."""
+    version = version_of(release)
+    if not version or version < (5, 13) or version >= (6, 8) or ".el" in release:
+        return False
+    return not any(version[:2] == stable[:2] and version >= stable for stable in ((6, 7, 9), (6, 6, 21), (6, 1, 81)))
+
+
+def _veth(kernel, conntrack_caches, memory_cgroups):
+    """drivers/net/veth.c, veth_alloc_queues(): 832 bytes per possible CPU in one block."""
+    cpus = kernel["possible_cpus"] or 0
+    if not veth_affected(kernel["release"]) or 832 * cpus <= _KMALLOC_SLAB_PAGES * kernel["page_size"]:
         return []
-    return [(order_of(size, node["page_size"]), "each new veth pair: its queues, one per possible CPU (%d)" % cpus)]
+    return [(order_of(832 * cpus, kernel["page_size"]), "each new veth pair: its queues for %d possible CPUs" % cpus, True)]
 
 
-def _network_buffers(node):
+def _network_buffers(kernel, conntrack_caches, memory_cgroups):
     """net/core/sock.c, SKB_FRAG_PAGE_ORDER: 32 kB, given up without a sound for single pages."""
-    return [(order_of(32768, node["page_size"]), "network buffers and large slabs, which make do with less")]
+    order = order_of(32768, kernel["page_size"])
+    return [(order, "network buffers and large slabs, which make do with less", False)]
 
 
-def _huge_pages(node):
-    if node["hugepage_order"] is None:
+def _huge_pages(kernel, conntrack_caches, memory_cgroups):
+    if kernel["hugepage_order"] is None:
         return []
-    return [(node["hugepage_order"], "huge pages, transparent and reserved ones (performance only)")]
+    return [(kernel["hugepage_order"], "huge pages, transparent and reserved ones (performance only)", False)]
 
 
 _CONSUMERS = (_page_table, _kernel_stack, _network_buffers, _conntrack, _veth, _huge_pages)
 
 
-def needed_by(node):
-    """-> {order: [what asks for it on this kernel]}.
+def requests(kernel, conntrack_caches, memory_cgroups):
+    """-> [(order, what asks for it, does something fail without it)] for the ``kernel`` of the facts; None is not known."""
+    return [request for consumer in _CONSUMERS for request in consumer(kernel, conntrack_caches, memory_cgroups)]
 
-    node: {release, page_size, possible_cpus, hugepage_order, nf_conntrack_caches, memory_cgroups, vmap_stack,
-           page_table_isolation}, None where not known.
-    """
+
+def needed_by(kernel, conntrack_caches, memory_cgroups):
+    """-> {order: [what asks for it on this kernel]}."""
     orders = {}
-    for consumer in _CONSUMERS:
-        for order, text in consumer(node):
-            orders.setdefault(order, []).append(text)
+    for order, text, _unused in requests(kernel, conntrack_caches, memory_cgroups):
+        orders.setdefault(order, []).append(text)
     return orders

@@ -170,14 +170,14 @@ def collect(node, gather_subset=("all",), top_slabs=10):
     groups = _cgroups(sources) if "cgroups" in subset else None
     zones = _zones(raw, kernel)
     conntrack = _conntrack_caches(sources, caches) if "slab" in subset else None
-    answer = _answer(zones, raw, kernel, conntrack, groups)
+    needed_by = _consumers.needed_by(kernel, conntrack, (groups or {}).get("memory_cgroups"))
     return {
         "schema_version": SCHEMA_VERSION,
         "collected_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "kernel": dict((name, value) for name, value in kernel.items() if not name.startswith("_")),
+        "kernel": kernel,
         "cgroups": groups,
         "zones": zones,
-        "allocatable": answer,
+        "allocatable": _fragmentation.allocatable(zones, needed_by),
         "slab": _slab(caches, conntrack, raw["meminfo"], kernel, top_slabs) if "slab" in subset else None,
         "meminfo": _only(raw["meminfo"], _MEMINFO.__contains__) if "meminfo" in subset else None,
         "vmstat": _only(raw["vmstat"], lambda name: name.startswith(tuple(_VMSTAT))) if "vmstat" in subset else None,
@@ -258,7 +258,6 @@ def _sysctls(sources):
 
 
 def _kernel(sources, raw, settings):
-    """The contract's ``kernel``, and under names with an underscore what else the house asks about it."""
     node = sources.node
     live = node.live
     words = sources.take("uname", _UNAME, lambda text: (text.split(), 0), record=False) or []
@@ -284,8 +283,8 @@ def _kernel(sources, raw, settings):
             "possible_cpus", ("/sys/devices/system/cpu/possible",), _count_cpus, record=False
         ),
         "watermark_check": _watermark_check(raw, settings, release),
-        "_vmap_stack": None if config is None else config.get("CONFIG_VMAP_STACK") == "y",
-        "_page_table_isolation": sources.take(
+        "vmap_stack": None if config is None else config.get("CONFIG_VMAP_STACK") == "y",
+        "page_table_isolation": sources.take(
             "meltdown", ("/sys/devices/system/cpu/vulnerabilities/meltdown",), lambda text: ("PTI" in text, 0), record=False
         ),
     }
@@ -426,11 +425,9 @@ def _zones(raw, kernel):
             }
         )
     names = set(zone["zone"] for zone in zones)
-    reclaimable = _reclaimable_pages(raw, kernel["page_size"], zones)
-    for zone, pages in zip(zones, reclaimable):
-        zone["states"], zone["atomic"] = _fragmentation.zone_states(
-            zone, names, kernel["watermark_check"] == "scaled", pages
-        )
+    for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
+        zone["reclaimable_pages"] = pages
+        zone["states"], zone["atomic"] = _fragmentation.zone_states(zone, names, kernel["watermark_check"] == "scaled")
     return zones
 
 
@@ -460,24 +457,6 @@ def _reclaimable_pages(raw, page_size, zones):
     return [
         of_node.get(zone["node"], 0) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1) for zone in zones
     ]
-
-
-def _answer(zones, raw, kernel, conntrack, groups):
-    return _fragmentation.allocatable(
-        zones,
-        _consumers.needed_by(
-            {
-                "release": kernel["release"],
-                "page_size": kernel["page_size"],
-                "possible_cpus": kernel["possible_cpus"],
-                "hugepage_order": kernel["hugepage_order"],
-                "nf_conntrack_caches": conntrack,
-                "memory_cgroups": (groups or {}).get("memory_cgroups"),
-                "vmap_stack": kernel["_vmap_stack"],
-                "page_table_isolation": kernel["_page_table_isolation"],
-            }
-        ),
-    )
 
 
 def _slab_caches(sources):

@@ -147,29 +147,32 @@ def normal_index(names, types):
     return sum(name in built for name in ("DMA", "DMA32"))
 
 
-def zone_states(zone, names, scaled, reclaimable_pages):
+def _limits(zone, names):
+    """-> (watermarks, pages reserved from GFP_KERNEL, free pages closed to it, is the whole zone reserved from it)."""
+    marks = zone["watermarks"] or {"min": 0, "low": 0}
+    free = free_pages(zone["free_blocks"])
+    reserve = kernel_reserve(zone, names)
+    if reserve is None:
+        # Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved,
+        # as lowmem_reserve_ratio makes it on every machine that has a larger zone.
+        reserved = zone["zone"] == "DMA" and len(names) > 1 and free <= _DMA_PAGES
+        reserve = free if reserved else 0
+    else:
+        reserved = reserve > 0 and (zone["managed_pages"] or 0) <= marks["min"] + reserve
+    return marks, reserve, (zone["free_cma_pages"] or 0) + (zone["reserved_highatomic_pages"] or 0), reserved
+
+
+def zone_states(zone, names, scaled):
     """-> ([state per order] for a request with GFP_KERNEL, [would GFP_ATOMIC be served, per order]) of one zone.
 
-    zone               as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes,
-                       free_cma_pages, reserved_highatomic_pages
-    reclaimable_pages  page cache and reclaimable slab, the zone's share of them
-
-    Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved, as
-    lowmem_reserve_ratio makes it on every machine that has a larger zone.
+    zone    as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes, free_cma_pages,
+            reserved_highatomic_pages, reclaimable_pages
+    names   the zone names of the machine
     """
     blocks = zone["free_blocks"]
     usable, usable_atomic = usable_blocks(zone), usable_blocks(zone, CLOSED_MIGRATETYPES[1:])
-    marks = zone["watermarks"] or {"min": 0, "low": 0}
-    reserve = kernel_reserve(zone, names)
-    if reserve is None:
-        reserved = zone["zone"] == "DMA" and len(names) > 1 and free_pages(blocks) <= _DMA_PAGES
-        reserve = free_pages(blocks) if reserved else 0
-    else:
-        reserved = reserve > 0 and (zone["managed_pages"] or 0) <= marks["min"] + reserve
+    marks, reserve, closed, reserved = _limits(zone, names)
     cma = zone["free_cma_pages"] or 0
-    closed = cma + (zone["reserved_highatomic_pages"] or 0)
-    movable = (zone["migratetypes"] or {}).get("Movable")
-    worth_reclaiming = (zone["managed_pages"] or free_pages(blocks)) // _RECLAIM_SHARE
 
     states, atomic = [], []
     for order in range(len(blocks)):
@@ -185,13 +188,51 @@ def zone_states(zone, names, scaled, reclaimable_pages):
         mark = marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER else marks["min"]
         short = mark + reserve + gap - (free_pages(blocks) - closed)
         if short > 0:
-            states.append("needs_reclaim" if reclaimable_pages >= short else "exhausted")
-        elif movable is None or free_pages(movable) >= gap or reclaimable_pages >= worth_reclaiming:
-            # Compaction moves pages into free pages of movable pageblocks; reclaim makes some where there is a lot of it.
-            states.append("needs_compaction")
-        else:
+            states.append("needs_reclaim" if zone["reclaimable_pages"] >= short else "exhausted")
+        elif can_compact(zone, order) is False and not worth_reclaiming(zone):
             states.append("exhausted")
+        else:
+            states.append("needs_compaction")
     return states, atomic
+
+
+def can_compact(zone, order):
+    """Whether compaction has room to make a block: free pages in movable pageblocks, to move others into. None if not known.
+
+    mm/compaction.c, suitable_migration_target(): free pages of unmovable pageblocks are no target.
+    """
+    if not zone["migratetypes"]:
+        return None
+    return free_pages(zone["migratetypes"].get("Movable", ())) >= 2 << order
+
+
+def worth_reclaiming(zone):
+    """Whether page cache and slab are so much of the zone that reclaiming them turns up contiguous memory."""
+    return zone["reclaimable_pages"] * _RECLAIM_SHARE >= (zone["managed_pages"] or free_pages(zone["free_blocks"]) or 1)
+
+
+def headroom(zone, names, order, scaled):
+    """How many blocks of ``order`` an unmovable GFP_KERNEL request can take from the zone, one after the other.
+
+    What watermark_ok() says yes to, as a number: the blocks there are, as far as the watermarks let them go. The order-0
+    watermark counts what can be reclaimed as free, since kswapd keeps that up by itself.
+    """
+    marks, reserve, closed, reserved = _limits(zone, names)
+    if reserved:
+        return 0
+    blocks, size = usable_blocks(zone), 1 << order
+    free = free_pages(zone["free_blocks"])
+    limits = [suitable_blocks(blocks, order)]
+    margins = [free - closed + zone["reclaimable_pages"] - marks["min"] - reserve]
+    if scaled:
+        mark = marks["min"]
+        for smaller in range(min(order, len(blocks))):
+            free -= zone["free_blocks"][smaller] << smaller
+            mark >>= 1
+            margins.append(free - mark)
+    # The request itself must leave more than the mark: free - (size - 1) > mark, and the same again for each further one.
+    limits.extend((margin - size) // size + 1 for margin in margins)
+    return max(0, min(limits))
 
 
 def allocatable(zones, needed_by):

@@ -12,6 +12,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumer
 from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import (
     allocatable,
     fragmentation_index,
+    headroom,
     normal_index,
     unusable_index,
     watermark_ok,
@@ -88,6 +89,7 @@ def make_zone(**values):
         "migratetypes": None,
         "free_cma_pages": 0,
         "reserved_highatomic_pages": None,
+        "reclaimable_pages": 0,
     }
     zone.update(values)
     return zone
@@ -96,21 +98,23 @@ def make_zone(**values):
 def test_states_of_a_zone():
     names = set(["Normal"])
     scattered = [20000, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-    assert zone_states(make_zone(free_blocks=scattered), names, False, 0)[0] == ["ok"] * 5 + ["needs_compaction"] * 6
+    assert zone_states(make_zone(free_blocks=scattered), names, False)[0] == ["ok"] * 5 + ["needs_compaction"] * 6
     # Short of memory: reclaim helps where there is enough to reclaim, else nothing does.
-    assert zone_states(make_zone(free_blocks=[90] + [0] * 10), names, False, 5000)[0] == ["needs_reclaim"] * 11
-    assert zone_states(make_zone(free_blocks=[90] + [0] * 10), names, False, 5)[0] == ["exhausted"] * 11
+    assert zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5000), names, False)[0] == ["needs_reclaim"] * 11
+    assert zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5), names, False)[0] == ["exhausted"] * 11
     # All that is free sits in unmovable pageblocks: nothing to move pages into, unless much of the zone is reclaimable.
     stuck = make_zone(free_blocks=scattered, migratetypes={"Unmovable": scattered, "Movable": [0] * 11})
-    assert zone_states(stuck, names, False, 9999)[0][5:] == ["exhausted"] * 6
-    assert zone_states(stuck, names, False, 10000)[0][5:] == ["needs_compaction"] * 6
+    stuck["reclaimable_pages"] = 9999
+    assert zone_states(stuck, names, False)[0][5:] == ["exhausted"] * 6
+    stuck["reclaimable_pages"] = 10000
+    assert zone_states(stuck, names, False)[0][5:] == ["needs_compaction"] * 6
 
 
 def test_free_cma_and_highatomic_blocks_are_not_for_ordinary_requests():
     blocks = [1000, 0, 0, 0, 0, 8]
     types = {"Unmovable": [1000, 0, 0, 0, 0, 0], "HighAtomic": [0, 0, 0, 0, 0, 3], "CMA": [0, 0, 0, 0, 0, 5], "Movable": [0] * 6}
     zone = make_zone(free_blocks=blocks, migratetypes=types, free_cma_pages=160, reserved_highatomic_pages=96)
-    states, atomic = zone_states(zone, set(["Normal"]), False, 0)
+    states, atomic = zone_states(zone, set(["Normal"]), False)
     assert states[5] == "exhausted"
     assert atomic[5]
 
@@ -118,11 +122,11 @@ def test_free_cma_and_highatomic_blocks_are_not_for_ordinary_requests():
 def test_the_dma_zone_is_reserved_where_larger_zones_exist():
     dma = make_zone(zone="DMA", free_blocks=[1, 0, 0, 1, 2, 1, 1, 0, 1, 1, 3], managed_pages=3977, lowmem_reserve=[0, 1706, 64137, 64137])
     names = set(["DMA", "DMA32", "Normal"])
-    assert zone_states(dma, names, True, 0)[0] == ["reserved"] * 11
+    assert zone_states(dma, names, True)[0] == ["reserved"] * 11
     # Without /proc/zoneinfo the size tells.
     unknown = dict(dma, managed_pages=None, lowmem_reserve=None, watermarks=None)
-    assert zone_states(unknown, names, True, 0)[0] == ["reserved"] * 11
-    assert zone_states(unknown, set(["DMA"]), True, 0)[0] == ["ok"] * 11
+    assert zone_states(unknown, names, True)[0] == ["reserved"] * 11
+    assert zone_states(unknown, set(["DMA"]), True)[0] == ["ok"] * 11
 
 
 def test_the_machine_is_as_good_as_its_best_node_and_a_node_as_its_best_zone():
@@ -152,23 +156,17 @@ def test_the_array_of_the_memory_cgroups(cgroups, order):
     assert _consumers.memcg_array_order(cgroups, 4096) == order
 
 
-def make_node(**values):
-    node = dict.fromkeys(
-        ("possible_cpus", "hugepage_order", "nf_conntrack_caches", "memory_cgroups", "vmap_stack", "page_table_isolation")
-    )
-    node.update({"release": "6.12.1", "page_size": 4096})
-    node.update(values)
-    return node
-
-
-def orders_of(word, **values):
-    return sorted(order for order, texts in _consumers.needed_by(make_node(**values)).items() if any(word in text for text in texts))
+def orders_of(word, conntrack_caches=None, memory_cgroups=None, **values):
+    kernel = {"release": "6.12.1", "page_size": 4096, "possible_cpus": None, "hugepage_order": None}
+    kernel.update(values)
+    needed = _consumers.needed_by(kernel, conntrack_caches, memory_cgroups)
+    return sorted(order for order, texts in needed.items() if any(word in text for text in texts))
 
 
 def test_who_needs_what():
-    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", nf_conntrack_caches=8, memory_cgroups=7000) == [5]
-    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", nf_conntrack_caches=8) == [4, 5, 6]
-    assert orders_of("network namespace", nf_conntrack_caches=0) == []
+    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", conntrack_caches=8, memory_cgroups=7000) == [5]
+    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", conntrack_caches=8) == [4, 5, 6]
+    assert orders_of("network namespace", conntrack_caches=0) == []
     assert orders_of("veth", release="5.15.0-25-generic", possible_cpus=64) == [4]
     assert orders_of("veth", release="6.1.80", possible_cpus=256) == [6]
     assert orders_of("veth", release="6.1.81", possible_cpus=256) == []
@@ -177,3 +175,17 @@ def test_who_needs_what():
     assert orders_of("stack", release="3.10.0-957.el7.x86_64", vmap_stack=False) == [2]
     assert orders_of("stack", release="6.1.0", vmap_stack=True) == []
     assert orders_of("huge", hugepage_order=13, page_size=65536) == [13]
+
+
+def test_headroom_is_the_watermark_check_as_a_number():
+    names = set(["Normal"])
+    for scaled in (False, True):
+        for count in range(12):
+            zone = make_zone(free_blocks=[300, 100, 60, 40, 30, count, 0, 0, 0, 0, 0], watermarks={"min": 2500, "low": 3000, "high": 3500})
+            expected, left = 0, list(zone["free_blocks"])
+            while watermark_ok(left, 5, 2500, scaled=scaled):
+                left[5] -= 1
+                expected += 1
+            assert headroom(zone, names, 5, scaled) == expected
+    assert headroom(make_zone(free_blocks=[0] * 5 + [7], reclaimable_pages=0), names, 5, False) == 3
+    assert headroom(make_zone(free_blocks=[0] * 5 + [7], reclaimable_pages=500), names, 5, False) == 7
