@@ -7,16 +7,20 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _policy, _risk
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+
+# So many of the newest runs are looked through for an earlier record of the host.
+EARLIER_RUNS = 20
 
 
 class ActionModule(ActionBase):
@@ -28,6 +32,11 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         options = self.validate_argument_spec(_audit.OPTIONS)[1]
+        try:
+            # Before the node is troubled: a wrong policy is the same mistake on every host.
+            _policy.complete(options["policy"])
+        except _policy.PolicyError as error:
+            raise AnsibleActionFail(str(error)) from error
         started = time.time()
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
         record: dict[str, t.Any] = {
@@ -45,7 +54,7 @@ class ActionModule(ActionBase):
 
         def keep() -> str:
             record["duration_seconds"] = round(time.time() - started, 3)
-            return str(_records.write(options["records_dir"], run_id, record))
+            return os.path.abspath(_records.write(options["records_dir"], run_id, record))
 
         try:
             answer = self._execute_module(
@@ -63,6 +72,13 @@ class ActionModule(ActionBase):
 
         if record["error"] is None:
             record["status"] = "audited"
+            record["assessment"] = _risk.assess(
+                record["facts"],
+                record["journal"],
+                options["policy"],
+                previous=_earlier_facts(options["records_dir"], run_id, record["host"]),
+                now=started,
+            )
         result.update(
             changed=False,
             failed=record["status"] == "failed",
@@ -77,8 +93,28 @@ class ActionModule(ActionBase):
         return result
 
 
+def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any] | None:
+    """The facts of the host's newest record of an earlier run; run ids sort by time unless somebody names them otherwise."""
+    try:
+        runs = sorted(os.listdir(records_dir), reverse=True)
+    except OSError:
+        return None
+    for name in [run for run in runs if run < run_id][:EARLIER_RUNS]:
+        path = os.path.join(records_dir, name, _records.file_name(host))
+        try:
+            facts = _records.load(path).get("facts") if os.path.isfile(path) else None
+        except _records.RecordError:
+            continue
+        if facts:
+            return dict(facts)
+    return None
+
+
 def _failure(answer: dict[str, t.Any]) -> dict[str, t.Any]:
     """A module that did not come through, in the words that a person can act on."""
     message = str(answer.get("msg") or "the module failed without a message")
-    details = str(answer.get("module_stderr") or answer.get("exception") or "").strip()
-    return {"status": "failed", "error": f"{message}: {details.splitlines()[-1]}" if details else message}
+    lines = [line.strip() for line in str(answer.get("module_stderr") or "").splitlines() if line.strip()]
+    if lines:
+        # A traceback says it last, everything else (a missing interpreter, a shell) says it first.
+        message += ": " + (lines[-1] if "Traceback" in lines[0] else lines[0])
+    return {"status": "failed", "error": message}

@@ -1,0 +1,644 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Facts and incidents of a node, held against a policy: risk level, findings, and what would mend it.
+
+The rules are few, so that a level can be followed back. Every finding has a severity; the level is that of the worst finding
+(level_of()), and the score adds to it what else was found (score_of()). No finding is worse for more memory or more blocks.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import calendar
+import time
+
+from . import _consumers, _fragmentation, _policy
+from ._findings import SEVERITIES, make
+
+# What level the worst severity makes, where its score starts, and what each further finding of a severity adds.
+LEVELS = {"info": "low", "low": "low", "unknown": "unknown", "medium": "medium", "high": "high", "critical": "critical"}
+BASE = {"info": 0, "low": 10, "unknown": 20, "medium": 30, "high": 55, "critical": 80}
+WEIGHT = {"info": 0, "low": 1, "unknown": 1, "medium": 2, "high": 4, "critical": 6}
+HIGHEST = {"info": 9, "low": 19, "unknown": 29, "medium": 54, "high": 79, "critical": 100}
+
+# Requests of up to 32 kB may not fail: the kernel reclaims, compacts and in the end kills for them (PAGE_ALLOC_COSTLY_ORDER).
+# Larger ones are asked for by drivers, core dumps, and containers on older kernels.
+_MUST_NOT_FAIL = 32 * 1024
+_GENERAL = (64 * 1024, 128 * 1024, 256 * 1024)
+
+# Where neither meminfo nor watermarks tell, so much must be free in bytes not to be short: medium, high, critical below.
+_SHORT_BYTES = ((4 << 20, "critical"), (8 << 20, "high"), (16 << 20, "medium"))
+
+# What zones of the facts have beyond the contract, for facts that were made by others.
+_ZONE_DEFAULTS = {
+    "managed_pages": None,
+    "watermarks": None,
+    "lowmem_reserve": None,
+    "migratetypes": None,
+    "pageblocks": None,
+    "pcp_pages": None,
+    "free_cma_pages": None,
+    "reserved_highatomic_pages": None,
+    "reclaimable_pages": 0,
+}
+
+
+def assess(facts, journal=None, policy=None, previous=None, now=None):
+    """-> the assessment: {level, score, summary, findings, ignored, mending, policy: what was not the default}.
+
+    facts, journal   contracts memfrag_facts and memfrag_journal_info, or None
+    policy           see _policy.complete(); raises PolicyError
+    previous         facts of an earlier run, for rates
+    now              seconds since the epoch that "recent" is counted from; the time of the facts if not given
+    """
+    rules = _policy.complete(policy)
+    view = _View(facts or {}, previous, rules)
+    findings = _what_failed(journal, rules, now or _seconds(view.facts.get("collected_at")) or time.time())
+    findings += view.findings()
+    ignored = [dict(found, reason=rules["ignore"][found["id"]]) for found in findings if found["id"] in rules["ignore"]]
+    findings = [found for found in findings if found["id"] not in rules["ignore"]]
+    findings.sort(key=lambda found: (-SEVERITIES.index(found["severity"]), found["id"]))
+    mending = view.mending()
+    return {
+        "level": level_of(findings),
+        "score": score_of(findings),
+        "summary": _summary(findings),
+        "findings": findings,
+        "ignored": ignored,
+        "mending": mending,
+    }
+
+
+def blocks_left(facts, order, node=None):
+    """How many blocks of ``order`` ordinary requests could still take, on the machine or on one NUMA node."""
+    view = _View(facts, None, _policy.complete(None))
+    return view.room(order, [zone for zone in view.serving if node is None or zone["node"] == node])
+
+
+def level_of(findings):
+    """The level of the worst finding; low without any."""
+    return LEVELS[_worst(findings)]
+
+
+def score_of(findings):
+    """The base of the worst finding, plus the weight of each other one, but never as much as the next worse severity."""
+    worst = _worst(findings)
+    total = BASE[worst] - WEIGHT[worst] if findings else BASE[worst]
+    total += sum(WEIGHT[found["severity"]] for found in findings)
+    return min(total, HIGHEST[worst])
+
+
+def _worst(findings):
+    return max([found["severity"] for found in findings] or ["info"], key=SEVERITIES.index)
+
+
+def _summary(findings):
+    if not findings or findings[0]["severity"] == "info":
+        return "nothing stands against allocating contiguous memory"
+    more = sum(1 for found in findings[1:] if found["severity"] != "info")
+    return findings[0]["title"] + (" (and %d more findings)" % more if more > 1 else " (and one more finding)" if more else "")
+
+
+def _seconds(stamp):
+    """ISO 8601 UTC -> seconds since the epoch, or None."""
+    try:
+        return calendar.timegm(time.strptime(str(stamp)[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return None
+
+
+def _percent(part, whole):
+    return 100.0 * part / whole if whole else 0.0
+
+
+# --- what failed: the incidents of the journal --------------------------------------------------------------------
+
+# cause of an incident: (finding, severity while it is going on, severity when it is over). Kinds of events refine it below.
+_INCIDENTS = {
+    "fragmentation": ("MF101", "critical", "high"),
+    "memory_shortage": ("MF106", "high", "medium"),
+    "atomic_burst": ("MF108", "medium", "low"),
+    "memcg_limit": ("MF105", "medium", "low"),
+    "memcg_leak": ("MF107", "high", "high"),
+    "vmalloc_exhaustion": ("MF109", "medium", "low"),
+}
+_FRAGMENTATION_KINDS = (
+    ("oom_kill", "MF104"),
+    ("slab_cache_create_failure", "MF102"),
+    ("container_start_failure", "MF103"),
+)
+
+
+def _what_failed(journal, rules, now):
+    if not journal:
+        return []
+    events = journal.get("events") or []
+    groups = {}
+    for incident in journal.get("incidents") or ():
+        kinds = set(events[index]["kind"] for index in incident.get("events") or () if index < len(events))
+        last = _seconds(incident.get("last_time"))
+        recent = last is None or now - last <= rules["recent_hours"] * 3600
+        idents = [_INCIDENTS.get(incident["cause"], ("MF110", "low", "info"))]
+        if incident["cause"] == "fragmentation":
+            named = [ident for kind, ident in _FRAGMENTATION_KINDS if kind in kinds]
+            idents = [(ident,) + _INCIDENTS["fragmentation"][1:] for ident in named or ["MF101"]]
+        elif incident["cause"] == "unknown" and not kinds & set(("container_start_failure", "container_remove_failure")):
+            idents = []
+        if "compaction_stall" in kinds:
+            idents.append(("MF111", "high", "medium"))
+        for ident, going_on, over in idents:
+            groups.setdefault(ident, []).append((going_on if recent else over, incident))
+    findings = []
+    for ident, found in groups.items():
+        severity = max([one[0] for one in found], key=SEVERITIES.index)
+        count = sum(one[1].get("count") or 1 for one in found)
+        worst = found[0][1]
+        times = [one[1].get("last_time") for one in found if one[1].get("last_time")]
+        findings.append(
+            make(
+                ident,
+                severity,
+                "%s%s" % (worst["reason"][:1].upper() + worst["reason"][1:], " (%d times)" % count if count > 1 else ""),
+                incidents=len(found),
+                count=count,
+                last_time=max(times) if times else None,
+                causes=sorted(set(one[1]["cause"] for one in found)),
+            )
+        )
+    return findings
+
+
+# --- what the facts say -------------------------------------------------------------------------------------------
+
+
+class _View:
+    """The facts of a node with what follows from them: target orders, headroom, rates."""
+
+    def __init__(self, facts, previous, rules):
+        self.facts = facts
+        self.rules = rules
+        self.kernel = dict(
+            {"release": None, "page_size": 4096, "possible_cpus": None, "hugepage_order": None}, **(facts.get("kernel") or {})
+        )
+        self.slab = facts.get("slab") or {}
+        self.memory = facts.get("meminfo") or {}
+        self.sysctl = facts.get("sysctl") or {}
+        self.cgroups = facts.get("cgroups") or {}
+        self.page_kb = max(1, self.kernel["page_size"] // 1024)
+        self.zones = [dict(_ZONE_DEFAULTS, **zone) for zone in facts.get("zones") or ()]
+        self.names = set(zone["zone"] for zone in self.zones)
+        check = self.kernel.get("watermark_check")
+        version = _consumers.version_of(self.kernel["release"])
+        self.scaled = check == "scaled" if check else bool(
+            version and (version < (4, 4) or _consumers.is_el(self.kernel["release"], 6, 7))
+        )
+        # Zones that serve ordinary kernel requests; the states are worked out anew, for facts that do not have them.
+        self.serving = []
+        for zone in self.zones:
+            if zone["zone"] in _fragmentation.KERNEL_ZONES:
+                zone["states"] = _fragmentation.zone_states(zone, self.names, self.scaled)[0]
+                if _fragmentation.RESERVED not in zone["states"]:
+                    self.serving.append(zone)
+        self.orders = max([len(zone["free_blocks"]) for zone in self.zones] or [0])
+        self.requests = _consumers.requests(
+            self.kernel, self.slab.get("nf_conntrack_caches"), self.cgroups.get("memory_cgroups")
+        )
+        self.needed, self.general = self._targets()
+        self.rates, self.hours = self._rates(previous)
+
+    def _targets(self):
+        """-> ({needed order: why}, {general order: severity when there is none})."""
+        page = self.kernel["page_size"]
+        if self.rules["target_orders"] is not None:
+            return dict((order, "the policy's target orders") for order in self.rules["target_orders"]), {}
+        needed = {_consumers.order_of(_MUST_NOT_FAIL, page): "requests up to 32 kB, which may not fail"}
+        for order, text, hard in self.requests:
+            if hard:
+                needed[order] = text
+        # A kernel that is known to need no more than that is judged more mildly for the larger sizes.
+        unknown = self.kernel["release"] is None or self.slab.get("nf_conntrack_caches") is None
+        general = {}
+        for size in _GENERAL:
+            order = _consumers.order_of(size, page)
+            if order not in needed:
+                general[order] = "high" if unknown or size == _GENERAL[0] else "medium"
+        return needed, general
+
+    def _rates(self, previous):
+        """-> ({counter: growth}, hours between), from an earlier run of the same boot; ({}, None) where there is none.
+
+        Counters of /proc/vmstat count since boot: on their own they say nothing of now.
+        """
+        before, after = previous or {}, self.facts
+        times = [_seconds(run.get("collected_at")) for run in (before, after)]
+        uptimes = [(run.get("kernel") or {}).get("uptime_seconds") for run in (before, after)]
+        if None in times or None in uptimes or not before.get("vmstat") or not after.get("vmstat"):
+            return {}, None
+        hours = (times[1] - times[0]) / 3600.0
+        if hours < 0.01 or abs((times[0] - uptimes[0]) - (times[1] - uptimes[1])) > 120:
+            return {}, None
+        grown = dict((name, value - before["vmstat"][name]) for name, value in after["vmstat"].items() if name in before["vmstat"])
+        return grown, hours
+
+    def bytes_of(self, order):
+        kilobytes = self.page_kb << order
+        return "%d kB" % kilobytes if kilobytes < 10240 else "%d MB" % (kilobytes >> 10)
+
+    def room(self, order, zones):
+        return sum(
+            _fragmentation.headroom(zone, self.names, order, self.scaled) for zone in zones if order < len(zone["free_blocks"])
+        )
+
+    def findings(self):
+        if not self.zones:
+            why = (self.facts.get("unavailable") or {}).get("buddyinfo", "/proc/buddyinfo was not gathered")
+            found = [make("MF901", "unknown", "What can be allocated is not known: %s" % why, unavailable=why)]
+        else:
+            found = self._orders() + self._nodes() + self._main_zones() + self._unmovable() + self._huge_pages()
+        found += self._short() + self._trends() + self._slab() + self._settings() + self._known_kernels()
+        missing = dict(self.facts.get("unavailable") or {})
+        missing.pop("buddyinfo", None)
+        # The indices are computed without debugfs, and an old kernel without PSI lacks nothing of the judgement.
+        parts = sorted(name for name in missing if name not in ("extfrag", "pressure", "transparent_hugepage"))
+        if parts and self.zones:
+            title = "Parts are unknown, because these could not be read: %s" % ", ".join(parts)
+            found.append(make("MF902", "info", title, unavailable=dict((name, missing[name]) for name in parts)))
+        return found
+
+    def _orders(self):
+        """MF201: for each target order how many blocks are left on the machine."""
+        spare, listed, worst = self.rules["spare_blocks"], [], None
+        ladders = {
+            "critical": ("critical", "high", "medium"),
+            "high": ("high", "medium", "low"),
+            "medium": ("medium", "low", None),
+        }
+        targets = dict((order, "critical") for order in self.needed)
+        targets.update((order, severity) for order, severity in self.general.items() if order not in targets)
+        for order, gravest in sorted(targets.items()):
+            if order >= self.orders:
+                continue
+            room = self.room(order, self.serving)
+            severity = ladders[gravest][0 if not room else 1 if room < spare else 2] if room < 2 * spare else None
+            if severity:
+                listed.append((order, room, severity))
+                worst = max([worst or "info", severity], key=SEVERITIES.index)
+        if not listed:
+            return []
+        graves = [row for row in listed if row[2] == worst]
+        gone = [row for row in graves if not row[1]]
+        order = (gone or graves)[0][0]
+        causes = self._causes(order)
+        named = ", ".join("%d (%s)" % (row[0], self.bytes_of(row[0])) for row in gone or graves)
+        subject = "Order%s %s" % ("s" if len(gone or graves) > 1 else "", named)
+        free = sum(_fragmentation.free_pages(zone["free_blocks"]) for zone in self.serving) * self.page_kb
+        if gone:
+            words = {"fragmentation": "fragmented", "shortage": "short of memory"}
+            why = ", and ".join(words[cause] for cause in causes)
+            title = "%s cannot be allocated, with %d MB free: %s" % (subject, free >> 10, why)
+        else:
+            left = min(row[1] for row in graves)
+            title = "%s can be allocated only %s more" % (subject, "once" if left == 1 else "%d times" % left)
+        zones = [zone for zone in self.serving if order < len(zone["free_blocks"])]
+        return [
+            make(
+                "MF201",
+                worst,
+                title,
+                orders=[
+                    {"order": row[0], "blocks_left": row[1], "severity": row[2], "needed_by": self.needed.get(row[0])}
+                    for row in listed
+                ],
+                zones=[
+                    {
+                        "node": zone["node"],
+                        "zone": zone["zone"],
+                        "free_mb": _fragmentation.free_pages(zone["free_blocks"]) * self.page_kb >> 10,
+                        "extfrag_index": _fragmentation.fragmentation_index(zone["free_blocks"], order),
+                        "unusable_index": _fragmentation.unusable_index(zone["free_blocks"], order),
+                    }
+                    for zone in zones
+                ],
+                causes=causes,
+            )
+        ]
+
+    def _causes(self, order):
+        """What stands behind a missing order: the kernel's index above 500 speaks of fragmentation, MF205 of shortage."""
+        indices = [
+            _fragmentation.fragmentation_index(zone["free_blocks"], order)
+            for zone in self.serving
+            if order < len(zone["free_blocks"])
+        ]
+        causes = ["fragmentation"] if max(indices or [0]) > 500 else []
+        if self._short():
+            causes.append("shortage")
+        return causes or ["fragmentation" if _fragmentation.BLOCK_FREE in indices else "shortage"]
+
+    def _nodes(self):
+        """MF202: NUMA nodes without a block of a target order."""
+        nodes = sorted(set(zone["node"] for zone in self.serving))
+        stuck = {}
+        for node in nodes if len(nodes) > 1 else ():
+            zones = [zone for zone in self.serving if zone["node"] == node]
+            orders = [
+                order
+                for order in sorted(set(self.needed) | set(self.general))
+                if order < self.orders and not self.room(order, zones)
+            ]
+            if orders:
+                stuck[str(node)] = orders
+        if not stuck:
+            return []
+        order = stuck[sorted(stuck)[0]][0]
+        title = "NUMA node %s cannot serve order %d (%s)%s" % (
+            ", ".join(sorted(stuck)), order, self.bytes_of(order),
+            "; the machine as a whole can" if self.room(order, self.serving) else "",
+        )
+        return [make("MF202", "medium", title, nodes=stuck)]
+
+    def _main_zones(self):
+        """MF203: the largest zone of a node is nearly out of blocks, and requests live on the smaller ones."""
+        poor = []
+        for zone in self._largest_zones():
+            orders = [
+                order
+                for order in sorted(set(self.needed) | set(self.general))
+                if order < len(zone["free_blocks"]) and self.room(order, [zone]) < self.rules["spare_blocks"]
+            ]
+            if orders:
+                poor.append({"node": zone["node"], "zone": zone["zone"], "orders": orders})
+        if not poor:
+            return []
+        first = poor[0]
+        title = "Zone %s of node %d has fewer than %d blocks of order %d (%s) left" % (
+            first["zone"], first["node"], self.rules["spare_blocks"], first["orders"][0], self.bytes_of(first["orders"][0])
+        )
+        return [make("MF203", "medium", title, zones=poor)]
+
+    def _largest_zones(self):
+        """The largest zone of each node that has more than one."""
+        largest = []
+        for node in sorted(set(zone["node"] for zone in self.serving)):
+            zones = [zone for zone in self.serving if zone["node"] == node]
+            if len(zones) > 1:
+                largest.append(max(zones, key=lambda zone: (zone["managed_pages"] or 0, zone["zone"] == "Normal")))
+        return largest
+
+    def _spoiled(self):
+        """Zones with unmovable pageblocks all over: [(zone, percent, can no huge page be made even by compaction)]."""
+        order, found = self.kernel["hugepage_order"], []
+        for zone in self.serving:
+            blocks = zone["pageblocks"] or {}
+            percent = _percent(blocks.get("Unmovable", 0), sum(blocks.values()))
+            if percent >= self.rules["unmovable_percent"]:
+                stuck = order is not None and not self.room(order, [zone]) and not _fragmentation.worth_reclaiming(zone)
+                found.append((zone, percent, bool(stuck and _fragmentation.can_compact(zone, order) is False)))
+        return found
+
+    def _unmovable(self):
+        spoiled = self._spoiled()
+        if not spoiled:
+            return []
+        managed = sum(zone["managed_pages"] or 0 for zone in self.serving)
+        beyond = sum(zone["managed_pages"] or 0 for zone, _percent_, exhausted in spoiled if exhausted)
+        zone, percent = max(spoiled, key=lambda row: (row[2], row[0]["managed_pages"] or 0))[:2]
+        beyond_mending = managed and 2 * beyond >= managed
+        title = "%d %% of the pageblocks of zone %s (node %d) are unmovable%s" % (
+            percent, zone["zone"], zone["node"],
+            ", and no huge page can be made: compaction will not help" if beyond_mending else "",
+        )
+        return [
+            make(
+                "MF301",
+                "high" if beyond_mending else "medium",
+                title,
+                zones=[
+                    {"node": row[0]["node"], "zone": row[0]["zone"], "unmovable_percent": int(row[1]), "exhausted": row[2]}
+                    for row in spoiled
+                ],
+            )
+        ]
+
+    def _huge_pages(self):
+        order = self.kernel["hugepage_order"]
+        if order is None or order >= self.orders or self.room(order, self.serving):
+            return []
+        return [make("MF306", "info", "No huge page (order %d, %s) is free" % (order, self.bytes_of(order)), order=order)]
+
+    def _is_short(self):
+        return bool(self._short())
+
+    def _short(self):
+        """MF205, by MemAvailable, or by what is free where nothing else is known; MF204."""
+        found = []
+        total, available = self.memory.get("memtotal"), self.memory.get("memavailable")
+        if total and available is not None:
+            percent, limit = _percent(available, total), self.rules["available_percent"]
+            severity = "critical" if percent * 5 < limit else "high" if percent * 2.5 < limit else "medium" if percent < limit else None
+            if severity:
+                title = "%d MB of %d MB are available, %.1f %%" % (available >> 10, total >> 10, percent)
+                found.append(make("MF205", severity, title, memavailable_kb=available, memtotal_kb=total))
+        elif self.zones and not any(zone["watermarks"] for zone in self.zones):
+            free = sum(_fragmentation.free_pages(zone["free_blocks"]) for zone in self.serving) * self.kernel["page_size"]
+            for limit, severity in _SHORT_BYTES:
+                if free < limit:
+                    title = "Only %.1f MB are free" % (free / 1048576.0)
+                    found.append(make("MF205", severity, title, free_kb=free >> 10))
+                    break
+        atomic = [zone for zone in self.zones if zone.get("atomic")]
+        if atomic and not any(zone["atomic"][0] for zone in atomic):
+            found.append(make("MF204", "medium", "Not a single page is left for an atomic request", zones=len(atomic)))
+        return found
+
+    def _trends(self):
+        found, grown, hours, rules = [], self.rates, self.hours, self.rules
+        if hours:
+            window = "in %.1f hours" % hours
+            stalls, fails = grown.get("compact_stall", 0), grown.get("compact_fail", 0)
+            if stalls >= rules["compaction_stalls_per_hour"] * hours and _percent(fails, stalls) >= rules["compaction_fail_percent"]:
+                title = "%d of %d direct compactions failed %s" % (fails, stalls, window)
+                found.append(make("MF302", "medium", title, compact_stall=stalls, compact_fail=fails, hours=round(hours, 2)))
+            reclaims = sum(value for name, value in grown.items() if name.startswith("allocstall"))
+            if reclaims >= max(1, rules["allocation_stalls_per_hour"] * hours):
+                title = "Processes entered direct reclaim %d times %s" % (reclaims, window)
+                found.append(make("MF303", "medium", title, allocstall=reclaims, hours=round(hours, 2)))
+            faults, fallbacks = grown.get("thp_fault_alloc", 0), grown.get("thp_fault_fallback", 0)
+            if fallbacks >= 100 and _percent(fallbacks, faults + fallbacks) >= rules["thp_fallback_percent"]:
+                title = "%d of %d huge page faults fell back %s" % (fallbacks, faults + fallbacks, window)
+                found.append(make("MF305", "info", title, thp_fault_fallback=fallbacks, thp_fault_alloc=faults))
+            drops = grown.get("drop_slab", 0) + grown.get("drop_pagecache", 0)
+            if drops >= max(2, rules["drop_caches_per_day"] * hours / 24):
+                found.append(make("MF508", "low", "Caches were dropped %d times %s" % (drops, window), drops=drops))
+        pressure = self.facts.get("pressure") or {}
+        waiting = pressure.get("some_avg300", 0)
+        if waiting >= rules["pressure_percent"]:
+            title = "Some task waited for memory %.0f %% of the last five minutes" % waiting
+            found.append(make("MF304", "medium", title, **pressure))
+        return found
+
+    def _slab(self):
+        found, rules, total = [], self.rules, self.memory.get("memtotal")
+        for ident, severity, word, name in (
+            ("MF401", "medium", "Unreclaimable", "unreclaimable_kb"),
+            ("MF402", "low", "Reclaimable", "reclaimable_kb"),
+        ):
+            size = self.slab.get(name)
+            if total and size and _percent(size, total) >= rules["slab_percent"]:
+                largest = [cache["name"] for cache in self.slab.get("caches") or ()][:3]
+                title = "%s slab takes %d MB, %d %% of the memory" % (word, size >> 10, _percent(size, total))
+                found.append(make(ident, severity, title, size_kb=size, memtotal_kb=total, largest_caches=largest))
+        sparse = [
+            cache
+            for cache in self.slab.get("caches") or ()
+            if cache["size_kb"] >= rules["sparse_slab_mb"] * 1024
+            and (cache["utilization_percent"] or 0) < rules["sparse_slab_percent"]
+        ]
+        if sparse:
+            title = "Slab cache %s holds %d MB for %d %% of its objects" % (
+                sparse[0]["name"], sparse[0]["size_kb"] >> 10, sparse[0]["utilization_percent"] or 0
+            )
+            found.append(make("MF403", "low", title, caches=[cache["name"] for cache in sparse]))
+        for zone in self.serving:
+            pcp, free = zone["pcp_pages"] or 0, _fragmentation.free_pages(zone["free_blocks"])
+            if pcp * self.page_kb >= 256 * 1024 and _percent(pcp, pcp + free) >= rules["pcp_percent"]:
+                title = "%d MB of zone %s stand on per-cpu lists" % (pcp * self.page_kb >> 10, zone["zone"])
+                found.append(make("MF405", "info", title, node=zone["node"], zone=zone["zone"], pcp_pages=pcp))
+                break
+        return found
+
+    def _settings(self):
+        found, rules, total = [], self.rules, self.memory.get("memtotal")
+        minimum = self.sysctl.get("vm.min_free_kbytes")
+        if isinstance(minimum, int) and total:
+            percent = _percent(minimum, total)
+            if percent > rules["min_free_percent"]:
+                severity = "high" if percent > 2 * rules["min_free_percent"] else "medium"
+                title = "min_free_kbytes is %d, %.1f %% of the memory" % (minimum, percent)
+                found.append(make("MF502", severity, title, min_free_kbytes=minimum, memtotal_kb=total))
+            elif minimum < 1024 or (total > 16 << 20 and percent < 0.25):
+                title = "min_free_kbytes is %d, %.2f %% of the memory" % (minimum, percent)
+                found.append(make("MF501", "medium" if minimum < 1024 else "low", title, min_free_kbytes=minimum, memtotal_kb=total))
+        if self.kernel.get("config_compaction") is False:
+            found.append(make("MF503", "medium", "The kernel was built without compaction", config_compaction=False))
+        if self.sysctl.get("vm.compaction_proactiveness") == 0:
+            found.append(make("MF504", "low", "vm.compaction_proactiveness is 0", compaction_proactiveness=0))
+        threshold = self.sysctl.get("vm.extfrag_threshold")
+        if isinstance(threshold, int) and threshold > 500:
+            title = "vm.extfrag_threshold is %d, above the default of 500" % threshold
+            found.append(make("MF505", "low", title, extfrag_threshold=threshold))
+        nodes = len(set(zone["node"] for zone in self.zones))
+        if self.sysctl.get("vm.zone_reclaim_mode") and nodes > 1:
+            title = "vm.zone_reclaim_mode is %s on a machine with %d NUMA nodes" % (self.sysctl["vm.zone_reclaim_mode"], nodes)
+            found.append(make("MF506", "medium", title, zone_reclaim_mode=self.sysctl["vm.zone_reclaim_mode"]))
+        return found
+
+    def _known_kernels(self):
+        found, release = [], self.kernel["release"]
+        caches = self.slab.get("nf_conntrack_caches")
+        if caches:
+            title = "%d network namespaces have a connection tracking cache of their own, and each new one needs another" % caches
+            found.append(make("MF601", "low", title, nf_conntrack_caches=caches, release=release))
+        number, directories = self.cgroups.get("memory_cgroups"), self.cgroups.get("memory_directories")
+        if number and directories and number > 3 * directories + 1000:
+            order = _consumers.memcg_array_order(number, self.kernel["page_size"]) if self.scaled or caches else None
+            title = "%d memory cgroups, but only %d directories: the others were removed and still hold memory" % (number, directories)
+            if order:
+                title += "; each new slab cache therefore needs order %d" % order
+            found.append(
+                make("MF602", "high" if order else "medium", title, memory_cgroups=number, memory_directories=directories, order=order)
+            )
+        cpus = self.kernel["possible_cpus"] or 0
+        if cpus >= 40 and _consumers.veth_affected(release):
+            order = _consumers.order_of(832 * cpus, self.kernel["page_size"])
+            title = "Each veth pair needs order %d on this kernel, for %d possible CPUs" % (order, cpus)
+            found.append(make("MF603", "low", title, possible_cpus=cpus, release=release, order=order))
+        return found
+
+    # --- what would help ------------------------------------------------------------------------------------------
+
+    def mending(self):
+        """-> {action, will_help: true, false or None (cannot be told), reason}, by the zones that lack blocks."""
+        if not self.zones:
+            return _mending("none", None, "what is free is not known")
+        sick = self._sick_zones()
+        if not sick:
+            if self._is_short():
+                return _mending("add_memory", False, "memory is short, and not fragmented: add some, or move work away")
+            return _mending("none", None, "nothing is missing")
+        targets = set(self.needed) | set(self.general)
+        verdicts = [self._would_help(zone, order, order in targets) for zone, order in sick]
+        beyond_mending = any(found["severity"] == "high" for found in self._unmovable())
+        if sick[0][1] not in targets and not beyond_mending and verdicts[0]["action"] != "compact":
+            return _mending("none", None, "only huge pages are missing, and compaction would not bring them back")
+        for action in ("compact", "reclaim_then_compact"):
+            for verdict in verdicts:
+                if verdict["action"] == action:
+                    return verdict
+        return verdicts[0]
+
+    def _sick_zones(self):
+        """[(zone, the smallest order it lacks)]: the zones behind MF201, MF202, MF203 and MF301, and huge pages last."""
+        targets = sorted(set(self.needed) | set(self.general))
+        spare, sick = self.rules["spare_blocks"], []
+        largest = self._largest_zones() or self.serving
+        for zone in sorted(self.serving, key=lambda zone: (zone not in largest, -(zone["managed_pages"] or 0))):
+            lacking = [order for order in targets if order < len(zone["free_blocks"]) and self.room(order, [zone]) < spare]
+            machine = [order for order in lacking if self.room(order, self.serving) < 2 * spare]
+            if lacking and (zone in largest or machine):
+                sick.append((zone, lacking[0]))
+        order = self.kernel["hugepage_order"]
+        if not sick and order is not None:
+            sick = [
+                (zone, order)
+                for zone in largest
+                if order < len(zone["states"]) and zone["states"][order] in ("needs_compaction", "exhausted")
+                and not self.room(order, [zone])
+            ]
+        return sick
+
+    def _would_help(self, zone, order, needed):
+        place = "zone %s of node %d" % (zone["zone"], zone["node"])
+        free = _fragmentation.free_pages(zone["free_blocks"])
+        reclaimable = zone["reclaimable_pages"]
+        state = zone["states"][order]
+        if self.kernel.get("config_compaction") is False:
+            return _mending("drain_and_reboot", False, "this kernel cannot compact; only a reboot brings blocks back")
+        can = _fragmentation.can_compact(zone, order)
+        short = self._is_short() or state == "needs_reclaim"
+        if short and not _fragmentation.worth_reclaiming(zone):
+            return _mending("add_memory", False, "%s is short of memory (%d MB free), compaction needs room: add memory or move work" % (
+                place, free * self.page_kb >> 10
+            ))
+        # A block here and there is no help: there must be room for as many as the order is short of.
+        movable = _fragmentation.free_pages((zone["migratetypes"] or {}).get("Movable", ()))
+        if can and not short and movable >= (self.rules["spare_blocks"] if needed else 1) << order:
+            return _mending("compact", True, "%s has %d MB free in movable pageblocks, into which pages can be moved" % (
+                place, movable * self.page_kb >> 10
+            ))
+        if _fragmentation.worth_reclaiming(zone):
+            return _mending("reclaim_then_compact", None if can is None else True, (
+                "%s has %d MB of page cache and reclaimable slab; freed first, they make room to compact" % (
+                    place, reclaimable * self.page_kb >> 10
+                )
+            ))
+        if can is None:
+            return _mending("compact", None, (
+                "%s has %d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo" % (
+                    place, free * self.page_kb >> 10
+                )
+            ))
+        blocks = zone["pageblocks"] or {}
+        return _mending("drain_and_reboot", False, (
+            "the %d MB free in %s stand among unmovable pages (%d %% of the pageblocks), compaction will not help: drain and reboot" % (
+                free * self.page_kb >> 10, place, _percent(blocks.get("Unmovable", 0), sum(blocks.values()))
+            )
+        ))
+
+
+def _mending(action, will_help, reason):
+    return {"action": action, "will_help": will_help, "reason": reason}

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Test ``allocatable``: can this node hand out blocks of an order, and so many of them?"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _risk
+
+
+def _whole(name: str, value: t.Any, smallest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+        raise AnsibleError(f"{name} of kernelops.memfrag.allocatable must be a whole number from {smallest}, not {value!r}")
+    return value
+
+
+def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None) -> bool:
+    if not isinstance(facts, Mapping):
+        raise AnsibleError(
+            f"Input of kernelops.memfrag.allocatable must be the facts of memfrag_facts, not {type(facts).__name__}"
+        )
+    order, count = _whole("order", order, 0), _whole("count", count, 1)
+    if node is not None:
+        node = _whole("node", node, 0)
+    return _risk.blocks_left(facts, order, node) >= count
+
+
+class TestModule:
+    def tests(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"allocatable": allocatable}

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prints the catalogue of findings, docs/docsite/rst/findings_guide.rst, from the tables that the assessment uses.
+
+usage: python tests/tools/findings_guide.py > docs/docsite/rst/findings_guide.rst     (make docs-findings)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing as t
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+HEAD = """\
+..
+  Copyright (c) 2026, The kernelops.memfrag authors
+  GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+  SPDX-License-Identifier: GPL-3.0-or-later
+
+  Made by tests/tools/findings_guide.py from the tables of the assessment; a test compares the two.
+
+.. _ansible_collections.kernelops.memfrag.docsite.findings_guide:
+
+The assessment and its findings
+===============================
+
+An assessment is a list of findings. Each has an id that stays the same, a severity, a sentence with the numbers of the node, the
+evidence, a command to run and, where there is one, the variable of the tuning role that mends it for good.
+
+.. contents::
+   :local:
+   :depth: 1
+
+Level and score
+---------------
+
+The level is that of the worst finding: ``critical``, ``high``, ``medium``, ``unknown`` or ``low``. Findings of severity ``info`` do not
+count, and without any other the level is ``low``. ``unknown`` outranks ``low``: not knowing is no reason for calm.
+
+The score is for ranking. Take the base of the worst finding, add the weight of each other finding, and do not go beyond the limit:
+
+"""
+
+ORDERS = """
+Which orders count
+------------------
+
+An order counts because something on this kernel asks for it. Sizes are in bytes and become orders by the page size of the node.
+
+* 32 kB: requests up to this size may not fail. The kernel reclaims, compacts and in the end kills processes for them. Needed.
+* What consumers of this kernel need for certain: one connection tracking cache per network namespace and the array of the memory
+  cgroups that comes with it, kernel stacks without ``CONFIG_VMAP_STACK``, the queues of veth pairs. Needed.
+* 64 kB, 128 kB and 256 kB: drivers, core dumps, containers on kernels that could not be identified. Wanted.
+* Huge pages: for information.
+
+What counts is how many blocks ordinary kernel requests could still take, within the watermarks, from the zones that serve them. With
+none left of a needed order the finding is ``critical``, with fewer than ``spare_blocks`` it is ``high``, with fewer than twice as many
+``medium``. Wanted orders are one step milder, and 128 kB and 256 kB two on a kernel that is known not to need them.
+
+``target_orders`` of the policy replaces all of this: its orders are needed, and no other.
+
+What would help
+---------------
+
+The ``mending`` of an assessment is one of ``none``, ``compact``, ``reclaim_then_compact``, ``add_memory`` and ``drain_and_reboot``, with a
+reason and ``will_help``: ``true``, ``false``, or ``null`` where that cannot be told. Compaction moves pages into free pages of movable
+pageblocks. Where there are none, it will not help, and the assessment says so.
+
+The policy
+----------
+
+``memfrag_policy`` is a dictionary, of the inventory or of a play. Group and host variables make it differ within a fleet.
+Unknown keys are errors.
+
+.. code-block:: yaml
+
+   memfrag_policy:
+     target_orders: [5, 6]
+     spare_blocks: 64
+     ignore:
+       MF504: decided by the platform team in 2026
+
+"""
+
+
+def rows(widths: list[int], lines: list[list[str]]) -> str:
+    rule = "  ".join("=" * width for width in widths)
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    return "\n".join([rule, text[0], rule, *text[1:], rule]) + "\n"
+
+
+def table(lines: list[list[str]]) -> str:
+    return rows([max(len(line[column]) for line in lines) for column in range(len(lines[0]))], lines)
+
+
+FAMILIES = {
+    "MF1": "What failed",
+    "MF2": "What cannot be allocated now",
+    "MF3": "What is heading there",
+    "MF4": "What feeds it",
+    "MF5": "What is configured against it",
+    "MF6": "Kernels that are known for it",
+    "MF9": "What is not known",
+}
+
+
+def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
+    """The whole page, from the modules _findings, _policy and _risk."""
+    parts = [HEAD]
+    severities = [["Worst finding", "Base", "Weight of another", "Limit"]]
+    for severity in reversed(findings.SEVERITIES):
+        severities.append([severity, str(risk.BASE[severity]), str(risk.WEIGHT[severity]), str(risk.HIGHEST[severity])])
+    parts += [table(severities), ORDERS]
+    keys = [["Key", "Default", "Range", "Meaning"]]
+    for name, (default, smallest, largest, meaning) in policy.NUMBERS.items():
+        keys.append([f"``{name}``", str(default), f"{smallest} to {largest}", meaning])
+    keys.append(["``target_orders``", "derived", f"0 to {policy.LARGEST_ORDER}", "list of the orders that are needed, and no other"])
+    keys.append(["``ignore``", "{}", "", "ids of findings to leave out, each with a reason"])
+    parts.append(table(keys))
+    family = None
+    for ident, (about, meaning, remedy, variable) in sorted(findings.FINDINGS.items()):
+        if ident[:3] != family:
+            family = ident[:3]
+            title = FAMILIES[family]
+            parts.append(f"\n{title}\n{'-' * len(title)}\n")
+        title = f"{ident}: {about}"
+        parts.append(f"\n.. _{ident.lower()}:\n\n{title}\n{'^' * len(title)}\n\n{meaning}\n")
+        parts.append(f"\n.. code-block:: shell\n\n   {remedy}\n")
+        if variable:
+            parts.append(f"\nFor good: ``{variable}`` of the role ``memfrag_tuning``.\n")
+        parts.append(f"\nSilence it with ``ignore: {{{ident}: <reason>}}`` in the policy.\n")
+    return "".join(parts)
+
+
+def main() -> None:
+    namespace = os.path.dirname(os.path.dirname(os.path.dirname(ROOT)))
+    sys.path.insert(0, os.environ.get("ANSIBLE_COLLECTIONS_PATH", namespace).split(":")[0])
+    from ansible_collections.kernelops.memfrag.plugins.module_utils import _findings, _policy, _risk
+
+    sys.stdout.write(guide(_findings, _policy, _risk))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action, with its connection to the node taken by the module's own main()."""
+
+from __future__ import annotations
+
+import json
+import os
+import types
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.playbook.task import Task
+from ansible.template import Templar
+
+from ansible_collections.kernelops.memfrag.plugins.action.memfrag_audit import ActionModule
+
+Answer = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture(name="run")
+def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
+    """-> a function that runs the action for a host; ``answer`` stands for the node."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(answer: Answer, host: str = "node1", **options: t.Any) -> dict[str, t.Any]:
+        task = Task()
+        task.action = "kernelops.memfrag.memfrag_audit"
+        task.args = options
+        task.async_val = 0
+        action = ActionModule(
+            task=task,
+            connection=types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir=None)),
+            play_context=types.SimpleNamespace(check_mode=False, diff=False),
+            loader=None,
+            templar=Templar(loader=None),
+            shared_loader_obj=None,
+        )
+
+        def execute(module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+            assert module_name == "kernelops.memfrag.memfrag_audit"
+            return answer(module_args)
+
+        monkeypatch.setattr(action, "_execute_module", execute)
+        return action.run(task_vars={"inventory_hostname": host, "group_names": ["web", "all"]})
+
+    return run
+
+
+@pytest.fixture(name="node")
+def node_fixture(run_module: t.Any, node_root: t.Any) -> Answer:
+    root = node_root("seeds/001-failing")
+    return lambda options: dict(run_module("memfrag_audit", dict(options, root=root, journal=False)))
+
+
+def record_of(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    with open(result["record"], encoding="utf-8") as stream:
+        return dict(json.load(stream))
+
+
+def test_an_audited_host(run: Run, node: Answer) -> None:
+    result = run(node, run_id="r1")
+    assert (result["status"], result["level"], result["failed"], result["changed"]) == ("audited", "critical", False, False)
+    assert os.path.isabs(result["record"]) and result["record"].endswith("/memfrag-audit/r1/node1.json")
+    # What comes back to the controller's memory stays small.
+    assert len(json.dumps(result)) < 1000
+    record = record_of(result)
+    assert (record["host"], record["status"], record["error"]) == ("node1", "audited", None)
+    assert record["groups"] == ["all", "web"]
+    assert record["facts"]["slab"]["nf_conntrack_caches"] == 8
+    assert record["assessment"]["level"] == "critical"
+    assert record["duration_seconds"] >= 0
+
+
+def test_only_what_the_node_needs_goes_there(run: Run) -> None:
+    seen: list[dict[str, t.Any]] = []
+
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        seen.append(options)
+        return {"failed": True, "msg": "no"}
+
+    run(answer, policy={"spare_blocks": 3}, since="-1h")
+    assert seen[0]["since"] == "-1h"
+    assert not {"policy", "records_dir", "run_id"} & set(seen[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"failed": True, "msg": "/x: root is not a directory"}, "/x: root is not a directory"),
+        (
+            {"failed": True, "msg": "MODULE FAILURE", "module_stderr": "sh: python9: not found\nmore\n"},
+            "MODULE FAILURE: sh: python9: not found",
+        ),
+        (
+            {"failed": True, "msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  x\nKeyError: 'y'\n"},
+            "MODULE FAILURE: KeyError: 'y'",
+        ),
+        ({"seen": "{nonsense"}, "the module's answer is not JSON"),
+    ],
+)
+def test_a_failed_host_leaves_a_record(run: Run, answer: dict[str, t.Any], error: str) -> None:
+    result = run(lambda options: answer, host="<script>../x", run_id="r1")
+    assert result["failed"] and error in result["msg"]
+    record = record_of(result)
+    assert (record["status"], record["facts"], record["host"]) == ("failed", None, "<script>../x")
+    assert error in record["error"]
+
+
+def test_an_unreachable_host_leaves_a_record_and_stays_unreachable(run: Run) -> None:
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        raise AnsibleConnectionFailure("Connection timed out")
+
+    with pytest.raises(AnsibleConnectionFailure):
+        run(answer, run_id="r1")
+    with open("memfrag-audit/r1/node1.json", encoding="utf-8") as stream:
+        record = json.load(stream)
+    assert record["status"] == "unreachable" and "Connection timed out" in record["error"]
+
+
+def test_a_wrong_policy_fails_before_the_node_is_asked(run: Run) -> None:
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        raise AssertionError("the node was asked")
+
+    with pytest.raises(AnsibleActionFail, match="policy has no spare; it knows"):
+        run(answer, policy={"spare": 1})
+
+
+def test_rates_come_from_the_record_of_an_earlier_run(run: Run, run_module: t.Any, node_root: t.Any) -> None:
+    root = node_root("6.1.0-56-cloud-amd64/healthy")
+
+    def at(time: str, uptime: float, stalls: int) -> Answer:
+        def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+            seen = json.loads(run_module("memfrag_audit", dict(options, root=root, journal=False))["seen"])
+            seen["facts"]["collected_at"], seen["facts"]["kernel"]["uptime_seconds"] = time, uptime
+            seen["facts"]["vmstat"].update(compact_stall=stalls, compact_fail=stalls)
+            return {"seen": json.dumps(seen)}
+
+        return answer
+
+    first = run(at("2026-11-21T10:00:00Z", 3600.0, 1000), run_id="20261121T100000Z")
+    assert "MF302" not in str(record_of(first)["assessment"])
+    second = run(at("2026-11-21T11:00:00Z", 7200.0, 1500), run_id="20261121T110000Z")
+    findings = {found["id"]: found["title"] for found in record_of(second)["assessment"]["findings"]}
+    assert findings["MF302"] == "500 of 500 direct compactions failed in 1.0 hours"

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFilterError
+
+from ansible_collections.kernelops.memfrag.plugins.filter.risk import FilterModule
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.test.allocatable import TestModule as AllocatableTests
+
+risk = FilterModule().filters()["risk"]
+allocatable = AllocatableTests().tests()["allocatable"]
+
+
+@pytest.fixture(name="failing")
+def failing_fixture(node_root: t.Callable[..., str]) -> dict[str, t.Any]:
+    return dict(_facts.collect(Node(node_root("seeds/001-failing"))))
+
+
+def test_risk(failing: dict[str, t.Any]) -> None:
+    assert risk(failing)["level"] == "critical"
+    assert risk(failing, policy={"target_orders": [3]})["level"] == "low"
+    assert risk({})["level"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["not", "facts"],), "Input of kernelops.memfrag.risk must be the facts of memfrag_facts, not list"),
+        (({}, "journal"), "journal of kernelops.memfrag.risk must be a dictionary, not str"),
+        (({}, None, {"spare": 1}), "policy has no spare; it knows"),
+    ],
+)
+def test_risk_refuses(arguments: tuple[t.Any, ...], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        risk(*arguments)
+
+
+def test_allocatable(failing: dict[str, t.Any]) -> None:
+    assert allocatable(failing, order=3)
+    # 17 blocks of order 3 in Normal, 74 and 6 of order 4 in DMA32.
+    assert allocatable(failing, order=3, count=17 + 74 + 12)
+    assert not allocatable(failing, order=3, count=17 + 74 + 12 + 1)
+    assert not allocatable(failing, 5)
+    assert allocatable(failing, order=3, node=0)
+    assert not allocatable(failing, order=3, node=1)
+    assert not allocatable({}, order=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": "5"}, "order of kernelops.memfrag.allocatable must be a whole number from 0, not '5'"),
+        ({"order": 5, "count": 0}, "count of kernelops.memfrag.allocatable must be a whole number from 1, not 0"),
+        ({"order": True}, "order of kernelops.memfrag.allocatable must be a whole number"),
+        ({"order": 5, "node": -1}, "node of kernelops.memfrag.allocatable must be a whole number from 0"),
+    ],
+)
+def test_allocatable_refuses(options: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleError, match=message):
+        allocatable({}, **options)
+    with pytest.raises(AnsibleError, match="must be the facts of memfrag_facts, not str"):
+        allocatable("facts", 3)
