@@ -300,6 +300,12 @@ def _machine(uname, release):
 def _config(sources, release, settings):
     """-> ({option: value} or None, was CONFIG_COMPACTION built in: True, False or None)."""
     node, names = sources.node, ("CONFIG_COMPACTION", "CONFIG_VMAP_STACK")
+    # compact_memory is there exactly when compaction is; the configuration is for trees that show only part of /proc/sys,
+    # and for the stacks of kernels before 4.9. It is long, so it is left alone otherwise.
+    compacts = node.exists("/proc/sys/vm/compact_memory") or bool((settings or {}).get("vm.compact_memory"))
+    version = _consumers.version_of(release)
+    if compacts and version and version >= (4, 9):
+        return None, True
     config = None
     if release:
         config = sources.take(
@@ -312,8 +318,7 @@ def _config(sources, release, settings):
             config = kconfig.parse_kconfig(text.decode("utf-8", "replace"), names)[0]
         except (NodeError, zlib.error):
             pass
-    # compact_memory is there exactly when compaction is; the configuration is for trees that show only part of /proc/sys.
-    if node.exists("/proc/sys/vm/compact_memory") or (settings or {}).get("vm.compact_memory"):
+    if compacts:
         return config, True
     if config is not None:
         return config, config.get("CONFIG_COMPACTION") == "y"
@@ -479,26 +484,26 @@ def _conntrack_caches(sources, caches):
 def _slab(caches, conntrack, memory, kernel, top):
     memory = memory or {}
     page_kb = kernel["page_size"] // 1024
-    rows = [
-        {
-            "name": cache["name"],
-            "size_kb": cache["slabs"] * cache["pages_per_slab"] * page_kb,
-            "active_objects": cache["active_objects"],
-            "objects": cache["objects"],
-            "object_size": cache["object_size"],
-            "objects_per_slab": cache["objects_per_slab"],
-            "pages_per_slab": cache["pages_per_slab"],
-            "order": _consumers.order_of(cache["pages_per_slab"], 1),
-            "utilization_percent": round(100.0 * cache["active_objects"] / cache["objects"], 1) if cache["objects"] else None,
-        }
-        for cache in caches or ()
-    ]
-    rows.sort(key=lambda row: (-row["size_kb"], row["name"]))
+    sized = [(cache["slabs"] * cache["pages_per_slab"] * page_kb, cache) for cache in caches or ()]
+    sized.sort(key=lambda row: (-row[0], row[1]["name"]))
     return {
         "reclaimable_kb": memory.get("sreclaimable"),
         "unreclaimable_kb": memory.get("sunreclaim"),
         "nf_conntrack_caches": conntrack,
-        "caches": rows[:top],
+        "caches": [
+            {
+                "name": cache["name"],
+                "size_kb": size,
+                "active_objects": cache["active_objects"],
+                "objects": cache["objects"],
+                "object_size": cache["object_size"],
+                "objects_per_slab": cache["objects_per_slab"],
+                "pages_per_slab": cache["pages_per_slab"],
+                "order": _consumers.order_of(cache["pages_per_slab"], 1),
+                "utilization_percent": round(100.0 * cache["active_objects"] / cache["objects"], 1) if cache["objects"] else None,
+            }
+            for size, cache in sized[: max(0, top)]
+        ],
     }
 
 

@@ -11,16 +11,11 @@ __metaclass__ = type
 
 import re
 
-_FIELD = re.compile(r"([^:]{1,80}):\s+([0-9]{1,20})(?:\s+kB)?\s*\Z")
+_LINE = re.compile(r"^([^:\n]{1,80}):[ \t]+([0-9]{1,20})(?:[ \t]+kB)?[ \t]*$", re.MULTILINE)
 
 
 def parse_meminfo(text):
     """-> ({name in lower case: kB, or a count for hugepages_*}, unparsed lines)."""
-    values, unparsed = {}, 0
-    for line in text.splitlines():
-        match = _FIELD.match(line)
-        if match:
-            values[match.group(1).strip().lower()] = int(match.group(2))
-        elif line.strip():
-            unparsed += 1
-    return values, unparsed
+    found = _LINE.findall(text)
+    lines = sum(1 for line in text.split("\n") if line.strip())
+    return dict((name.strip().lower(), int(value)) for name, value in found), lines - len(found)

@@ -32,17 +32,19 @@ def parse_slabinfo(text):
         if not match:
             unparsed += 1
             continue
-        active, objects, size, per_slab, pages = (int(match.group(index)) for index in range(2, 7))
-        slabs = int(match.group(8)) if match.group(8) else -(-objects // per_slab) if per_slab else 0
+        name, active, objects, size, per_slab, pages, _active_slabs, slabs = match.groups()
+        objects, per_slab = int(objects), int(per_slab)
+        if slabs is None:
+            slabs = -(-objects // per_slab) if per_slab else 0
         caches.append(
             {
-                "name": match.group(1),
-                "active_objects": active,
+                "name": name,
+                "active_objects": int(active),
                 "objects": objects,
-                "object_size": size,
+                "object_size": int(size),
                 "objects_per_slab": per_slab,
-                "pages_per_slab": pages,
-                "slabs": slabs,
+                "pages_per_slab": int(pages),
+                "slabs": int(slabs),
             }
         )
     return caches, unparsed

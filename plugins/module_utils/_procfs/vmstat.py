@@ -9,16 +9,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import is_number
+import re
+
+_LINE = re.compile(r"^[ \t]*(\S+)[ \t]+([0-9]{1,20})[ \t]*$", re.MULTILINE)
 
 
 def parse_vmstat(text):
     """-> ({name: value}, unparsed lines). Gauges in pages, counters since boot."""
-    values, unparsed = {}, 0
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) == 2 and is_number(words[1]):
-            values[words[0]] = int(words[1])
-        elif words:
-            unparsed += 1
-    return values, unparsed
+    found = _LINE.findall(text)
+    lines = sum(1 for line in text.split("\n") if line.strip())
+    return dict((name, int(value)) for name, value in found), lines - len(found)
