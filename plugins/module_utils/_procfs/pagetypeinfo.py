@@ -14,9 +14,9 @@ import re
 from ._lines import ZONE
 
 _HEADER = re.compile(r"(Page block order|Pages per block):\s+([0-9]{1,9})\s*\Z")
-_FREE = re.compile(ZONE + r",\s+type\s+(\S+)\s+((?:>?[0-9]{1,20}\s*)+)\Z")
+_FREE = re.compile(ZONE + r",\s+type\s+(\S+)((?:\s+>?[0-9]{1,20})+)\s*\Z")
 _SECTION = re.compile(r"Number of (blocks type|mixed blocks)\s+(\S.*)")
-_BLOCKS = re.compile(ZONE + r"\s+((?:[0-9]{1,20}\s*)+)\Z")
+_BLOCKS = re.compile(ZONE + r"((?:\s+[0-9]{1,20})+)\s*\Z")
 
 
 def parse_pagetypeinfo(text):

@@ -115,6 +115,12 @@ def test_pagetypeinfo_with_a_column_too_many_keeps_what_has_a_name():
     assert unparsed == 1
 
 
+def test_pagetypeinfo_gives_up_on_long_numbers_at_once():
+    # Numbers that may be cut anywhere would be tried in exponentially many ways.
+    text = "Node 0, zone Normal, type Movable %s x\nNumber of blocks type  Movable\nNode 0, zone Normal %s x\n" % (("9" * 60,) * 2)
+    assert parse_pagetypeinfo(text)[1] == 2
+
+
 ZONEINFO_310 = """\
 Node 0, zone   Normal
   pages free     81296
