@@ -118,7 +118,14 @@ def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
     keys = [["Key", "Default", "Range", "Meaning"]]
     for name, (default, smallest, largest, meaning) in policy.NUMBERS.items():
         keys.append([f"``{name}``", str(default), f"{smallest} to {largest}", meaning])
-    keys.append(["``target_orders``", "derived", f"0 to {policy.LARGEST_ORDER}", "list of the orders that are needed, and no other"])
+    keys.append(
+        [
+            "``target_orders``",
+            "derived",
+            f"0 to {policy.LARGEST_ORDER}",
+            "list of the orders that are needed, and no other",
+        ]
+    )
     keys.append(["``ignore``", "{}", "", "ids of findings to leave out, each with a reason"])
     parts.append(table(keys))
     family = None
@@ -127,8 +134,8 @@ def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
             family = ident[:3]
             title = FAMILIES[family]
             parts.append(f"\n{title}\n{'-' * len(title)}\n")
-        title = f"{ident}: {about}"
-        parts.append(f"\n.. _{ident.lower()}:\n\n{title}\n{'^' * len(title)}\n\n{meaning}\n")
+        # The heading is the id alone, so that its anchor is what the findings link to.
+        parts.append(f"\n{ident}\n{'^' * len(ident)}\n\n**{about}.** {meaning}\n")
         parts.append(f"\n.. code-block:: shell\n\n   {remedy}\n")
         if variable:
             parts.append(f"\nFor good: ``{variable}`` of the role ``memfrag_tuning``.\n")
