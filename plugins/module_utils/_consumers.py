@@ -27,7 +27,7 @@ def order_of(size, page_size):
 
 
 def version_of(release):
-    """"6.1.0-56-cloud-amd64" -> (6, 1, 0), for advisories only; None for what is not a kernel release."""
+    """ "6.1.0-56-cloud-amd64" -> (6, 1, 0), for advisories only; None for what is not a kernel release."""
     match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?", release or "")
     return tuple(int(part or 0) for part in match.groups()) if match else None
 
@@ -88,7 +88,9 @@ def _veth(kernel, conntrack_caches, memory_cgroups):
     cpus = kernel["possible_cpus"] or 0
     if not veth_affected(kernel["release"]) or 832 * cpus <= _KMALLOC_SLAB_PAGES * kernel["page_size"]:
         return []
-    return [(order_of(832 * cpus, kernel["page_size"]), "each new veth pair: its queues for %d possible CPUs" % cpus, True)]
+    return [
+        (order_of(832 * cpus, kernel["page_size"]), "each new veth pair: its queues for %d possible CPUs" % cpus, True)
+    ]
 
 
 def _network_buffers(kernel, conntrack_caches, memory_cgroups):

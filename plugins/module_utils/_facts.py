@@ -190,7 +190,7 @@ def collect(node, gather_subset=("all",), top_slabs=10):
 
 
 def _only(values, wanted):
-    return None if values is None else dict((name, value) for name, value in values.items() if wanted(name))
+    return None if values is None else {name: value for name, value in values.items() if wanted(name)}
 
 
 def _read_memory(sources, subset):
@@ -285,7 +285,10 @@ def _kernel(sources, raw, settings):
         "watermark_check": _watermark_check(raw, settings, release),
         "vmap_stack": None if config is None else config.get("CONFIG_VMAP_STACK") == "y",
         "page_table_isolation": sources.take(
-            "meltdown", ("/sys/devices/system/cpu/vulnerabilities/meltdown",), lambda text: ("PTI" in text, 0), record=False
+            "meltdown",
+            ("/sys/devices/system/cpu/vulnerabilities/meltdown",),
+            lambda text: ("PTI" in text, 0),
+            record=False,
         ),
     }
 
@@ -339,7 +342,10 @@ def _page_size(sources, raw, machine):
 
 def _hugepage_order(sources, raw, page_size):
     size = sources.take(
-        "hpage_pmd_size", ("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",), sysctl.parse_sysctl_value, record=False
+        "hpage_pmd_size",
+        ("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",),
+        sysctl.parse_sysctl_value,
+        record=False,
     )
     if not isinstance(size, int):
         size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
@@ -347,7 +353,7 @@ def _hugepage_order(sources, raw, page_size):
 
 
 def _count_cpus(text):
-    """"0-3,8" -> 5"""
+    """ "0-3,8" -> 5"""
     count = 0
     for part in text.strip().split(","):
         match = re.match(r"([0-9]{1,6})(?:-([0-9]{1,6}))?\Z", part)
@@ -359,7 +365,7 @@ def _count_cpus(text):
 
 
 def _watermark_check(raw, settings, release):
-    """"order0", or "scaled" for the check of Linux up to 4.3, el6 and el7 (see _fragmentation.watermark_ok())."""
+    """ "order0", or "scaled" for the check of Linux up to 4.3, el6 and el7 (see _fragmentation.watermark_ok())."""
     types = set()
     for by_type in (raw["pagetypeinfo"] or {}).get("free", {}).values():
         types.update(by_type)
@@ -394,7 +400,7 @@ def _cgroups(sources):
 
 
 def _zones(raw, kernel):
-    info = dict(((zone["node"], zone["zone"]), zone) for zone in raw["zoneinfo"] or ())
+    info = {(zone["node"], zone["zone"]): zone for zone in raw["zoneinfo"] or ()}
     types = raw["pagetypeinfo"] or {"free": {}, "pageblocks": {}, "capped": ()}
     zones = []
     for found in raw["buddyinfo"] or ():
@@ -415,7 +421,7 @@ def _zones(raw, kernel):
                 # Kernels before 3.10 do not tell managed from present.
                 "managed_pages": about.get("managed", about.get("present")),
                 "present_pages": about.get("present"),
-                "watermarks": dict((name, about[name]) for name in ("min", "low", "high")) if marks else None,
+                "watermarks": {name: about[name] for name in ("min", "low", "high")} if marks else None,
                 "boost_pages": about.get("boost"),
                 "lowmem_reserve": about.get("protection"),
                 "pcp_pages": about.get("pcp_pages"),
@@ -429,7 +435,7 @@ def _zones(raw, kernel):
                 "pageblocks": types["pageblocks"].get(key),
             }
         )
-    names = set(zone["zone"] for zone in zones)
+    names = {zone["zone"] for zone in zones}
     for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
         zone["reclaimable_pages"] = pages
         zone["states"], zone["atomic"] = _fragmentation.zone_states(zone, names, kernel["watermark_check"] == "scaled")
@@ -459,9 +465,7 @@ def _reclaimable_pages(raw, page_size, zones):
         memory = raw["meminfo"] or {}
         kilobytes = sum(memory.get(name, 0) for name in ("active(file)", "inactive(file)", "sreclaimable"))
         return [kilobytes * 1024 // page_size // len(zones)] * len(zones)
-    return [
-        of_node.get(zone["node"], 0) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1) for zone in zones
-    ]
+    return [of_node.get(zone["node"], 0) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1) for zone in zones]
 
 
 def _slab_caches(sources):
@@ -500,7 +504,9 @@ def _slab(caches, conntrack, memory, kernel, top):
                 "objects_per_slab": cache["objects_per_slab"],
                 "pages_per_slab": cache["pages_per_slab"],
                 "order": _consumers.order_of(cache["pages_per_slab"], 1),
-                "utilization_percent": round(100.0 * cache["active_objects"] / cache["objects"], 1) if cache["objects"] else None,
+                "utilization_percent": round(100.0 * cache["active_objects"] / cache["objects"], 1)
+                if cache["objects"]
+                else None,
             }
             for size, cache in sized[: max(0, top)]
         ],

@@ -140,7 +140,7 @@ def normal_index(names, types):
 
     Every kernel has Normal and Movable (enum zone_type); the others come with the configuration, the likelier first.
     """
-    built = set(names) | set(("Normal", "Movable"))
+    built = set(names) | {"Normal", "Movable"}
     for likely in ("Device", "DMA32", "DMA", "HighMem"):
         if len(built) < types:
             built.add(likely)

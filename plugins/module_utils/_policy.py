@@ -72,10 +72,12 @@ def _orders(value):
 
 def _ignore(value):
     if not isinstance(value, dict):
-        raise PolicyError("policy.ignore must map finding ids to reasons, as in {MF504: 'by decision of the platform team'}")
+        raise PolicyError(
+            "policy.ignore must map finding ids to reasons, as in {MF504: 'by decision of the platform team'}"
+        )
     for ident, reason in value.items():
         if ident not in FINDINGS:
             raise PolicyError("policy.ignore names %s, which is no finding; see the catalogue of findings" % ident)
         if not str(reason or "").strip():
             raise PolicyError("policy.ignore.%s must give a reason" % ident)
-    return dict((ident, str(reason)) for ident, reason in value.items())
+    return {ident: str(reason) for ident, reason in value.items()}

@@ -100,7 +100,9 @@ def _summary(findings):
     if not findings or findings[0]["severity"] == "info":
         return "nothing stands against allocating contiguous memory"
     more = sum(1 for found in findings[1:] if found["severity"] != "info")
-    return findings[0]["title"] + (" (and %d more findings)" % more if more > 1 else " (and one more finding)" if more else "")
+    return findings[0]["title"] + (
+        " (and %d more findings)" % more if more > 1 else " (and one more finding)" if more else ""
+    )
 
 
 def _seconds(stamp):
@@ -139,14 +141,14 @@ def _what_failed(journal, rules, now):
     events = journal.get("events") or []
     groups = {}
     for incident in journal.get("incidents") or ():
-        kinds = set(events[index]["kind"] for index in incident.get("events") or () if index < len(events))
+        kinds = {events[index]["kind"] for index in incident.get("events") or () if index < len(events)}
         last = _seconds(incident.get("last_time"))
         recent = last is None or now - last <= rules["recent_hours"] * 3600
         idents = [_INCIDENTS.get(incident["cause"], ("MF110", "low", "info"))]
         if incident["cause"] == "fragmentation":
             named = [ident for kind, ident in _FRAGMENTATION_KINDS if kind in kinds]
             idents = [(ident,) + _INCIDENTS["fragmentation"][1:] for ident in named or ["MF101"]]
-        elif incident["cause"] == "unknown" and not kinds & set(("container_start_failure", "container_remove_failure")):
+        elif incident["cause"] == "unknown" and not kinds & {"container_start_failure", "container_remove_failure"}:
             idents = []
         if "compaction_stall" in kinds:
             idents.append(("MF111", "high", "medium"))
@@ -162,11 +164,12 @@ def _what_failed(journal, rules, now):
             make(
                 ident,
                 severity,
-                "%s%s" % (worst["reason"][:1].upper() + worst["reason"][1:], " (%d times)" % count if count > 1 else ""),
+                "%s%s"
+                % (worst["reason"][:1].upper() + worst["reason"][1:], " (%d times)" % count if count > 1 else ""),
                 incidents=len(found),
                 count=count,
                 last_time=max(times) if times else None,
-                causes=sorted(set(one[1]["cause"] for one in found)),
+                causes=sorted({one[1]["cause"] for one in found}),
             )
         )
     return findings
@@ -181,20 +184,21 @@ class _View:
     def __init__(self, facts, previous, rules):
         self.facts = facts
         self.rules = rules
-        self.kernel = dict(
-            {"release": None, "page_size": 4096, "possible_cpus": None, "hugepage_order": None}, **(facts.get("kernel") or {})
-        )
+        self.kernel = {"release": None, "page_size": 4096, "possible_cpus": None, "hugepage_order": None}
+        self.kernel.update(facts.get("kernel") or {})
         self.slab = facts.get("slab") or {}
         self.memory = facts.get("meminfo") or {}
         self.sysctl = facts.get("sysctl") or {}
         self.cgroups = facts.get("cgroups") or {}
         self.page_kb = max(1, self.kernel["page_size"] // 1024)
         self.zones = [dict(_ZONE_DEFAULTS, **zone) for zone in facts.get("zones") or ()]
-        self.names = set(zone["zone"] for zone in self.zones)
+        self.names = {zone["zone"] for zone in self.zones}
         check = self.kernel.get("watermark_check")
         version = _consumers.version_of(self.kernel["release"])
-        self.scaled = check == "scaled" if check else bool(
-            version and (version < (4, 4) or _consumers.is_el(self.kernel["release"], 6, 7))
+        self.scaled = (
+            check == "scaled"
+            if check
+            else bool(version and (version < (4, 4) or _consumers.is_el(self.kernel["release"], 6, 7)))
         )
         # Zones that serve ordinary kernel requests; the states are worked out anew, for facts that do not have them.
         self.serving = []
@@ -214,7 +218,7 @@ class _View:
         """-> ({needed order: why}, {general order: severity when there is none})."""
         page = self.kernel["page_size"]
         if self.rules["target_orders"] is not None:
-            return dict((order, "the policy's target orders") for order in self.rules["target_orders"]), {}
+            return dict.fromkeys(self.rules["target_orders"], "the policy's target orders"), {}
         needed = {_consumers.order_of(_MUST_NOT_FAIL, page): "requests up to 32 kB, which may not fail"}
         for order, text, hard in self.requests:
             if hard:
@@ -241,7 +245,9 @@ class _View:
         hours = (times[1] - times[0]) / 3600.0
         if hours < 0.01 or abs((times[0] - uptimes[0]) - (times[1] - uptimes[1])) > 120:
             return {}, None
-        grown = dict((name, value - before["vmstat"][name]) for name, value in after["vmstat"].items() if name in before["vmstat"])
+        grown = {
+            name: value - before["vmstat"][name] for name, value in after["vmstat"].items() if name in before["vmstat"]
+        }
         return grown, hours
 
     def bytes_of(self, order):
@@ -250,7 +256,9 @@ class _View:
 
     def room(self, order, zones):
         return sum(
-            _fragmentation.headroom(zone, self.names, order, self.scaled) for zone in zones if order < len(zone["free_blocks"])
+            _fragmentation.headroom(zone, self.names, order, self.scaled)
+            for zone in zones
+            if order < len(zone["free_blocks"])
         )
 
     def findings(self):
@@ -266,7 +274,7 @@ class _View:
         parts = sorted(name for name in missing if name not in ("extfrag", "pressure", "transparent_hugepage"))
         if parts and self.zones:
             title = "Parts are unknown, because these could not be read: %s" % ", ".join(parts)
-            found.append(make("MF902", "info", title, unavailable=dict((name, missing[name]) for name in parts)))
+            found.append(make("MF902", "info", title, unavailable={name: missing[name] for name in parts}))
         return found
 
     def _orders(self):
@@ -277,7 +285,7 @@ class _View:
             "high": ("high", "medium", "low"),
             "medium": ("medium", "low", None),
         }
-        targets = dict((order, "critical") for order in self.needed)
+        targets = dict.fromkeys(self.needed, "critical")
         targets.update((order, severity) for order, severity in self.general.items() if order not in targets)
         for order, gravest in sorted(targets.items()):
             if order >= self.orders:
@@ -341,7 +349,7 @@ class _View:
 
     def _nodes(self):
         """MF202: NUMA nodes without a block of a target order."""
-        nodes = sorted(set(zone["node"] for zone in self.serving))
+        nodes = sorted({zone["node"] for zone in self.serving})
         stuck = {}
         for node in nodes if len(nodes) > 1 else ():
             zones = [zone for zone in self.serving if zone["node"] == node]
@@ -356,7 +364,9 @@ class _View:
             return []
         order = stuck[sorted(stuck)[0]][0]
         title = "NUMA node %s cannot serve order %d (%s)%s" % (
-            ", ".join(sorted(stuck)), order, self.bytes_of(order),
+            ", ".join(sorted(stuck)),
+            order,
+            self.bytes_of(order),
             "; the machine as a whole can" if self.room(order, self.serving) else "",
         )
         return [make("MF202", "medium", title, nodes=stuck)]
@@ -376,14 +386,18 @@ class _View:
             return []
         first = poor[0]
         title = "Zone %s of node %d has fewer than %d blocks of order %d (%s) left" % (
-            first["zone"], first["node"], self.rules["spare_blocks"], first["orders"][0], self.bytes_of(first["orders"][0])
+            first["zone"],
+            first["node"],
+            self.rules["spare_blocks"],
+            first["orders"][0],
+            self.bytes_of(first["orders"][0]),
         )
         return [make("MF203", "medium", title, zones=poor)]
 
     def _largest_zones(self):
         """The largest zone of each node that has more than one."""
         largest = []
-        for node in sorted(set(zone["node"] for zone in self.serving)):
+        for node in sorted({zone["node"] for zone in self.serving}):
             zones = [zone for zone in self.serving if zone["node"] == node]
             if len(zones) > 1:
                 largest.append(max(zones, key=lambda zone: (zone["managed_pages"] or 0, zone["zone"] == "Normal")))
@@ -409,7 +423,9 @@ class _View:
         zone, percent = max(spoiled, key=lambda row: (row[2], row[0]["managed_pages"] or 0))[:2]
         beyond_mending = managed and 2 * beyond >= managed
         title = "%d %% of the pageblocks of zone %s (node %d) are unmovable%s" % (
-            percent, zone["zone"], zone["node"],
+            percent,
+            zone["zone"],
+            zone["node"],
             ", and no huge page can be made: compaction will not help" if beyond_mending else "",
         )
         return [
@@ -418,7 +434,12 @@ class _View:
                 "high" if beyond_mending else "medium",
                 title,
                 zones=[
-                    {"node": row[0]["node"], "zone": row[0]["zone"], "unmovable_percent": int(row[1]), "exhausted": row[2]}
+                    {
+                        "node": row[0]["node"],
+                        "zone": row[0]["zone"],
+                        "unmovable_percent": int(row[1]),
+                        "exhausted": row[2],
+                    }
                     for row in spoiled
                 ],
             )
@@ -428,7 +449,9 @@ class _View:
         order = self.kernel["hugepage_order"]
         if order is None or order >= self.orders or self.room(order, self.serving):
             return []
-        return [make("MF306", "info", "No huge page (order %d, %s) is free" % (order, self.bytes_of(order)), order=order)]
+        return [
+            make("MF306", "info", "No huge page (order %d, %s) is free" % (order, self.bytes_of(order)), order=order)
+        ]
 
     def _is_short(self):
         return bool(self._short())
@@ -439,12 +462,22 @@ class _View:
         total, available = self.memory.get("memtotal"), self.memory.get("memavailable")
         if total and available is not None:
             percent, limit = _percent(available, total), self.rules["available_percent"]
-            severity = "critical" if percent * 5 < limit else "high" if percent * 2.5 < limit else "medium" if percent < limit else None
+            severity = (
+                "critical"
+                if percent * 5 < limit
+                else "high"
+                if percent * 2.5 < limit
+                else "medium"
+                if percent < limit
+                else None
+            )
             if severity:
                 title = "%d MB of %d MB are available, %.1f %%" % (available >> 10, total >> 10, percent)
                 found.append(make("MF205", severity, title, memavailable_kb=available, memtotal_kb=total))
         elif self.zones and not any(zone["watermarks"] for zone in self.zones):
-            free = sum(_fragmentation.free_pages(zone["free_blocks"]) for zone in self.serving) * self.kernel["page_size"]
+            free = (
+                sum(_fragmentation.free_pages(zone["free_blocks"]) for zone in self.serving) * self.kernel["page_size"]
+            )
             for limit, severity in _SHORT_BYTES:
                 if free < limit:
                     title = "Only %.1f MB are free" % (free / 1048576.0)
@@ -460,9 +493,14 @@ class _View:
         if hours:
             window = "in %.1f hours" % hours
             stalls, fails = grown.get("compact_stall", 0), grown.get("compact_fail", 0)
-            if stalls >= rules["compaction_stalls_per_hour"] * hours and _percent(fails, stalls) >= rules["compaction_fail_percent"]:
+            if (
+                stalls >= rules["compaction_stalls_per_hour"] * hours
+                and _percent(fails, stalls) >= rules["compaction_fail_percent"]
+            ):
                 title = "%d of %d direct compactions failed %s" % (fails, stalls, window)
-                found.append(make("MF302", "medium", title, compact_stall=stalls, compact_fail=fails, hours=round(hours, 2)))
+                found.append(
+                    make("MF302", "medium", title, compact_stall=stalls, compact_fail=fails, hours=round(hours, 2))
+                )
             reclaims = sum(value for name, value in grown.items() if name.startswith("allocstall"))
             if reclaims >= max(1, rules["allocation_stalls_per_hour"] * hours):
                 title = "Processes entered direct reclaim %d times %s" % (reclaims, window)
@@ -500,7 +538,9 @@ class _View:
         ]
         if sparse:
             title = "Slab cache %s holds %d MB for %d %% of its objects" % (
-                sparse[0]["name"], sparse[0]["size_kb"] >> 10, sparse[0]["utilization_percent"] or 0
+                sparse[0]["name"],
+                sparse[0]["size_kb"] >> 10,
+                sparse[0]["utilization_percent"] or 0,
             )
             found.append(make("MF403", "low", title, caches=[cache["name"] for cache in sparse]))
         for zone in self.serving:
@@ -522,7 +562,15 @@ class _View:
                 found.append(make("MF502", severity, title, min_free_kbytes=minimum, memtotal_kb=total))
             elif minimum < 1024 or (total > 16 << 20 and percent < 0.25):
                 title = "min_free_kbytes is %d, %.2f %% of the memory" % (minimum, percent)
-                found.append(make("MF501", "medium" if minimum < 1024 else "low", title, min_free_kbytes=minimum, memtotal_kb=total))
+                found.append(
+                    make(
+                        "MF501",
+                        "medium" if minimum < 1024 else "low",
+                        title,
+                        min_free_kbytes=minimum,
+                        memtotal_kb=total,
+                    )
+                )
         if self.kernel.get("config_compaction") is False:
             found.append(make("MF503", "medium", "The kernel was built without compaction", config_compaction=False))
         if self.sysctl.get("vm.compaction_proactiveness") == 0:
@@ -531,9 +579,12 @@ class _View:
         if isinstance(threshold, int) and threshold > 500:
             title = "vm.extfrag_threshold is %d, above the default of 500" % threshold
             found.append(make("MF505", "low", title, extfrag_threshold=threshold))
-        nodes = len(set(zone["node"] for zone in self.zones))
+        nodes = len({zone["node"] for zone in self.zones})
         if self.sysctl.get("vm.zone_reclaim_mode") and nodes > 1:
-            title = "vm.zone_reclaim_mode is %s on a machine with %d NUMA nodes" % (self.sysctl["vm.zone_reclaim_mode"], nodes)
+            title = "vm.zone_reclaim_mode is %s on a machine with %d NUMA nodes" % (
+                self.sysctl["vm.zone_reclaim_mode"],
+                nodes,
+            )
             found.append(make("MF506", "medium", title, zone_reclaim_mode=self.sysctl["vm.zone_reclaim_mode"]))
         return found
 
@@ -541,16 +592,29 @@ class _View:
         found, release = [], self.kernel["release"]
         caches = self.slab.get("nf_conntrack_caches")
         if caches:
-            title = "%d network namespaces have a connection tracking cache of their own, and each new one needs another" % caches
+            title = (
+                "%d network namespaces have a connection tracking cache of their own, and each new one needs another"
+                % caches
+            )
             found.append(make("MF601", "low", title, nf_conntrack_caches=caches, release=release))
         number, directories = self.cgroups.get("memory_cgroups"), self.cgroups.get("memory_directories")
         if number and directories and number > 3 * directories + 1000:
             order = _consumers.memcg_array_order(number, self.kernel["page_size"]) if self.scaled or caches else None
-            title = "%d memory cgroups, but only %d directories: the others were removed and still hold memory" % (number, directories)
+            title = "%d memory cgroups, but only %d directories: the others were removed and still hold memory" % (
+                number,
+                directories,
+            )
             if order:
                 title += "; each new slab cache therefore needs order %d" % order
             found.append(
-                make("MF602", "high" if order else "medium", title, memory_cgroups=number, memory_directories=directories, order=order)
+                make(
+                    "MF602",
+                    "high" if order else "medium",
+                    title,
+                    memory_cgroups=number,
+                    memory_directories=directories,
+                    order=order,
+                )
             )
         cpus = self.kernel["possible_cpus"] or 0
         if cpus >= 40 and _consumers.veth_affected(release):
@@ -587,7 +651,9 @@ class _View:
         spare, sick = self.rules["spare_blocks"], []
         largest = self._largest_zones() or self.serving
         for zone in sorted(self.serving, key=lambda zone: (zone not in largest, -(zone["managed_pages"] or 0))):
-            lacking = [order for order in targets if order < len(zone["free_blocks"]) and self.room(order, [zone]) < spare]
+            lacking = [
+                order for order in targets if order < len(zone["free_blocks"]) and self.room(order, [zone]) < spare
+            ]
             machine = [order for order in lacking if self.room(order, self.serving) < 2 * spare]
             if lacking and (zone in largest or machine):
                 sick.append((zone, lacking[0]))
@@ -596,7 +662,8 @@ class _View:
             sick = [
                 (zone, order)
                 for zone in largest
-                if order < len(zone["states"]) and zone["states"][order] in ("needs_compaction", "exhausted")
+                if order < len(zone["states"])
+                and zone["states"][order] in ("needs_compaction", "exhausted")
                 and not self.room(order, [zone])
             ]
         return sick
@@ -611,33 +678,48 @@ class _View:
         can = _fragmentation.can_compact(zone, order)
         short = self._is_short() or state == "needs_reclaim"
         if short and not _fragmentation.worth_reclaiming(zone):
-            return _mending("add_memory", False, "%s is short of memory (%d MB free), compaction needs room: add memory or move work" % (
-                place, free * self.page_kb >> 10
-            ))
+            return _mending(
+                "add_memory",
+                False,
+                "%s is short of memory (%d MB free), compaction needs room: add memory or move work"
+                % (place, free * self.page_kb >> 10),
+            )
         # A block here and there is no help: there must be room for as many as the order is short of.
         movable = _fragmentation.free_pages((zone["migratetypes"] or {}).get("Movable", ()))
         if can and not short and movable >= (self.rules["spare_blocks"] if needed else 1) << order:
-            return _mending("compact", True, "%s has %d MB free in movable pageblocks, into which pages can be moved" % (
-                place, movable * self.page_kb >> 10
-            ))
-        if _fragmentation.worth_reclaiming(zone):
-            return _mending("reclaim_then_compact", None if can is None else True, (
-                "%s has %d MB of page cache and reclaimable slab; freed first, they make room to compact" % (
-                    place, reclaimable * self.page_kb >> 10
-                )
-            ))
-        if can is None:
-            return _mending("compact", None, (
-                "%s has %d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo" % (
-                    place, free * self.page_kb >> 10
-                )
-            ))
-        blocks = zone["pageblocks"] or {}
-        return _mending("drain_and_reboot", False, (
-            "the %d MB free in %s stand among unmovable pages (%d %% of the pageblocks), compaction will not help: drain and reboot" % (
-                free * self.page_kb >> 10, place, _percent(blocks.get("Unmovable", 0), sum(blocks.values()))
+            return _mending(
+                "compact",
+                True,
+                "%s has %d MB free in movable pageblocks, into which pages can be moved"
+                % (place, movable * self.page_kb >> 10),
             )
-        ))
+        if _fragmentation.worth_reclaiming(zone):
+            return _mending(
+                "reclaim_then_compact",
+                None if can is None else True,
+                (
+                    "%s has %d MB of page cache and reclaimable slab; freed first, they make room to compact"
+                    % (place, reclaimable * self.page_kb >> 10)
+                ),
+            )
+        if can is None:
+            return _mending(
+                "compact",
+                None,
+                (
+                    "%s has %d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo"
+                    % (place, free * self.page_kb >> 10)
+                ),
+            )
+        blocks = zone["pageblocks"] or {}
+        return _mending(
+            "drain_and_reboot",
+            False,
+            (
+                "the %d MB free in %s stand among unmovable pages (%d %% of the pageblocks), compaction will not help: drain and reboot"
+                % (free * self.page_kb >> 10, place, _percent(blocks.get("Unmovable", 0), sum(blocks.values())))
+            ),
+        )
 
 
 def _mending(action, will_help, reason):

@@ -16,7 +16,9 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _risk
 
 def _whole(name: str, value: t.Any, smallest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-        raise AnsibleError(f"{name} of kernelops.memfrag.allocatable must be a whole number from {smallest}, not {value!r}")
+        raise AnsibleError(
+            f"{name} of kernelops.memfrag.allocatable must be a whole number from {smallest}, not {value!r}"
+        )
     return value
 
 

@@ -73,7 +73,17 @@ def fleet(work: pathlib.Path) -> Iterator[pathlib.Path]:
                 "PermitRootLogin": "prohibit-password",
                 "Subsystem": "sftp internal-sftp",
             }
-            command = ["ip", "netns", "exec", namespace, shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null"]
+            command = [
+                "ip",
+                "netns",
+                "exec",
+                namespace,
+                shutil.which("sshd") or "/usr/sbin/sshd",
+                "-D",
+                "-e",
+                "-f",
+                "/dev/null",
+            ]
             command += ["-h", str(work / "hostkey")]
             command += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
             with open(work / f"{namespace}.log", "wb") as log:
@@ -82,7 +92,12 @@ def fleet(work: pathlib.Path) -> Iterator[pathlib.Path]:
         for number in range(1, HOSTS + 1):
             wait_for(f"{NETWORK}.{number}")
         arguments = "-F /dev/null -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ConnectTimeout=3"
-        lines += [f"nobody ansible_host={NOBODY}\n", "[all:vars]\n", "ansible_user=root\n", "ansible_python_interpreter=/usr/bin/python3\n"]
+        lines += [
+            f"nobody ansible_host={NOBODY}\n",
+            "[all:vars]\n",
+            "ansible_user=root\n",
+            "ansible_python_interpreter=/usr/bin/python3\n",
+        ]
         lines += [f"ansible_ssh_private_key_file={work / 'id'}\n", f"ansible_ssh_common_args='{arguments}'\n"]
         (work / "inventory.ini").write_text("".join(lines), encoding="utf-8")
         yield work / "inventory.ini"
@@ -105,10 +120,22 @@ def wait_for(address: str) -> None:
             time.sleep(0.1)
 
 
-def audit(inventory: pathlib.Path, work: pathlib.Path, run_id: str, *arguments: str) -> tuple[int, dict[str, object], str]:
+def audit(
+    inventory: pathlib.Path, work: pathlib.Path, run_id: str, *arguments: str
+) -> tuple[int, dict[str, object], str]:
     """-> (exit status, report.json, what was printed)"""
-    command = ["ansible-playbook", "kernelops.memfrag.audit", "-i", str(inventory), "-e", f"memfrag_run_id={run_id}", *arguments]
-    done = subprocess.run(command, cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        "ansible-playbook",
+        "kernelops.memfrag.audit",
+        "-i",
+        str(inventory),
+        "-e",
+        f"memfrag_run_id={run_id}",
+        *arguments,
+    ]
+    done = subprocess.run(
+        command, cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     report = work / "memfrag-audit" / run_id / "report.json"
     if not report.exists():
         sys.exit(f"no report was written:\n{done.stdout}")
@@ -122,7 +149,11 @@ def expect(what: str, seen: object, wanted: object) -> None:
 
 
 def main() -> None:
-    missing = [tool for tool in ("ip", "sshd", "ssh", "ansible-playbook") if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin")]
+    missing = [
+        tool
+        for tool in ("ip", "sshd", "ssh", "ansible-playbook")
+        if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin")
+    ]
     if os.geteuid() or missing:
         sys.exit(f"needs root{''.join(', ' + tool for tool in missing)}")
     with tempfile.TemporaryDirectory(prefix="memfrag-fleet-") as name:
@@ -131,12 +162,24 @@ def main() -> None:
             status, report, output = audit(inventory, work, "all")
             hosts = {host["host"]: host for host in report["hosts"]}  # type: ignore[attr-defined,index]
             expect("hosts in the report", sorted(hosts), ["host1", "host2", "host3", "nobody"])
-            expect("audited", sorted(name for name, host in hosts.items() if host["status"] == "audited"), ["host1", "host2", "host3"])
+            expect(
+                "audited",
+                sorted(name for name, host in hosts.items() if host["status"] == "audited"),
+                ["host1", "host2", "host3"],
+            )
             expect("unreachable", [name for name, host in hosts.items() if host["status"] == "unreachable"], ["nobody"])
             expect("reason", NOBODY in str(hosts["nobody"]["error"]), True)
-            expect("kernels", {host["measured"]["kernel"]["release"] for name, host in hosts.items() if name != "nobody"}, {os.uname().release})
+            expect(
+                "kernels",
+                {host["measured"]["kernel"]["release"] for name, host in hosts.items() if name != "nobody"},
+                {os.uname().release},
+            )
             expect("exit status", status, 0)
-            expect("exit status with memfrag_fail_on", audit(inventory, work, "strict", "-e", '{"memfrag_fail_on": ["unreachable"]}')[0] != 0, True)
+            expect(
+                "exit status with memfrag_fail_on",
+                audit(inventory, work, "strict", "-e", '{"memfrag_fail_on": ["unreachable"]}')[0] != 0,
+                True,
+            )
             status, report, output = audit(inventory, work, "limited", "-l", "host2")
             expect("hosts with --limit host2", [host["host"] for host in report["hosts"]], ["host2"])  # type: ignore[attr-defined]
             print(output[output.index("TASK [Make the report]") :] if "TASK [Make the report]" in output else output)

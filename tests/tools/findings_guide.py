@@ -89,7 +89,7 @@ Unknown keys are errors.
 
 def rows(widths: list[int], lines: list[list[str]]) -> str:
     rule = "  ".join("=" * width for width in widths)
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     return "\n".join([rule, text[0], rule, *text[1:], rule]) + "\n"
 
 

@@ -14,13 +14,12 @@ import os
 import sys
 
 import pytest
-
 from ansible.module_utils import basic
 
 FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures")
 sys.path.insert(0, FIXTURES)
 
-import build_roots  # noqa: E402  pylint: disable=wrong-import-position,import-error
+import build_roots
 
 CAPTURES = build_roots.names()
 

@@ -15,6 +15,6 @@ _CHOSEN = re.compile(r"\[([^\[\]\s]{1,80})\]")
 
 
 def parse_choice(text):
-    """"always madvise [never]" -> ("never", unparsed lines); None where nothing is chosen."""
+    """ "always madvise [never]" -> ("never", unparsed lines); None where nothing is chosen."""
     match = _CHOSEN.search(text)
     return (match.group(1), 0) if match else (None, 1)

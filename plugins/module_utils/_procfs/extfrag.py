@@ -17,7 +17,7 @@ _THOUSANDTHS = re.compile(r"(-?)([0-9]{1,4})\.(-?)([0-9]{1,3})\Z")
 
 
 def thousandths(word):
-    """"0.984" -> 984. The kernel prints the two halves of C's division, so that -500 reads "0.-500". None if it is neither."""
+    """ "0.984" -> 984. The kernel prints the two halves of C's division, so that -500 reads "0.-500". None if it is neither."""
     match = _THOUSANDTHS.match(word)
     if not match:
         return None

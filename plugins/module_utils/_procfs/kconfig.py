@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+
 def parse_kconfig(text, names):
     """-> ({name: "y", "m" or the value; None where it says "is not set"}, unparsed lines).
 

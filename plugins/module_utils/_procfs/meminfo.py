@@ -18,4 +18,4 @@ def parse_meminfo(text):
     """-> ({name in lower case: kB, or a count for hugepages_*}, unparsed lines)."""
     found = _LINE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
-    return dict((name.strip().lower(), int(value)) for name, value in found), lines - len(found)
+    return {name.strip().lower(): int(value) for name, value in found}, lines - len(found)

@@ -26,7 +26,7 @@ def parse_slabinfo(text):
     caches, unparsed = [], 0
     for line in text.splitlines():
         line = line.strip()
-        if not line or line.startswith("#") or line.startswith("slabinfo - version"):
+        if not line or line.startswith(("#", "slabinfo - version")):
             continue
         match = _CACHE.match(line)
         if not match:

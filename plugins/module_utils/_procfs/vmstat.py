@@ -18,4 +18,4 @@ def parse_vmstat(text):
     """-> ({name: value}, unparsed lines). Gauges in pages, counters since boot."""
     found = _LINE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
-    return dict((name, int(value)) for name, value in found), lines - len(found)
+    return {name: int(value) for name, value in found}, lines - len(found)

@@ -67,7 +67,9 @@ PLAYS = {
         {
             "hosts": "all",
             "gather_facts": False,
-            "tasks": [{"kernelops.memfrag.memfrag_audit": {"journal": False, "run_id": "bench", "records_dir": "records"}}],
+            "tasks": [
+                {"kernelops.memfrag.memfrag_audit": {"journal": False, "run_id": "bench", "records_dir": "records"}}
+            ],
         }
     ],
 }
@@ -77,7 +79,12 @@ def measure(play: str, inventory: str, work: str, **environment: str) -> tuple[f
     """-> (CPU seconds of the process tree, peak memory of the main process in MB)"""
     command = ["ansible-playbook", "-i", inventory, "-f", "20", os.path.join(work, play + ".json")]
     process = subprocess.Popen(
-        command, cwd=work, env=dict(os.environ, **environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=work,
+        env=dict(os.environ, **environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     peak = [0]
     done = threading.Event()
@@ -128,7 +135,9 @@ def main() -> None:
         os.makedirs(os.path.join(collections, "kernelops"))
         os.symlink(ROOT, os.path.join(collections, "kernelops", "memfrag"))
         os.makedirs(os.path.join(collections, "bench", "canned", "plugins", "connection"))
-        with open(os.path.join(collections, "bench", "canned", "plugins", "connection", "canned.py"), "w", encoding="utf-8") as stream:
+        with open(
+            os.path.join(collections, "bench", "canned", "plugins", "connection", "canned.py"), "w", encoding="utf-8"
+        ) as stream:
             stream.write(CANNED)
         for name, play in PLAYS.items():
             with open(os.path.join(work, name + ".json"), "w", encoding="utf-8") as stream:
@@ -160,9 +169,17 @@ def main() -> None:
         canned = os.path.join(work, "canned.ini")
         with open(canned, "w", encoding="utf-8") as stream:
             stream.writelines(f"node{number}\n" for number in range(options.controller_hosts))
-            stream.write("[all:vars]\nansible_connection=bench.canned.canned\nansible_python_interpreter=/usr/bin/python3\n")
+            stream.write(
+                "[all:vars]\nansible_connection=bench.canned.canned\nansible_python_interpreter=/usr/bin/python3\n"
+            )
         paths = {name: os.path.join(work, name + ".answer") for name in answers}
-        compare(f"controller alone, {options.controller_hosts} hosts, {len(answer) >> 10} kB each", options.rounds, canned, work, paths)
+        compare(
+            f"controller alone, {options.controller_hosts} hosts, {len(answer) >> 10} kB each",
+            options.rounds,
+            canned,
+            work,
+            paths,
+        )
 
 
 def open_shebang(command: str) -> str:

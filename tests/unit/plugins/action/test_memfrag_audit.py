@@ -64,7 +64,12 @@ def record_of(result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def test_an_audited_host(run: Run, node: Answer) -> None:
     result = run(node, run_id="r1")
-    assert (result["status"], result["level"], result["failed"], result["changed"]) == ("audited", "critical", False, False)
+    assert (result["status"], result["level"], result["failed"], result["changed"]) == (
+        "audited",
+        "critical",
+        False,
+        False,
+    )
     assert os.path.isabs(result["record"]) and result["record"].endswith("/memfrag-audit/r1/node1.json")
     # What comes back to the controller's memory stays small.
     assert len(json.dumps(result)) < 1000
@@ -97,7 +102,11 @@ def test_only_what_the_node_needs_goes_there(run: Run) -> None:
             "MODULE FAILURE: sh: python9: not found",
         ),
         (
-            {"failed": True, "msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  x\nKeyError: 'y'\n"},
+            {
+                "failed": True,
+                "msg": "MODULE FAILURE",
+                "module_stderr": "Traceback (most recent call last):\n  x\nKeyError: 'y'\n",
+            },
             "MODULE FAILURE: KeyError: 'y'",
         ),
         ({"seen": "{nonsense"}, "the module's answer is not JSON"),

@@ -11,12 +11,11 @@ import io
 import json
 import os
 
+import build_roots
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
-
-import build_roots
 
 CAPTURES = [name for name in build_roots.names() if not name.startswith("seeds/")]
 DEBUGFS = ("extfrag_index", "unusable_index")
@@ -70,7 +69,7 @@ def states(facts, zone="Normal"):
 def test_movable_fragmentation_wants_compaction_and_unmovable_is_beyond_it(kernel, node_root):
     assert states(collect(node_root(kernel + "/fragmented-movable")))[9] == "needs_compaction"
     assert states(collect(node_root(kernel + "/fragmented")))[9] == "exhausted"
-    assert set(states(collect(node_root(kernel + "/healthy")))) == set(["ok"])
+    assert set(states(collect(node_root(kernel + "/healthy")))) == {"ok"}
 
 
 def test_compaction_did_what_the_grade_foretold(node_root):
@@ -97,24 +96,24 @@ def test_the_nodes_of_the_write_ups_by_buddyinfo_alone(node_root):
 
 def test_numa_nodes_have_answers_of_their_own(node_root):
     facts = collect(node_root("6.1.0-56-cloud-amd64/healthy"))
-    assert set(facts["allocatable"][0]["nodes"]) == set(["0"])
+    assert set(facts["allocatable"][0]["nodes"]) == {"0"}
     facts = collect(node_root("5.10.0-46-cloud-amd64/numa-fragmented"))
     assert facts["allocatable"][4]["nodes"] == {"0": "ok", "1": "ok"}
-    assert set(facts["allocatable"][9]["nodes"]) == set(["0", "1"])
+    assert set(facts["allocatable"][9]["nodes"]) == {"0", "1"}
 
 
 @pytest.mark.parametrize(
     "wanted, gathered",
     [
         (["all"], set(_facts.SUBSETS)),
-        (["min"], set(["kernel", "zones"])),
-        (["slab"], set(["kernel", "zones", "slab"])),
-        (["!slab"], set(_facts.SUBSETS) - set(["slab"])),
-        (["!all"], set(["kernel", "zones"])),
-        (["!all", "vmstat"], set(["kernel", "zones", "vmstat"])),
+        (["min"], {"kernel", "zones"}),
+        (["slab"], {"kernel", "zones", "slab"}),
+        (["!slab"], set(_facts.SUBSETS) - {"slab"}),
+        (["!all"], {"kernel", "zones"}),
+        (["!all", "vmstat"], {"kernel", "zones", "vmstat"}),
         (["!all", "!min"], set()),
-        (["!min", "slab"], set(["slab"])),
-        (["all", "!zones"], set(_facts.SUBSETS) - set(["zones"])),
+        (["!min", "slab"], {"slab"}),
+        (["all", "!zones"], set(_facts.SUBSETS) - {"zones"}),
         ([], set(_facts.SUBSETS)),
     ],
 )
@@ -139,9 +138,20 @@ def test_a_wrong_subset_is_named(node_root):
 def test_an_empty_root_still_gives_everything_a_reason(tmp_path):
     facts = collect(str(tmp_path))
     assert facts["zones"] == [] and facts["allocatable"] == []
-    for source in ("buddyinfo", "zoneinfo", "pagetypeinfo", "meminfo", "vmstat", "slabinfo", "pressure", "sysctl", "cgroups", "kernel"):
+    for source in (
+        "buddyinfo",
+        "zoneinfo",
+        "pagetypeinfo",
+        "meminfo",
+        "vmstat",
+        "slabinfo",
+        "pressure",
+        "sysctl",
+        "cgroups",
+        "kernel",
+    ):
         assert "no such" in facts["unavailable"][source]
-    assert set(facts["sysctl"].values()) == set([None])
+    assert set(facts["sysctl"].values()) == {None}
 
 
 def write(root, path, text):
@@ -153,9 +163,15 @@ def write(root, path, text):
 
 
 def test_an_unpacked_sosreport(node_root):
-    root = node_root("6.1.0-56-cloud-amd64/fragmented", without=("sysctl-vm", "version", "extfrag_index", "unusable_index"))
+    root = node_root(
+        "6.1.0-56-cloud-amd64/fragmented", without=("sysctl-vm", "version", "extfrag_index", "unusable_index")
+    )
     write(root, "sos_commands/kernel/sysctl_-a", b"vm.min_free_kbytes = 1746\nvm.extfrag_threshold = 500\n")
-    write(root, "sos_commands/kernel/uname_-a", b"Linux node17 6.1.0-56-cloud-amd64 #1 SMP Debian 6.1.192-2 x86_64 GNU/Linux\n")
+    write(
+        root,
+        "sos_commands/kernel/uname_-a",
+        b"Linux node17 6.1.0-56-cloud-amd64 #1 SMP Debian 6.1.192-2 x86_64 GNU/Linux\n",
+    )
     facts = collect(root)
     assert facts["kernel"]["release"] == "6.1.0-56-cloud-amd64"
     assert facts["kernel"]["machine"] == "x86_64"

@@ -96,12 +96,17 @@ def make_zone(**values):
 
 
 def test_states_of_a_zone():
-    names = set(["Normal"])
+    names = {"Normal"}
     scattered = [20000, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert zone_states(make_zone(free_blocks=scattered), names, False)[0] == ["ok"] * 5 + ["needs_compaction"] * 6
     # Short of memory: reclaim helps where there is enough to reclaim, else nothing does.
-    assert zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5000), names, False)[0] == ["needs_reclaim"] * 11
-    assert zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5), names, False)[0] == ["exhausted"] * 11
+    assert (
+        zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5000), names, False)[0]
+        == ["needs_reclaim"] * 11
+    )
+    assert (
+        zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5), names, False)[0] == ["exhausted"] * 11
+    )
     # All that is free sits in unmovable pageblocks: nothing to move pages into, unless much of the zone is reclaimable.
     stuck = make_zone(free_blocks=scattered, migratetypes={"Unmovable": scattered, "Movable": [0] * 11})
     stuck["reclaimable_pages"] = 9999
@@ -112,28 +117,44 @@ def test_states_of_a_zone():
 
 def test_free_cma_and_highatomic_blocks_are_not_for_ordinary_requests():
     blocks = [1000, 0, 0, 0, 0, 8]
-    types = {"Unmovable": [1000, 0, 0, 0, 0, 0], "HighAtomic": [0, 0, 0, 0, 0, 3], "CMA": [0, 0, 0, 0, 0, 5], "Movable": [0] * 6}
+    types = {
+        "Unmovable": [1000, 0, 0, 0, 0, 0],
+        "HighAtomic": [0, 0, 0, 0, 0, 3],
+        "CMA": [0, 0, 0, 0, 0, 5],
+        "Movable": [0] * 6,
+    }
     zone = make_zone(free_blocks=blocks, migratetypes=types, free_cma_pages=160, reserved_highatomic_pages=96)
-    states, atomic = zone_states(zone, set(["Normal"]), False)
+    states, atomic = zone_states(zone, {"Normal"}, False)
     assert states[5] == "exhausted"
     assert atomic[5]
 
 
 def test_the_dma_zone_is_reserved_where_larger_zones_exist():
-    dma = make_zone(zone="DMA", free_blocks=[1, 0, 0, 1, 2, 1, 1, 0, 1, 1, 3], managed_pages=3977, lowmem_reserve=[0, 1706, 64137, 64137])
-    names = set(["DMA", "DMA32", "Normal"])
+    dma = make_zone(
+        zone="DMA",
+        free_blocks=[1, 0, 0, 1, 2, 1, 1, 0, 1, 1, 3],
+        managed_pages=3977,
+        lowmem_reserve=[0, 1706, 64137, 64137],
+    )
+    names = {"DMA", "DMA32", "Normal"}
     assert zone_states(dma, names, True)[0] == ["reserved"] * 11
     # Without /proc/zoneinfo the size tells.
     unknown = dict(dma, managed_pages=None, lowmem_reserve=None, watermarks=None)
     assert zone_states(unknown, names, True)[0] == ["reserved"] * 11
-    assert zone_states(unknown, set(["DMA"]), True)[0] == ["ok"] * 11
+    assert zone_states(unknown, {"DMA"}, True)[0] == ["ok"] * 11
 
 
 def test_the_machine_is_as_good_as_its_best_node_and_a_node_as_its_best_zone():
     zones = [
         {"node": 0, "zone": "DMA", "free_blocks": [0, 0], "states": ["reserved", "reserved"], "atomic": [False, True]},
         {"node": 0, "zone": "Normal", "free_blocks": [0, 0], "states": ["ok", "exhausted"], "atomic": [True, False]},
-        {"node": 1, "zone": "Normal", "free_blocks": [0, 0, 0], "states": ["ok", "needs_compaction", "exhausted"], "atomic": [1, 0, 0]},
+        {
+            "node": 1,
+            "zone": "Normal",
+            "free_blocks": [0, 0, 0],
+            "states": ["ok", "needs_compaction", "exhausted"],
+            "atomic": [1, 0, 0],
+        },
         {"node": 1, "zone": "Movable", "free_blocks": [0, 9], "states": ["ok", "ok"], "atomic": [True, True]},
     ]
     answer = allocatable(zones, {1: ["somebody"]})
@@ -151,7 +172,9 @@ def test_orders_by_bytes_and_page_size():
 
 
 # KERNEL: array size 6142 gives order 4, 12286 order 5, 24574 order 6; up to 766 entries come from a slab cache.
-@pytest.mark.parametrize("cgroups, order", [(10, 0), (765, 0), (766, 2), (1534, 3), (3070, 4), (6142, 5), (12286, 6), (24574, 7), (65535, 8)])
+@pytest.mark.parametrize(
+    "cgroups, order", [(10, 0), (765, 0), (766, 2), (1534, 3), (3070, 4), (6142, 5), (12286, 6), (24574, 7), (65535, 8)]
+)
 def test_the_array_of_the_memory_cgroups(cgroups, order):
     assert _consumers.memcg_array_order(cgroups, 4096) == order
 
@@ -164,7 +187,9 @@ def orders_of(word, conntrack_caches=None, memory_cgroups=None, **values):
 
 
 def test_who_needs_what():
-    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", conntrack_caches=8, memory_cgroups=7000) == [5]
+    assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", conntrack_caches=8, memory_cgroups=7000) == [
+        5
+    ]
     assert orders_of("network namespace", release="3.10.0-957.el7.x86_64", conntrack_caches=8) == [4, 5, 6]
     assert orders_of("network namespace", conntrack_caches=0) == []
     assert orders_of("veth", release="5.15.0-25-generic", possible_cpus=64) == [4]
@@ -178,10 +203,13 @@ def test_who_needs_what():
 
 
 def test_headroom_is_the_watermark_check_as_a_number():
-    names = set(["Normal"])
+    names = {"Normal"}
     for scaled in (False, True):
         for count in range(12):
-            zone = make_zone(free_blocks=[300, 100, 60, 40, 30, count, 0, 0, 0, 0, 0], watermarks={"min": 2500, "low": 3000, "high": 3500})
+            zone = make_zone(
+                free_blocks=[300, 100, 60, 40, 30, count, 0, 0, 0, 0, 0],
+                watermarks={"min": 2500, "low": 3000, "high": 3500},
+            )
             expected, left = 0, list(zone["free_blocks"])
             while watermark_ok(left, 5, 2500, scaled=scaled):
                 left[5] -= 1

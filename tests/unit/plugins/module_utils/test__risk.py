@@ -13,7 +13,8 @@ import re
 
 import build_roots
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _findings, _policy, _risk
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
@@ -47,7 +48,7 @@ def test_the_failing_node_of_the_write_up(assess):
     found = finding(assessment, "MF201")
     gone = [row["order"] for row in found["evidence"]["orders"] if row["blocks_left"] == 0]
     assert gone == [5, 6]
-    zones = dict((zone["zone"], zone["extfrag_index"]) for zone in found["evidence"]["zones"])
+    zones = {zone["zone"]: zone["extfrag_index"] for zone in found["evidence"]["zones"]}
     assert zones["Normal"] > 900 and zones["DMA32"] > 900
     assert found["evidence"]["causes"] == ["fragmentation"]
     assert "Orders 5 (128 kB), 6 (256 kB) cannot be allocated, with 381 MB free" in assessment["summary"]
@@ -94,27 +95,45 @@ def test_every_capture_gets_its_level_and_its_advice(name, assess):
 SNAPSHOTS = {
     "healthy 6.18": ("low", None, "nothing stands against", "none"),
     "insights doc 2": ("low", None, "nothing stands against", "none"),
-    "2.2 GB free, orders 5 and up empty": ("high", ["fragmentation"], "Orders 5 (128 kB), 6 (256 kB) cannot", "compact"),
+    "2.2 GB free, orders 5 and up empty": (
+        "high",
+        ["fragmentation"],
+        "Orders 5 (128 kB), 6 (256 kB) cannot",
+        "compact",
+    ),
     "orders 3 and up empty": ("critical", ["fragmentation"], "Order 3 (32 kB) cannot be allocated", "compact"),
     "13.6 MB free, orders 2 and up empty": (
-        "critical", ["fragmentation", "shortage"], "fragmented, and short of memory", "add_memory",
+        "critical",
+        ["fragmentation", "shortage"],
+        "fragmented, and short of memory",
+        "add_memory",
     ),
     "two zones, tail empty": ("high", ["fragmentation"], "Orders 4 (64 kB), 5 (128 kB), 6 (256 kB) cannot", "compact"),
     "5 MB free, not fragmented": ("high", ["shortage"], "Only 5.9 MB are free", "add_memory"),
     "node 1, orders 5 and up empty": ("high", ["fragmentation"], "Orders 5 (128 kB), 6 (256 kB) cannot", "compact"),
-    "two nodes, node 0 bad, node 1 fine": ("medium", None, "NUMA node 0 cannot serve order 3 (32 kB); the machine", "compact"),
+    "two nodes, node 0 bad, node 1 fine": (
+        "medium",
+        None,
+        "NUMA node 0 cannot serve order 3 (32 kB); the machine",
+        "compact",
+    ),
     "empty zone": ("critical", ["shortage"], "with 0 MB free: short of memory", "add_memory"),
     "64 kB pages, 14 orders, only orders 0 to 2": ("low", None, "nothing stands against", "none"),
     "64 kB pages, 14 orders, one block of order 13": ("low", None, "nothing stands against", "none"),
     "DMA32-only 3 GB guest": ("high", ["fragmentation"], "Orders 4 (64 kB), 5 (128 kB), 6 (256 kB) cannot", "compact"),
-    "Movable zone full of blocks, Normal fragmented": ("critical", ["fragmentation"], "Order 3 (32 kB) cannot", "compact"),
+    "Movable zone full of blocks, Normal fragmented": (
+        "critical",
+        ["fragmentation"],
+        "Order 3 (32 kB) cannot",
+        "compact",
+    ),
 }
 
 
 def test_the_snapshots(fixture_path):
     with io.open(fixture_path("snapshots.json"), encoding="utf-8") as stream:
         snapshots = json.load(stream)
-    assert set(snapshot["name"] for snapshot in snapshots) == set(SNAPSHOTS)
+    assert {snapshot["name"] for snapshot in snapshots} == set(SNAPSHOTS)
     for snapshot in snapshots:
         level, causes, words, action = SNAPSHOTS[snapshot["name"]]
         assessment = _risk.assess({"kernel": {"page_size": snapshot["page_size"]}, "zones": snapshot["zones"]})
@@ -169,7 +188,7 @@ def test_without_the_free_lists_nothing_is_taken_to_be_well(tmp_path):
 def test_missing_parts_are_named(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy", without=("slabinfo", "zoneinfo"))))
     found = finding(_risk.assess(facts), "MF902")
-    assert set(found["evidence"]["unavailable"]) >= set(["slabinfo", "zoneinfo"])
+    assert set(found["evidence"]["unavailable"]) >= {"slabinfo", "zoneinfo"}
     assert "slabinfo" in found["title"]
 
 
@@ -199,7 +218,9 @@ def test_an_ignored_finding_does_not_count_and_is_not_lost(assess):
     assessment = assess("6.1.0-56-cloud-amd64/fragmented", policy={"ignore": {"MF301": "to be rebooted on Sunday"}})
     assert assessment["level"] == "medium"
     assert "MF301" not in idents(assessment)
-    assert [(found["id"], found["reason"]) for found in assessment["ignored"]] == [("MF301", "to be rebooted on Sunday")]
+    assert [(found["id"], found["reason"]) for found in assessment["ignored"]] == [
+        ("MF301", "to be rebooted on Sunday")
+    ]
 
 
 def test_target_orders_of_the_policy_take_the_place_of_the_derived_ones(assess):
@@ -221,16 +242,24 @@ def with_counters(facts, collected_at, uptime, **counters):
 
 def test_counters_are_told_as_rates_of_one_boot_only(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy")))
-    counters = {"compact_stall": 900, "compact_fail": 800, "compact_success": 100, "allocstall_normal": 90000, "drop_slab": 40}
+    counters = {
+        "compact_stall": 900,
+        "compact_fail": 800,
+        "compact_success": 100,
+        "allocstall_normal": 90000,
+        "drop_slab": 40,
+    }
     after = with_counters(facts, "2026-11-21T12:00:00Z", 90000.0, **counters)
-    assert not set(idents(_risk.assess(after))) & set(["MF302", "MF303", "MF508"])
-    before = with_counters(facts, "2026-11-21T10:00:00Z", 82800.0, compact_stall=100, compact_fail=100, allocstall_normal=0, drop_slab=20)
+    assert not set(idents(_risk.assess(after))) & {"MF302", "MF303", "MF508"}
+    before = with_counters(
+        facts, "2026-11-21T10:00:00Z", 82800.0, compact_stall=100, compact_fail=100, allocstall_normal=0, drop_slab=20
+    )
     assessment = _risk.assess(after, previous=before)
     assert finding(assessment, "MF302")["title"] == "700 of 800 direct compactions failed in 2.0 hours"
     assert finding(assessment, "MF303")["evidence"]["allocstall"] == 90000
     assert finding(assessment, "MF508")["evidence"]["drops"] == 20
     rebooted = with_counters(facts, "2026-11-21T10:00:00Z", 500.0)
-    assert not set(idents(_risk.assess(after, previous=rebooted))) & set(["MF302", "MF303", "MF508"])
+    assert not set(idents(_risk.assess(after, previous=rebooted))) & {"MF302", "MF303", "MF508"}
 
 
 def changed(facts, **parts):
@@ -259,7 +288,7 @@ def test_settings_and_kernels(node_root):
     ):
         assessment = _risk.assess(changed(facts, **parts))
         assert (ident, finding(assessment, ident)["severity"]) == (ident, severity)
-    assert not set(idents(_risk.assess(facts))) - set(["MF902"])
+    assert not set(idents(_risk.assess(facts))) - {"MF902"}
 
 
 def test_the_cgroup_leak_is_the_root_cause_of_the_large_orders(node_root):
@@ -274,15 +303,30 @@ def test_the_cgroup_leak_is_the_root_cause_of_the_large_orders(node_root):
 
 def incident(cause, events, last_time="2026-11-21T11:00:00Z", count=1):
     return {
-        "cause": cause, "reason": "order 5 failed with 300 MB free", "confidence": "high", "first_time": last_time,
-        "last_time": last_time, "count": count, "events": events, "pods": [], "containers": [], "rejected": [], "remedies": [],
+        "cause": cause,
+        "reason": "order 5 failed with 300 MB free",
+        "confidence": "high",
+        "first_time": last_time,
+        "last_time": last_time,
+        "count": count,
+        "events": events,
+        "pods": [],
+        "containers": [],
+        "rejected": [],
+        "remedies": [],
     }
 
 
 def test_incidents_become_findings(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy")))
     facts["collected_at"] = "2026-11-21T12:00:00Z"
-    kinds = ["slab_cache_create_failure", "container_start_failure", "oom_kill", "container_remove_failure", "page_allocation_failure"]
+    kinds = [
+        "slab_cache_create_failure",
+        "container_start_failure",
+        "oom_kill",
+        "container_remove_failure",
+        "page_allocation_failure",
+    ]
     journal = {
         "events": [{"kind": kind} for kind in kinds],
         "incidents": [
@@ -293,7 +337,7 @@ def test_incidents_become_findings(node_root):
         ],
     }
     assessment = _risk.assess(facts, journal, now=1795262400)
-    found = dict((one["id"], one["severity"]) for one in assessment["findings"])
+    found = {one["id"]: one["severity"] for one in assessment["findings"]}
     assert (found["MF102"], found["MF103"], found["MF105"]) == ("critical", "critical", "medium")
     assert (found["MF110"], found["MF108"]) == ("low", "low")
     assert finding(assessment, "MF103")["title"] == "Order 5 failed with 300 MB free (300 times)"
@@ -311,13 +355,16 @@ BLOCKS = st.lists(st.one_of(st.integers(0, 40), st.integers(0, 5000)), min_size=
 @st.composite
 def machines(draw):
     zones = []
-    for node, name in draw(st.sampled_from([[(0, "Normal")], [(0, "DMA32"), (0, "Normal")], [(0, "Normal"), (1, "Normal")]])):
+    for node, name in draw(
+        st.sampled_from([[(0, "Normal")], [(0, "DMA32"), (0, "Normal")], [(0, "Normal"), (1, "Normal")]])
+    ):
         zone = {"node": node, "zone": name, "free_blocks": draw(BLOCKS)}
         if draw(st.booleans()):
             minimum = draw(st.integers(0, 3000))
             zone.update(
                 watermarks={"min": minimum, "low": minimum * 5 // 4, "high": minimum * 3 // 2},
-                lowmem_reserve=[0, 0, 0, 0], managed_pages=draw(st.integers(50000, 500000)),
+                lowmem_reserve=[0, 0, 0, 0],
+                managed_pages=draw(st.integers(50000, 500000)),
                 reclaimable_pages=draw(st.integers(0, 60000)),
             )
         if draw(st.booleans()):

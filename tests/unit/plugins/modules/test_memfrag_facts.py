@@ -12,7 +12,9 @@ import pytest
 
 
 def test_facts_of_a_root(run_module, node_root):
-    result = run_module("memfrag_facts", {"root": node_root("6.1.0-56-cloud-amd64/fragmented"), "top_slabs": 3}, check_mode=True)
+    result = run_module(
+        "memfrag_facts", {"root": node_root("6.1.0-56-cloud-amd64/fragmented"), "top_slabs": 3}, check_mode=True
+    )
     assert not result.get("changed")
     facts = result["ansible_facts"]["memfrag"]
     assert facts["schema_version"] == 1

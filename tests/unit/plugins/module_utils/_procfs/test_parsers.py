@@ -17,7 +17,10 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.meminfo 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.pagetypeinfo import parse_pagetypeinfo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.pressure import parse_pressure
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.slabinfo import parse_slabinfo
-from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.sysctl import parse_sysctl_list, parse_sysctl_value
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.sysctl import (
+    parse_sysctl_list,
+    parse_sysctl_value,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.vmstat import parse_vmstat
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.zoneinfo import parse_zoneinfo
 
@@ -47,7 +50,7 @@ def test_buddyinfo_takes_any_number_of_orders_nodes_and_zones():
         "Node zero, zone Normal 1 2",
         "Node 0, zone   Normal  " + "9" * 5000,
         "\x00\x01 garbage",
-        u"Node 0, zone \u5927 \u0661\u0662",
+        b"Node 0, zone \xe5\xa4\xa7 \xd9\xa1\xd9\xa2".decode("utf-8"),
     ],
 )
 def test_buddyinfo_counts_what_it_does_not_understand(line):
@@ -104,7 +107,7 @@ def test_pagetypeinfo_with_capped_counts_and_mixed_blocks():
     assert (data["pageblock_order"], data["pages_per_block"]) == (9, 512)
     assert data["free"][0, "Normal"]["Unmovable"] == [501, 100000, 1669]
     assert data["free"][0, "Normal"]["Reserve"] == [0, 0, 2]
-    assert data["capped"] == set([(0, "Normal")])
+    assert data["capped"] == {(0, "Normal")}
     assert data["pageblocks"] == {(0, "Normal"): {"Unmovable": 72, "Reclaimable": 20, "Reserve": 4}}
     assert unparsed == 0
 
@@ -117,7 +120,9 @@ def test_pagetypeinfo_with_a_column_too_many_keeps_what_has_a_name():
 
 def test_pagetypeinfo_gives_up_on_long_numbers_at_once():
     # Numbers that may be cut anywhere would be tried in exponentially many ways.
-    text = "Node 0, zone Normal, type Movable %s x\nNumber of blocks type  Movable\nNode 0, zone Normal %s x\n" % (("9" * 60,) * 2)
+    text = "Node 0, zone Normal, type Movable %s x\nNumber of blocks type  Movable\nNode 0, zone Normal %s x\n" % (
+        ("9" * 60,) * 2
+    )
     assert parse_pagetypeinfo(text)[1] == 2
 
 
@@ -160,7 +165,9 @@ def test_zoneinfo_of_linux_3_10():
 
 
 def test_zoneinfo_counts_what_it_does_not_understand():
-    zones, unparsed = parse_zoneinfo("  pages free 3\nNode 0, zone\nNode 0, zone DMA\n  min x\n  protection: (1, y)\n  low 4\n")
+    zones, unparsed = parse_zoneinfo(
+        "  pages free 3\nNode 0, zone\nNode 0, zone DMA\n  min x\n  protection: (1, y)\n  low 4\n"
+    )
     assert [(zone["zone"], zone.get("low"), zone["protection"]) for zone in zones] == [("DMA", 4, None)]
     assert unparsed == 4
 
@@ -223,6 +230,8 @@ def test_sysctl_values():
     assert parse_sysctl_value("67584\n")[0] == 67584
     assert parse_sysctl_value("256\t256\t32\t0\t0\n")[0] == [256, 256, 32, 0, 0]
     assert parse_sysctl_value("Node\n")[0] == "Node"
-    values, unparsed = parse_sysctl_list("vm.min_free_kbytes = 67584\nvm.stat_refresh = \nsysctl: reading key: denied\n")
+    values, unparsed = parse_sysctl_list(
+        "vm.min_free_kbytes = 67584\nvm.stat_refresh = \nsysctl: reading key: denied\n"
+    )
     assert values == {"vm.min_free_kbytes": 67584, "vm.stat_refresh": ""}
     assert unparsed == 1

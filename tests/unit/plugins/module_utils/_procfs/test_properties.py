@@ -8,7 +8,8 @@ __metaclass__ = type
 
 """Properties that hold for any text: no parser raises, nothing is lost without being counted."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _fragmentation
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import (
@@ -46,11 +47,15 @@ PARSERS = (
 PIECES = st.sampled_from(
     "Node 0, zone|Normal|DMA32|type|Unmovable|Movable|>100000|-1.000|0.-500|pages free|min|low|high|managed|protection: (0, 1)|"
     "count:|cpu: 0|pagesets|Page block order:|Number of blocks type|Free pages count|memory|MemTotal:|kB|some avg10=0.1|total=9|"
-    "slabinfo - version: 2.1|dentry|: tunables|: slabdata|1|0|7|99999999999999999999999|=|vm.x = 1|[never]|CONFIG_COMPACTION=".split("|")
+    "slabinfo - version: 2.1|dentry|: tunables|: slabdata|1|0|7|99999999999999999999999|=|vm.x = 1|[never]|CONFIG_COMPACTION=".split(
+        "|"
+    )
 )
 TEXTS = st.one_of(
     st.text(max_size=300),
-    st.lists(st.one_of(PIECES, st.sampled_from([" ", "\n", "\n", "\t", ", "]), st.text(max_size=3)), max_size=60).map(" ".join),
+    st.lists(st.one_of(PIECES, st.sampled_from([" ", "\n", "\n", "\t", ", "]), st.text(max_size=3)), max_size=60).map(
+        " ".join
+    ),
 )
 BLOCKS = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 10**7)), min_size=1, max_size=16)
 
