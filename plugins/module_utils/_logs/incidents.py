@@ -1,0 +1,416 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Events that belong together become incidents: repeats are counted, causes found in the kernel's log are carried over.
+
+Events are grouped as they come, so that memory depends on how many different things happened and not on how often. A group
+keeps its first and last events whole, and of all others the time.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import bisect
+import collections
+
+# Groups beyond these share one group per cause; whole events kept per group, fewer once there are many groups.
+MAX_GROUPS = 500
+KEEP_FEW_GROUPS, KEEP, KEEP_LATER = 25, 20, 4
+MAX_TIMES, TIMES_LATER = 4000, 200
+MAX_NAMES = 50
+# A kernel report explains a failed start that is logged within this many seconds before or after it...
+BEFORE, AFTER = 5, 2
+# ...or, where times are missing as in pasted text, within as many lines.
+NEAR_LINES = 200
+# One attempt to start a container is reported by several programs, several times, within this.
+ATTEMPT = 2
+# Things that happened to the same pod or container belong together when they are not farther apart than this.
+SAME_OBJECT = 300
+
+# The worst first: what costs most when it is overlooked.
+SEVERITY = (
+    "fragmentation",
+    "memory_shortage",
+    "memcg_leak",
+    "vmalloc_exhaustion",
+    "memcg_limit",
+    "pid_limit",
+    "disk_full",
+    "runtime_hang",
+    "immutable_file",
+    "mount_busy",
+    "network_plugin",
+    "image",
+    "runtime_state_mismatch",
+    "atomic_burst",
+    "unknown",
+)
+_EXPLAINS = frozenset(("fragmentation", "memory_shortage", "memcg_limit", "vmalloc_exhaustion", "atomic_burst"))
+# Ids of the findings (_findings.py) that say what to do, by cause; fragmentation by what it broke.
+_REMEDIES = {
+    "memory_shortage": "MF106",
+    "atomic_burst": "MF108",
+    "memcg_limit": "MF105",
+    "memcg_leak": "MF107",
+    "vmalloc_exhaustion": "MF109",
+}
+_REMEDIES_OF_FRAGMENTATION = (
+    ("oom_kill", "MF104"),
+    ("slab_cache_create_failure", "MF102"),
+    ("container_start_failure", "MF103"),
+)
+_CONFIDENCE = ("high", "medium", "low")
+
+
+class Group:
+    """Events of the same kind of trouble."""
+
+    def __init__(self, key, verdict, kernel, weak, keep):
+        self.key, self.kernel, self.weak, self.keep = key, kernel, weak, keep
+        self.cause, self.reason, self.confidence = verdict["cause"], verdict["reason"], verdict["confidence"]
+        self.rejected = list(verdict.get("rejected") or ())
+        self.count = 0
+        self.first = self.last = None
+        self.events, self.tail = [], collections.deque(maxlen=max(1, keep // 2))
+        self.times = collections.deque(maxlen=MAX_TIMES if keep == KEEP else TIMES_LATER)
+        self.places = collections.deque(maxlen=200)
+        self.names = {"pods": [], "containers": [], "uids": []}
+        self.kinds = set()
+        self.starter = False
+        self.parent = None
+        self.newest = None
+
+    def add(self, event, epoch, place, repeats):
+        self.count += repeats
+        self.kinds.add(event["kind"])
+        if epoch is not None:
+            self.first = epoch if self.first is None else min(self.first, epoch)
+            self.last = epoch if self.last is None else max(self.last, epoch)
+            self.times.append(epoch)
+        self.places.append(place)
+        if len(self.events) < max(1, self.keep // 2):
+            self.events.append((place, event))
+        else:
+            self.tail.append((place, event))
+        self.newest = (event, epoch, place)
+        self.note(event)
+
+    def note(self, event):
+        pod, space = event.get("pod"), event.get("namespace")
+        self._name("pods", "%s/%s" % (space, pod) if pod and space else pod)
+        self._name("containers", event.get("container_id"))
+        self._name("uids", event.get("pod_uid"))
+
+    def _name(self, kind, name):
+        names = self.names[kind]
+        if name and name not in names and len(names) < MAX_NAMES:
+            if kind == "pods" and "/" in name and name.split("/", 1)[1] in names:
+                names.remove(name.split("/", 1)[1])
+            elif kind == "pods" and any(known.endswith("/" + name) for known in names):
+                return
+            names.append(name)
+
+    def root(self):
+        group = self
+        while group.parent is not None:
+            group = group.parent
+        return group
+
+    @property
+    def rank(self):
+        """Whose word counts when groups are one incident: lower is better."""
+        evidence = (
+            0
+            if self.kernel and self.cause != "unknown"
+            else 1
+            if not self.kernel and not self.weak
+            else 2
+            if self.cause != "unknown"
+            else 3
+        )
+        if self.cause == "runtime_state_mismatch":
+            # It is what a failed start leaves behind.
+            evidence = 3
+        return (
+            evidence,
+            SEVERITY.index(self.cause) if self.cause in SEVERITY else len(SEVERITY),
+            _CONFIDENCE.index(self.confidence),
+        )
+
+
+class Store:
+    """All that was found so far."""
+
+    def __init__(self):
+        self.groups = collections.OrderedDict()
+        self.by_kind, self.by_cause = {}, {}
+        self.total = 0
+        self._seen = {}
+
+    def duplicate(self, event, stamp):
+        """The same message in another file (kern.log and syslog, messages and daemon.log)."""
+        if stamp is None:
+            return False
+        key = hash((event["kind"], stamp, event["host"], event.get("pid"), event["message"]))
+        source = self._seen.setdefault(key, event["source"])
+        if len(self._seen) > 20000:
+            self._seen.clear()
+        return source != event["source"]
+
+    def add_kernel(self, event, verdict, epoch, place, detail, starter):
+        """``detail`` tells apart what has the same cause; ``starter``: it may have kept a container from starting."""
+        group = self._group(("kernel", event["host"], verdict["cause"]) + detail, verdict, True, False)
+        group.starter = group.starter or starter
+        self._count(event, 1)
+        group.add(event, epoch, place, 1)
+
+    def add_runtime(self, event, signature, epoch, place, repeats):
+        """-> the event that stands for this one: itself, or the first of the same attempt."""
+        verdict = {"cause": signature.cause, "reason": signature.reason, "confidence": signature.confidence}
+        pod = event["pod"] or event["pod_uid"] or event["container_id"]
+        key = ("runtime", event["host"], event["kind"], signature.ident, pod)
+        group = self._group(key, verdict, False, signature.weak)
+        # kubelet tells of one attempt in four lines.
+        if group.newest is not None and repeats == 1 and self._same_attempt(group, event, epoch, place):
+            kept = group.newest[0]
+            for name in ("pod", "namespace", "pod_uid", "container_id"):
+                kept[name] = kept[name] or event[name]
+            group.note(event)
+            group.newest = (kept, epoch, place)
+            return kept
+        self._count(event, 1)
+        group.add(event, epoch, place, repeats)
+        return event
+
+    @staticmethod
+    def _same_attempt(group, event, epoch, place):
+        before, then, where = group.newest
+        if before["runtime"] != event["runtime"] or before["source"] != event["source"] or where[0] != place[0]:
+            return False
+        for name in ("pod", "container_id"):
+            if before[name] and event[name] and before[name] != event[name]:
+                return False
+        if epoch is not None and then is not None:
+            return abs(epoch - then) <= ATTEMPT
+        return epoch is None and then is None and place[1] - where[1] <= 3
+
+    def _count(self, event, number):
+        self.total += number
+        for table, name in ((self.by_kind, event["kind"]), (self.by_cause, event["cause"])):
+            table[name] = table.get(name, 0) + number
+
+    def _group(self, key, verdict, kernel, weak):
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= MAX_GROUPS:
+                key = (key[0], None, verdict["cause"], "others")
+                group = self.groups.get(key)
+            if group is None:
+                keep = KEEP if len(self.groups) < KEEP_FEW_GROUPS else KEEP_LATER
+                group = self.groups[key] = Group(key, verdict, kernel, weak, keep)
+        return group
+
+    # -- what belongs together -------------------------------------------------------------------------------------
+
+    def incidents(self, max_events, iso):
+        """-> (events, incidents, number of all incidents): incidents by weight, and of the events those that fit."""
+        groups = list(self.groups.values())
+        kernel = [group for group in groups if group.kernel]
+        runtime = [group for group in groups if not group.kernel]
+        _join_same_object(groups)
+        _join_attempts(runtime)
+        _join_kernel(
+            [group for group in runtime if group.weak or group.cause in ("unknown", "runtime_state_mismatch")],
+            [group for group in kernel if group.cause in _EXPLAINS and group.starter],
+        )
+        members = collections.OrderedDict()
+        for group in groups:
+            members.setdefault(group.root(), []).append(group)
+        incidents = [_incident(parts, iso) for parts in members.values()]
+        incidents.sort(key=lambda incident: incident.pop("_weight"))
+        events = _select(incidents, max_events)
+        return events, incidents[:max_events], len(incidents)
+
+
+def _union(one, other):
+    one, other = one.root(), other.root()
+    if one is not other:
+        # The better evidence leads, so that a group never loses a kernel report to a message.
+        if other.rank < one.rank:
+            one, other = other, one
+        other.parent = one
+
+
+def _same_host(one, other):
+    return one.key[1] is None or other.key[1] is None or one.key[1].split(".")[0] == other.key[1].split(".")[0]
+
+
+def _apart(one, other):
+    """Seconds between two groups, 0 when they overlap or have no times."""
+    if one.first is None or other.first is None:
+        return 0
+    return max(0, one.first - other.last, other.first - one.last)
+
+
+def _join_same_object(groups):
+    """By pod, pod uid and container id."""
+    for kind in ("uids", "containers", "pods"):
+        owners = {}
+        for group in groups:
+            for name in group.names[kind]:
+                # A namespace is not always known.
+                name = name.rsplit("/", 1)[-1]
+                for other in owners.get(name, ()):
+                    if _same_host(group, other) and _apart(group, other) <= SAME_OBJECT:
+                        _union(group, other)
+                        break
+                owners.setdefault(name, []).append(group)
+
+
+class _Near:
+    """Finds the groups that have an event close to a moment, or to a place in the same log."""
+
+    # So many neighbours are looked at: more at one moment are all the same trouble.
+    LIMIT = 50
+
+    def __init__(self, groups):
+        self.times = sorted((epoch, number) for number, group in enumerate(groups) for epoch in group.times)
+        self.places = sorted((place, number) for number, group in enumerate(groups) for place in group.places)
+        self.groups = groups
+
+    def find(self, group, before, after, lines):
+        """Those with an event at most so many seconds, or lines where one of the two has no times, from one of ``group``."""
+        for epoch in group.times:
+            for number in self._between(self.times, epoch - before, epoch + after):
+                yield self.groups[number]
+        for order, line in group.places:
+            for number in self._between(self.places, (order, line - lines), (order, line + lines)):
+                if not (group.times and self.groups[number].times):
+                    yield self.groups[number]
+
+    def _between(self, entries, low, high):
+        start = bisect.bisect_left(entries, (low,))
+        for value, number in entries[start : start + self.LIMIT]:
+            if value > high:
+                return
+            yield number
+
+
+def _join_attempts(runtime):
+    """dockerd knows the container and kubelet the pod: the same error in the same moment is the same attempt."""
+    by_signature = {}
+    for group in runtime:
+        by_signature.setdefault(group.key[2:4], []).append(group)
+    for alike in by_signature.values():
+        near = _Near(alike)
+        for group in alike:
+            if not group.names["pods"]:
+                for other in near.find(group, ATTEMPT, ATTEMPT, 10):
+                    if other is not group and _same_host(group, other):
+                        _union(group, other)
+                        break
+
+
+def _join_kernel(runtime, kernel):
+    """Starts that failed for no reason of their own, and the kernel reports of the moment."""
+    near = _Near(kernel)
+    for group in runtime:
+        for other in near.find(group, BEFORE, AFTER, NEAR_LINES):
+            if _same_host(group, other):
+                _union(group, other)
+
+
+def _incident(parts, iso):
+    parts.sort(key=lambda group: group.rank)
+    best = parts[0]
+    first = [group.first for group in parts if group.first is not None]
+    last = [group.last for group in parts if group.last is not None]
+    names = {kind: [] for kind in ("pods", "containers")}
+    for kind in names:
+        for group in parts:
+            names[kind] += [name for name in group.names[kind] if name not in names[kind]]
+        full = {name.split("/", 1)[1] for name in names[kind] if "/" in name}
+        names[kind] = [name for name in names[kind] if name not in full][:MAX_NAMES]
+    reason, rejected = best.reason, list(best.rejected)
+    failed = [group for group in parts if not group.kernel]
+    if best.kernel and failed:
+        attempts = sum(group.count for group in failed if group.key[2] == "container_start_failure")
+        if attempts:
+            reason += "; behind %s" % (
+                "one failed container start" if attempts == 1 else "%d failed container starts" % attempts
+            )
+            if names["pods"]:
+                reason += " (%s%s)" % (", ".join(names["pods"][:3]), ", ..." if len(names["pods"]) > 3 else "")
+        for group in failed:
+            if group.cause not in ("unknown", best.cause) and not any(
+                entry["cause"] == group.cause for entry in rejected
+            ):
+                rejected.append({"cause": group.cause, "why": "the kernel's own report of the moment says otherwise"})
+    elif not best.kernel and best.weak and best.cause != "fragmentation":
+        rejected.append(
+            {
+                "cause": "fragmentation",
+                "why": "no page allocation failure is in the log at that time (the kernel does not print them all)",
+            }
+        )
+    count = sum(group.count for group in (parts if not best.kernel else [group for group in parts if group.kernel]))
+    if best.kernel and failed:
+        count = max(count, sum(group.count for group in failed))
+    kernel = any(group.kernel for group in parts)
+    kinds = sorted({kind for group in parts for kind in group.kinds})
+    return {
+        "cause": best.cause,
+        "reason": reason,
+        "confidence": best.confidence,
+        "first_time": iso(min(first)) if first else None,
+        "last_time": iso(max(last)) if last else None,
+        "count": count,
+        "events": [],
+        "pods": names["pods"],
+        "containers": names["containers"],
+        "rejected": rejected,
+        "kinds": kinds,
+        "remedies": _remedies(best.cause, kinds),
+        "_parts": parts,
+        "_weight": (
+            0 if kernel and best.cause != "unknown" else 1 if best.cause != "unknown" else 2,
+            SEVERITY.index(best.cause) if best.cause in SEVERITY else len(SEVERITY) - 1,
+            -count,
+            -(max(last) if last else 0),
+        ),
+    }
+
+
+def _remedies(cause, kinds):
+    if cause == "fragmentation":
+        found = [ident for kind, ident in _REMEDIES_OF_FRAGMENTATION if kind in kinds] or ["MF101"]
+    elif cause in _REMEDIES:
+        found = [_REMEDIES[cause]]
+    else:
+        found = ["MF110"] if any(kind.startswith("container_") for kind in kinds) else []
+    return found + (["MF111"] if "compaction_stall" in kinds else [])
+
+
+def _select(incidents, max_events):
+    """The events to return, one of each incident first, then the others in turn; sets the incidents' indices."""
+    queues = []
+    for number, incident in enumerate(incidents):
+        kept = []
+        for rank, group in enumerate(incident.pop("_parts")):
+            kept += [(rank, place, event) for place, event in group.events + list(group.tail)]
+        kept.sort(key=lambda item: (item[0] > 0, item[1]))
+        queues.append((number, [(place, event) for _rank, place, event in kept]))
+    queues = queues[:max_events]
+    chosen, turn = [], 0
+    while len(chosen) < max_events and any(turn < len(queue) for _number, queue in queues):
+        for number, queue in queues:
+            if turn < len(queue) and len(chosen) < max_events:
+                chosen.append((queue[turn][0], number, queue[turn][1]))
+        turn += 1
+    chosen.sort(key=lambda item: item[0])
+    for index, (_place, number, _event) in enumerate(chosen):
+        incidents[number]["events"].append(index)
+    return [event for _place, _number, event in chosen]

@@ -1,0 +1,418 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The journal of a node: collect() reads its logs and returns what contract 4.2 of the design promises.
+
+{"events": [...], "incidents": [...], "counts": {...}, "sources": [...]}, plain data only.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+import time
+
+from .._node import NodeError
+from . import readers, runtimes
+from .incidents import Store
+from .kernel import KernelLog
+from .prefixes import Clock, Line, harmless, has, iso, split
+
+UNITS = (
+    "kubelet.service",
+    "docker.service",
+    "containerd.service",
+    "crio.service",
+    "cri-docker.service",
+    "k3s.service",
+    "k3s-agent.service",
+    "rke2-server.service",
+    "rke2-agent.service",
+    "podman.service",
+    "snap.kubelet-eks.daemon.service",
+)
+# A journal that begins so long after the window is complete: machines are not always busy.
+SLACK = 3600
+# Where logs lie without a journal; the second row is for unpacked sosreports.
+USUAL_FILES = ("/var/log/messages*", "/var/log/kern.log*", "/var/log/syslog*")
+SOSREPORT_FILES = (
+    "/sos_commands/logs/journalctl_--no-pager*",
+    "/sos_commands/kernel/dmesg",
+    "/sos_commands/kernel/dmesg_-T",
+)
+
+CAUSES = (
+    "fragmentation",
+    "memory_shortage",
+    "atomic_burst",
+    "memcg_limit",
+    "memcg_leak",
+    "vmalloc_exhaustion",
+    "disk_full",
+    "immutable_file",
+    "mount_busy",
+    "pid_limit",
+    "network_plugin",
+    "runtime_hang",
+    "runtime_state_mismatch",
+    "image",
+    "unknown",
+)
+
+# How far back the node's own logs are read when nothing else is asked for.
+DEFAULT_SINCE = "-7d"
+MAX_MESSAGE = 300
+# A program's line that a mail or terminal has wrapped goes on for at most so many lines.
+MAX_WRAPS = 6
+
+_RELATIVE = re.compile(r"^-(\d+)\s*(s|m|min|h|d|w)?$")
+_SECONDS = {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_ROTATION = re.compile(r"(?:[-.](?:\d{8}(?:[-.]\d+)?|\d{1,3})|\.old)?(?:\.(?:gz|xz|bz2|zst))?$")
+
+
+def point_in_time(text, now, name):
+    """ "2026-11-20T08:00:00Z", "2026-11-20", "-24h" -> epoch seconds. Without a zone it is the time of this machine."""
+    if text is None or text == "":
+        return None
+    match = _RELATIVE.match(text.strip())
+    if match:
+        return now - int(match.group(1)) * _SECONDS[match.group(2)]
+    line = Line("")
+    line.stamp = text.strip() + ("T00:00:00" if re.match(r"^\d{4}-\d\d-\d\d$", text.strip()) else "")
+    epoch = Clock(now).of(line) if re.match(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", line.stamp) else None
+    if epoch is None:
+        raise ValueError("%s: %r is neither an ISO-8601 time nor an age such as -24h" % (name, text))
+    return epoch
+
+
+class _Sink:
+    """Takes the lines of one source after the other and turns them into events."""
+
+    def __init__(self, journal):
+        self.journal = journal
+        self.kernel = None
+        self.family = None
+        self.held = None
+        self.wraps = 0
+        self.taken = 0
+
+    def open(self, family):
+        """The next source. What was open stays open only when it is the continuation of the same log."""
+        if family != self.family or self.kernel is None:
+            self.flush()
+            self.kernel = KernelLog(self.journal.kernel_report)
+        self.family = family
+
+    def flush(self):
+        if self.held is not None:
+            self._runtime(self.held)
+            self.held = None
+        if self.kernel is not None:
+            self.kernel.close()
+
+    def patience(self):
+        return self.kernel.patience() or (1 if self.held is not None else 0)
+
+    def take(self, raw, number, offset):
+        line = split(raw)
+        line.number = number
+        journal = self.journal
+        if line.cursor is None and number is None:
+            line.cursor = "@" + line.stamp if journal.source.kind == "journal" and line.stamp else "byte %d" % offset
+        self.taken += 1
+        line.place = (journal.order, self.taken)
+        if self.held is not None:
+            if self._goes_on(line):
+                return True
+            self._runtime(self.held)
+            self.held = None
+        if line.userland and journal.told(line):
+            return True
+        if line.uptime is None and line.tag != "kernel" and runtimes.speaks(line, journal.signatures):
+            # It may have been wrapped: wait for the next line.
+            self.held, self.wraps = line, 0
+            return True
+        if line.userland:
+            return False
+        return self.kernel.feed(line)
+
+    def _goes_on(self, line):
+        """Joins a wrapped line to the one that waits; False when the next line is a new one."""
+        text = line.text.strip()
+        held = self.held
+        if line.prefixed or not text or text.startswith("```") or self.wraps >= MAX_WRAPS:
+            return False
+        open_quote = runtimes.plain(held.text).count('"') % 2 == 1 or held.text.rstrip().endswith((":", ","))
+        if held.prefixed and line.text[:1].isspace() or open_quote:
+            held.text = held.text.rstrip() + " " + text
+            self.wraps += 1
+            return True
+        return False
+
+    def _runtime(self, line):
+        found = runtimes.read(line, self.journal.signatures)
+        if found is None:
+            if not line.userland and not line.prefixed:
+                return self.kernel.feed(line)
+            return False
+        self.journal.runtime_failure(found)
+        return True
+
+
+class _Journal:
+    """One run of collect()."""
+
+    def __init__(self, node, options, now):
+        self.node, self.now = node, now
+        since = options.get("since")
+        if not since and not options.get("files") and not options.get("journal_directory"):
+            since = DEFAULT_SINCE
+        self.since = point_in_time(since, now, "since")
+        self.until = point_in_time(options.get("until"), now, "until")
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise ValueError("until: %r is before since %r" % (options["until"], options["since"]))
+        self.signatures = runtimes.compile_signatures(options.get("signatures"))
+        self.max_events = 200 if options.get("max_events") is None else options["max_events"]
+        if self.max_events < 0:
+            raise ValueError("max_events: %d is negative" % self.max_events)
+        self.units = list(options.get("units") or UNITS)
+        self.store = Store()
+        self.sources = []
+        self.source = None
+        self.order = 0
+        self.sink = _Sink(self)
+        self.suppressed = {}
+        self._last = (None, None, None)
+        self.gates = readers.RUNTIME_GATES + tuple(
+            literal.encode("utf-8") for signature in self.signatures for literal in signature.contains
+        )
+
+    # -- sources ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, name, kind, family):
+        self.source = readers.Source(name, kind)
+        self.source.clock = readers.clock_for(self.node, self.now, kind == "command")
+        self.sources.append(self.source)
+        self.order += 1
+        self.sink.open(family)
+        self.sink.taken = 0
+        return self.source
+
+    def _end(self):
+        kernel = self.sink.kernel
+        if kernel is not None and kernel.suppressed:
+            for what, count in sorted(kernel.suppressed.items()):
+                self.source.notes.append(
+                    "%d messages of %s were suppressed by the kernel: counts are lower bounds" % (count, what)
+                )
+                self.suppressed[what] = self.suppressed.get(what, 0) + count
+            kernel.suppressed = {}
+
+    def files(self, patterns):
+        """Files by path or pattern, each log with its rotated parts, the oldest part first."""
+        found, missing = {}, []
+        for pattern in patterns:
+            if not pattern.startswith("/"):
+                missing.append((pattern, "not an absolute path"))
+                continue
+            paths = self.node.glob(pattern) if re.search(r"[*?\[]", pattern) else [pattern]
+            paths = [path for path in paths if pattern == path or not path.endswith("~")]
+            if not paths:
+                missing.append((pattern, "no such file"))
+            for path in paths:
+                try:
+                    status = self.node.stat(path)
+                except NodeError as error:
+                    missing.append((path, error.reason))
+                    continue
+                # No directories, and nothing that one could wait for or that never ends.
+                if status.st_mode & 0o170000 != 0o100000:
+                    missing.append((path, "not a regular file"))
+                    continue
+                found[path] = (_ROTATION.sub("", path), status.st_mtime, path)
+        for path, reason in missing:
+            self._begin(path, "file", None).failed(reason)
+        for family, _mtime, path in sorted(found.values()):
+            source = self._begin(path, "file", family)
+            try:
+                readers.read_file(self.node, path, source, self.sink, self.since, self.gates)
+            except NodeError as error:
+                source.failed(error.reason)
+            self._end()
+        self.sink.flush()
+        return list(found)
+
+    def journal(self, directory):
+        """The systemd journal. -> time of its first message, infinity for a journal without any, None where there is none."""
+        arguments = readers.journal_arguments(self.node, directory, self.since, self.until)
+        if arguments is None:
+            return None
+        name = directory or "systemd journal"
+        kernel = self._begin("%s (kernel)" % name, "journal", ("journal", "kernel"))
+        readers.read_journal_kernel(self.node, arguments, kernel, self.sink)
+        self._end()
+        self.sink.flush()
+        if kernel.status == "failed" and directory is None:
+            return None
+        units = self._begin(
+            "%s (%s)" % (name, "units" if len(self.units) > 3 else ", ".join(self.units)),
+            "journal",
+            ("journal", "units"),
+        )
+        readers.read_journal_units(self.node, arguments, self.units, units, self.sink, self.gates)
+        self._end()
+        self.sink.flush()
+        return min(source.first or float("inf") for source in (kernel, units))
+
+    def own(self):
+        """The node's own logs: the journal, and for the time before it began, or without one, the files, else the ring buffer."""
+        first = self.journal(None)
+        if first is not None and self.since is not None and first <= self.since + SLACK:
+            return
+        if first is not None:
+            # Where the journal is in /run, as on RHEL 7, syslog reaches back farther. What both have is not to count twice.
+            self.until = min(first - 1, self.until or first)
+        patterns = USUAL_FILES + (() if self.node.root == "/" else SOSREPORT_FILES)
+        read = self.files([pattern for pattern in patterns if self.node.glob(pattern)])
+        if not read and first in (None, float("inf")):
+            self.ring_buffer()
+
+    def ring_buffer(self):
+        if self.node.root != "/":
+            self._begin("kernel ring buffer", "command", None).failed(
+                "only the node itself has one, not %s" % self.node.root
+            )
+            self.sources[-1].status = "skipped"
+            return
+        source = self._begin("dmesg", "command", "dmesg")
+        readers.read_command(self.node, ["dmesg"], source, self.sink, self.gates)
+        self._end()
+        self.sink.flush()
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def _base(self, kind, line, message, verdict):
+        # The source of its first line: rotation may have split it.
+        source = self.sources[line.place[0] - 1]
+        epoch = source.clock.of(line)
+        raw = line.stamp if line.stamp is not None else "[%s]" % line.uptime if line.uptime is not None else None
+        message = message.strip().rstrip("\0").split("\n")[0]
+        event = {
+            "kind": kind,
+            "time": iso(epoch),
+            "time_raw": raw,
+            "host": line.host,
+            "source": source.name,
+            "message": message[:MAX_MESSAGE],
+            "cause": verdict["cause"],
+            "reason": verdict["reason"],
+            "confidence": verdict["confidence"],
+        }
+        if line.number is not None:
+            event["line"] = line.number
+        else:
+            event["line"], event["cursor"] = None, line.cursor
+        return event, epoch
+
+    def _outside(self, epoch):
+        return epoch is not None and (
+            self.since is not None and epoch < self.since or self.until is not None and epoch > self.until
+        )
+
+    def kernel_report(self, report):
+        """A finished report of KernelLog."""
+        # Loaded with the first report: most nodes have none.
+        from . import reports
+
+        verdict = reports.judge(report)
+        event, epoch = self._base(report["kind"], report["line"], report["message"], verdict)
+        if self._outside(epoch):
+            return
+        event.update(reports.FIELDS[report["kind"]](report, verdict))
+        _sanitise(event)
+        if self.store.duplicate(event, event["time_raw"]):
+            return
+        verdict["reason"] = event["reason"]
+        self.store.add_kernel(
+            event,
+            verdict,
+            epoch,
+            report["line"].place,
+            reports.detail(report, event),
+            reports.starts_container(event, verdict),
+        )
+
+    def told(self, line):
+        """Whether a line of the kubelet repeats the failure that it has just told of, with nothing new in it."""
+        event, signature, stamp = self._last
+        return (
+            stamp is not None
+            and line.stamp == stamp
+            and event["pod"] in line.text
+            and (has(line.text, signature.contains))
+        )
+
+    def runtime_failure(self, found):
+        signature = found["signature"]
+        verdict = {"cause": signature.cause, "reason": signature.reason, "confidence": signature.confidence}
+        event, epoch = self._base(found["kind"], found["line"], found["message"], verdict)
+        if self._outside(epoch):
+            return
+        for name in ("pod", "namespace", "pod_uid", "container_id", "runtime", "error"):
+            event[name] = found[name]
+        event["signature"] = signature.ident
+        _sanitise(event)
+        if not self.store.duplicate(event, event["time_raw"]):
+            event = self.store.add_runtime(event, signature, epoch, found["line"].place, found["repeats"])
+            self._last = (event, signature, found["line"].stamp if event["pod"] and event["pod_uid"] else None)
+
+    def result(self):
+        events, incidents, number = self.store.incidents(self.max_events, iso)
+        kernel = sum(count for kind, count in self.store.by_kind.items() if not kind.startswith("container_"))
+        if not kernel:
+            for source in self.sources:
+                if source.status in ("read", "partial") and "units" not in source.name:
+                    source.notes.append(
+                        "no kernel report: that proves little, the kernel limits how many it prints and many requests ask for none"
+                    )
+        return {
+            "events": events,
+            "incidents": incidents,
+            "counts": {
+                "events": self.store.total,
+                "events_returned": len(events),
+                "incidents": number,
+                "by_kind": self.store.by_kind,
+                "by_cause": self.store.by_cause,
+                "suppressed": sum(self.suppressed.values()),
+            },
+            "sources": [source.as_dict(iso) for source in self.sources],
+        }
+
+
+def _sanitise(event):
+    """Log lines are written by anybody: nothing of them that a terminal would obey gets into a result."""
+    for name, value in event.items():
+        if hasattr(value, "splitlines"):
+            event[name] = harmless(value)
+        elif name == "trace":
+            event[name] = [harmless(function) for function in value]
+
+
+def collect(node, options):
+    """Reads the logs of ``node`` (a Node) -> contract 4.2. ValueError for options that make no sense.
+
+    options: {files, journal_directory, since, until, units, max_events, signatures}, all of them optional.
+    """
+    journal = _Journal(node, options, time.time())
+    files, directory = options.get("files"), options.get("journal_directory")
+    if files:
+        journal.files(files)
+    if directory and journal.journal(directory) is None:
+        journal._begin(directory, "journal", None).failed("no journal there")
+    if not files and not directory:
+        journal.own()
+    return journal.result()
