@@ -1,0 +1,89 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the fleet report on the controller, inside of the process that Ansible started for the task anyway."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _policy
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
+
+# The documentation of the options is in plugins/modules/memfrag_report.py.
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "records_dirs": {"type": "list", "elements": "path"},
+    "records_dir": {"type": "path", "default": "./memfrag-audit"},
+    "run_id": {"type": "str"},
+    "report_dir": {"type": "path"},
+    "report_formats": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(_report.RENDERERS),
+        "default": list(_report.RENDERERS),
+    },
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "fail_on": {"type": "list", "elements": "str", "choices": list(_report.FAIL_ON), "default": []},
+    "policy": {"type": "dict", "default": {}},
+    "history": {"type": "int", "default": 10},
+    "stale_after_hours": {"type": "float", "default": 24},
+}
+
+MOST_NAMES = 20
+
+
+class ActionModule(ActionBase):
+    # Nothing here needs the connection that delegate_to would open.
+    _requires_connection = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
+        directories = [os.path.abspath(path) for path in options["records_dirs"] or [options["records_dir"]]]
+        try:
+            report = _report.make(
+                directories,
+                _report_dir(options, directories),
+                options["report_formats"],
+                run_id=options["run_id"],
+                hosts=options["hosts"],
+                groups=(task_vars or {}).get("groups"),
+                policy=options["policy"],
+                history=options["history"],
+                stale_after=datetime.timedelta(hours=options["stale_after_hours"]),
+            )
+        except (_records.RecordError, _policy.PolicyError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        except OSError as error:
+            raise AnsibleActionFail(f"Cannot write the report: {error}") from error
+        result.update(
+            changed=report.changed,
+            files=report.files,
+            summary=report.summary,
+            coverage=report.fleet.coverage,
+            levels=report.fleet.levels,
+            # So that the summary shows without -v.
+            _ansible_verbose_always=True,
+        )
+        failing = report.failing(options["fail_on"])
+        if failing:
+            result.update(failed=True, msg="The report is written. fail_on: " + "; ".join(map(_named, failing.items())))
+        return result
+
+
+def _report_dir(options: dict[str, t.Any], directories: list[str]) -> str:
+    if options["report_dir"]:
+        return os.path.abspath(str(options["report_dir"]))
+    return str(_records.run_directory(directories[0], options["run_id"])) if options["run_id"] else directories[0]
+
+
+def _named(found: tuple[str, list[str]]) -> str:
+    word, names = found
+    return f"{word}: {_words.listing([_words.printable(name) for name in names], MOST_NAMES)}"

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""report.csv: one line per node, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import typing as t
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _model, _words
+
+# Column -> what stands in it.
+COLUMNS: dict[str, t.Callable[[_model.Host], t.Any]] = {
+    "host": lambda host: host.name,
+    "status": lambda host: host.status,
+    "level": lambda host: host.level,
+    "score": lambda host: host.score,
+    "summary": lambda host: host.sentence or host.error,
+    "findings": lambda host: " ".join(host.findings),
+    "cause": lambda host: host.cause,
+    "incidents": lambda host: host.incidents if host.status == "audited" else None,
+    "action": lambda host: host.action,
+    "change": lambda host: host.change,
+    "stale": lambda host: "yes" if host.stale else "no",
+    "groups": lambda host: " ".join(host.groups),
+    "kernel": lambda host: host.release,
+    "machine": lambda host: host.machine,
+    "memory_kb": lambda host: host.memory_kb,
+    "highest_order_at_once": lambda host: _highest(host.states),
+    "started_at": lambda host: _as_json.timestamp(host.time),
+    "run_id": lambda host: host.run_id,
+    **{
+        metric.id: lambda host, index=index: host.metrics[index] if host.metrics else None  # type: ignore[misc]
+        for index, metric in enumerate(_model.METRICS)
+    },
+}
+
+
+class Sheet:
+    file = "report.csv"
+
+    def take(self, record: _model.Record, host: _model.Host) -> None:
+        pass
+
+    def render(self, fleet: _model.Fleet) -> list[str]:
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for host in fleet.hosts:
+            writer.writerow([_cell(value(host)) for value in COLUMNS.values()])
+        return [stream.getvalue()]
+
+
+def _highest(states: str) -> int | None:
+    """The highest order up to which every order can be had at once; empty if there is none."""
+    orders = len(states) - len(states.lstrip("0"))
+    return orders - 1 if orders else None
+
+
+def _cell(value: t.Any) -> t.Any:
+    """Spreadsheets take text that begins like this for a formula, which can run programs; an apostrophe mends that."""
+    if isinstance(value, str):
+        value = _words.printable(value)
+        if value.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"):
+            return "'" + value
+    return value

@@ -1,0 +1,323 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""report.html: one file that needs no network and, for its summary, findings and worst nodes, no JavaScript either.
+
+The top of the page and a table of the worst nodes are written here; ``assets/report.js`` puts the list of all nodes
+and the page of one node in the table's place. It gets its data as compact JSON: rows of numbers with tables of the
+strings that nodes share, and the details of the nodes that need a look.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import os
+import typing as t
+from collections.abc import Iterator
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _html_static, _model, _words
+
+ASSETS = os.path.join(os.path.dirname(__file__), "assets")
+
+# Details weigh some kilobytes each: up to the first number all nodes have them, above it the worst, up to the second.
+ALL_DETAILS = 200
+MOST_DETAILS = 400
+
+_MOST_INCIDENTS = 8
+_MOST_EVENTS = 6
+_SLABS_IN_ROW = 3
+
+# What the page of a node shows of each; the rest stays in the record.
+_EVENT = frozenset(
+    "kind time time_raw source line message order gfp_mask gfp_flags comm pid call_site call_module trace cache errno "
+    "size_bytes pages seconds function scope victim_comm victim_pid cgroup usage_kb limit_kb pod namespace runtime "
+    "error cause reason".split()
+)
+_EVENT_ZONE = ("node", "zone", "free_blocks", "migratetypes", "free_kb", "min_kb", "extfrag_index")
+_INCIDENT = frozenset("cause reason confidence first_time last_time count pods containers rejected remedies".split())
+_ZONE = frozenset("watermarks extfrag_index unusable_index index_source pageblocks".split())
+_SLAB = ("name", "size_kb", "utilization_percent", "order")
+
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<meta name="referrer" content="no-referrer">
+<title>{title} – memory fragmentation</title>
+<link rel="icon" href="{icon}">
+<style>{style}</style>
+</head>
+<body>
+"""
+
+
+class _Table:
+    """Strings (or what else there is) by number, for values that many nodes share."""
+
+    def __init__(self) -> None:
+        self.values: list[t.Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: t.Any) -> int:
+        key = value if isinstance(value, str) else _as_json.dumps(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return self._numbers[key]
+
+
+class Page:
+    file = "report.html"
+
+    def __init__(self) -> None:
+        self._strings = _Table()
+        self._kernels = _Table()
+        self._groups = _Table()
+        self._needs = _Table()
+        self._unavailable = _Table()
+        self._settings = _Table()
+        self._abouts = _Table()
+        self._rows: dict[str, str] = {}
+        self._strips: dict[str, str] = {}
+        # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
+        self._details: list[tuple[_Reversed, str, str]] = []
+
+    def take(self, record: _model.Record, host: _model.Host) -> None:
+        facts = record["facts"]
+        entry = (_Reversed(host.rank), host.name, "")
+        if len(self._details) < MOST_DETAILS:
+            heapq.heappush(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
+        elif self._details[0][0] < entry[0]:
+            heapq.heapreplace(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
+        self._rows[host.name] = _as_json.dumps(self._measured(facts))
+
+    def _measured(self, facts: _model.Record) -> list[t.Any]:
+        """What the list and the page of a healthy node show; the script's ``M`` names the places."""
+        strings = self._strings
+        meminfo, slab = facts.get("meminfo") or {}, facts.get("slab") or {}
+        nodes: dict[str, str] = {}
+        for row in facts["allocatable"]:
+            for node, state in row["nodes"].items():
+                nodes[node] = nodes.get(node, "") + (str(_words.STATES.index(state)) if state in _words.STATES else "?")
+        return [
+            sorted(nodes.items()) if len(nodes) > 1 else 0,
+            self._needs.number([row.get("needed_by") or [] for row in facts["allocatable"]]),
+            [
+                [zone["node"], strings.number(zone["zone"]), zone["managed_pages"] or 0, *zone["free_blocks"]]
+                for zone in facts["zones"]
+            ],
+            [meminfo.get(field) for field in ("memfree", "memavailable")]
+            + [slab.get(field) for field in ("reclaimable_kb", "unreclaimable_kb")],
+            [
+                [strings.number(_words.text(cache["name"], 100)), cache["size_kb"]]
+                for cache in (slab.get("caches") or ())[:_SLABS_IN_ROW]
+            ],
+            self._unavailable.number(facts["unavailable"]),
+        ]
+
+    def _detail(self, record: _model.Record) -> _model.Record:
+        """What the page of one node shows beyond the list. Settings and remedies are the same on many nodes."""
+        facts, journal, assessment = record["facts"], record.get("journal") or {}, record.get("assessment") or {}
+        slab, kernel = facts.get("slab") or {}, dict(facts["kernel"])
+        return {
+            "uptime": kernel.pop("uptime_seconds", None),
+            "findings": [self._finding(finding) for finding in assessment.get("findings") or ()],
+            "ignored": [[each["id"], each["title"], each.get("reason")] for each in assessment.get("ignored") or ()],
+            "mending": assessment.get("mending"),
+            "incidents": _incidents(journal),
+            "searched": [
+                [each.get("source"), each.get("status"), each.get("lines"), each.get("reason")]
+                for each in journal.get("sources") or ()
+            ],
+            "zones": [_zone(zone) for zone in facts["zones"]],
+            "slabs": [[cache.get(key) for key in _SLAB] for cache in slab.get("caches") or ()],
+            "settings": self._settings.number(
+                {
+                    "kernel": {**kernel, **(facts.get("transparent_hugepage") or {})},
+                    "sysctl": {key: value for key, value in (facts.get("sysctl") or {}).items() if value is not None},
+                }
+            ),
+            "counters": {
+                **{
+                    key: value
+                    for key, value in (facts.get("vmstat") or {}).items()
+                    if key.startswith(("compact_", "allocstall", "thp_fault_", "oom_kill")) and value
+                },
+                **(facts.get("cgroups") or {}),
+                "nf_conntrack_caches": slab.get("nf_conntrack_caches"),
+            },
+            "pressure": facts.get("pressure"),
+            "unparsed_lines": facts.get("unparsed_lines") or {},
+        }
+
+    def _finding(self, finding: _model.Record) -> list[t.Any]:
+        about = [finding.get(key) for key in ("remedy", "variable", "docs")]
+        return [
+            finding["id"],
+            finding.get("severity"),
+            finding.get("title"),
+            finding.get("evidence"),
+            self._abouts.number(about),
+        ]
+
+    def render(self, fleet: _model.Fleet) -> Iterator[str]:
+        style, script = _asset("report.css"), _asset("report.js")
+        policy = (
+            f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
+            "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        )
+        title = _html_static.escape(_html_static.headline(fleet)[0])
+        yield _HEAD.format(policy=policy, title=title, icon=_favicon(fleet), style=style)
+        yield from _html_static.top(fleet)
+        yield from _html_static.nodes(fleet)
+        yield from _html_static.findings(fleet)
+        yield from _html_static.outliers(fleet)
+        yield from _html_static.problems(fleet)
+        yield from _html_static.footer(fleet)
+        yield '<script type="application/json" id="data">'
+        yield from self._data(fleet)
+        yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
+
+    def _data(self, fleet: _model.Fleet) -> Iterator[str]:
+        finding_numbers = {finding.id: number for number, finding in enumerate(fleet.findings)}
+        metric_numbers = {metric.id: number for number, metric in enumerate(_model.METRICS)}
+        newest = fleet.finished
+
+        def row(host: _model.Host) -> str:
+            head = [
+                host.name,
+                _records.STATUSES.index(host.status),
+                _model.LEVELS.index(host.level) if host.level else -1,
+                -1 if host.score is None else host.score,
+                self._strings.number(host.sentence or host.error),
+                self._kernels.number([host.release, host.machine, host.page_size]),
+                host.memory_kb or 0,
+                int((newest - host.time).total_seconds()) if newest and host.time else -1,
+                host.stale + 2 * (_model.CHANGES.index(host.change) + 1 if host.change else 0),
+                self._groups.number(host.groups),
+                [finding_numbers[name] for name in host.findings],
+                [
+                    number
+                    for past in host.past
+                    for number in (
+                        int((newest - past.time).total_seconds()) if newest and past.time else -1,
+                        _mark(past.status, past.level, past.score, past.states),
+                    )
+                ],
+                [[metric_numbers[out.metric], out.value, out.median, out.peers] for out in host.outliers],
+                host.incidents,
+                self._strings.number(host.cause) if host.cause else -1,
+                host.states,
+            ]
+            measured = self._rows.get(host.name) if host.status == "audited" else None
+            return _as_json.dumps(head)[:-1] + "," + (measured or "0") + "]"
+
+        rows = [row(host) for host in fleet.hosts]
+        names = {host.name: number for number, host in enumerate(fleet.hosts)}
+        healthy_too = len(fleet.hosts) <= ALL_DETAILS
+        details = sorted(
+            (names[name], text)
+            for _rank, name, text in self._details
+            if name in names and (healthy_too or _needs_a_look(fleet.hosts[names[name]]))
+        )
+        yield _as_json.dumps(
+            {
+                "version": 1,
+                "newest": _as_json.timestamp(newest),
+                "remediate": _words.REMEDIATE,
+                "causes": _words.CAUSES,
+                "levels": _model.LEVELS,
+                "statuses": _records.STATUSES,
+                "strings": self._strings.values,
+                "kernels": self._kernels.values,
+                "groups": self._groups.values,
+                "needs": self._needs.values,
+                "unavailable": self._unavailable.values,
+                "settings": self._settings.values,
+                "abouts": self._abouts.values,
+                "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
+                "metrics": [[metric.title, metric.unit] for metric in _model.METRICS],
+            }
+        )[:-1]
+        yield ',"details":{' + ",".join(f'"{number}":{text}' for number, text in details) + '},"hosts":[\n'
+        yield ",\n".join(rows) + "]}"
+
+
+class _Reversed:
+    """Order the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: tuple[t.Any, ...]) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return self.value > other.value
+
+
+def _needs_a_look(host: _model.Host) -> bool:
+    return host.level != "low" or bool(host.incidents or host.outliers)
+
+
+def _mark(status: str, level: str | None, score: int | None, states: str) -> int:
+    """A node in a run as one number: 1000 * (level + 1) + height out of 100; -1 where it was not audited."""
+    if status != "audited":
+        return -1
+    if score is None:
+        first = next((order for order, state in enumerate(states) if state != "0"), len(states))
+        score = 100 * (len(states) - first) // len(states) if states else 0
+    return 1000 * (_model.LEVELS.index(level) + 1 if level else 0) + min(score, 100)
+
+
+def _zone(zone: _model.Record) -> _model.Record:
+    about = {key: value for key, value in zone.items() if key in _ZONE}
+    about["migratetypes"] = {kind: blocks for kind, blocks in (zone.get("migratetypes") or {}).items() if any(blocks)}
+    return about
+
+
+def _incidents(journal: _model.Record) -> list[_model.Record]:
+    """The weightiest incidents, each with a few of its events: kernel reports before the words of the runtimes."""
+    events = journal.get("events") or []
+    found = []
+    for incident in (journal.get("incidents") or [])[:_MOST_INCIDENTS]:
+        own = [events[number] for number in incident.get("events") or () if number < len(events)]
+        own.sort(key=lambda event: event["kind"].startswith("container_"))
+        shown = []
+        for event in own[:_MOST_EVENTS]:
+            entry = {key: value for key, value in event.items() if key in _EVENT and value not in (None, "", [])}
+            if event.get("zones"):
+                entry["zones"] = [{key: zone.get(key) for key in _EVENT_ZONE} for zone in event["zones"]]
+            shown.append(entry)
+        found.append({key: value for key, value in incident.items() if key in _INCIDENT})
+        found[-1].update(events=shown, more_events=len(own) - len(shown))
+    return found
+
+
+def _asset(name: str) -> str:
+    with open(os.path.join(ASSETS, name), encoding="utf-8") as stream:
+        text = stream.read()
+    # The licence header is for the source tree.
+    return text[text.index("*/") + 2 :].strip() + "\n"
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _favicon(fleet: _model.Fleet) -> str:
+    worst = next((level for level in ("critical", "high", "medium") if fleet.levels[level]), "low")
+    colour = {"critical": "8c1d2f", "high": "b8480a", "medium": "d19a16", "low": "2b7a66"}[worst]
+    bars = "".join(f"<path d='M{3 + 7 * x} {20 - y}h5v{9 + y}h-5z'/>" for x, y in enumerate((17, 11, 5, 0)))
+    box = "xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'"
+    return f"data:image/svg+xml,<svg {box} fill='%23{colour}'>{bars}</svg>"

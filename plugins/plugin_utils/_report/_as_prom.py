@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""memfrag.prom: the fleet in numbers, for node_exporter's textfile collector on the controller.
+
+No series per node, so that a fleet of any size costs the same few dozen; nodes export their own values themselves.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import typing as t
+from collections.abc import Iterator
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
+
+Samples = list[tuple[dict[str, t.Any], int]]
+
+
+class Metrics:
+    file = "memfrag.prom"
+
+    def take(self, record: _model.Record, host: _model.Host) -> None:
+        pass
+
+    def render(self, fleet: _model.Fleet) -> Iterator[str]:
+        for name, words, samples in _families(fleet):
+            yield f"# HELP {name} {words}\n# TYPE {name} gauge\n"
+            for labels, value in samples:
+                inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+                yield f"{name}{{{inside}}} {value}\n" if inside else f"{name} {value}\n"
+
+
+def _families(fleet: _model.Fleet) -> Iterator[tuple[str, str, Samples]]:
+    coverage, levels = fleet.coverage, fleet.levels
+    audited = [host for host in fleet.hosts if host.status == "audited"]
+    if fleet.finished:
+        yield (
+            "memfrag_last_run_timestamp_seconds",
+            "When the newest record of the report was begun, in seconds since 1970.",
+            [({}, math.floor(fleet.finished.timestamp()))],
+        )
+    yield (
+        "memfrag_nodes",
+        "Nodes of the fleet by the outcome of their audit.",
+        [({"status": status}, coverage[status]) for status in _records.STATUSES],
+    )
+    yield (
+        "memfrag_stale_nodes",
+        "Nodes whose newest record is older than the report's limit.",
+        [({}, coverage["stale"])],
+    )
+    yield (
+        "memfrag_level_nodes",
+        "Audited nodes by risk level.",
+        [({"level": level}, levels[level]) for level in _model.LEVELS]
+        + [({"level": "none"}, coverage["not_assessed"])],
+    )
+    # "size" is the order, as in node_exporter's node_buddyinfo_blocks.
+    answers = collections.Counter(
+        (order, state) for host in audited for order, state in enumerate(host.states) if state != "?"
+    )
+    yield (
+        "memfrag_allocatable_nodes",
+        "Audited nodes by how a block of an order can be had; size is the order.",
+        [
+            ({"size": order, "state": state}, answers[order, str(digit)])
+            for order in range(max((len(host.states) for host in audited), default=0))
+            for digit, state in enumerate(_words.STATES)
+        ],
+    )
+    yield (
+        "memfrag_finding_nodes",
+        "Nodes with a finding.",
+        [({"finding": finding.id}, len(finding.hosts)) for finding in sorted(fleet.findings, key=lambda each: each.id)],
+    )
+    causes = collections.Counter(host.cause for host in audited if host.cause)
+    yield (
+        "memfrag_cause_nodes",
+        "Nodes by the cause of their weightiest incident in the logs.",
+        [({"cause": cause}, count) for cause, count in sorted(causes.items())],
+    )
+    yield "memfrag_skipped_records", "Records that could not be read.", [({}, coverage["skipped_records"])]
+
+
+def _escaped(value: t.Any) -> str:
+    return str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

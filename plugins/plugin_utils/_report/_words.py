@@ -1,0 +1,156 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Numbers and states in words, the same in every output of the report."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import typing as t
+from collections.abc import Iterable, Sequence
+
+# Index into this tuple is how the report keeps a state; "?" is any other word.
+STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
+_STATE_WORDS = ("can be had at once", "need reclaim first", "need compaction first", "cannot be had")
+_STATE_WORDS_ONE = ("can be had at once", "needs reclaim first", "needs compaction first", "cannot be had")
+
+# What broke, by the cause of an incident (contract of memfrag_journal_info), for a reader in a hurry.
+CAUSES = {
+    "fragmentation": "Memory is fragmented",
+    "memory_shortage": "Memory is short",
+    "atomic_burst": "A burst of atomic requests drained the reserves",
+    "memcg_limit": "A container hit its own memory limit",
+    "memcg_leak": "Memory cgroups leak",
+    "vmalloc_exhaustion": "The vmalloc area is full",
+    "disk_full": "A disk is full",
+    "immutable_file": "A file is immutable",
+    "mount_busy": "A mount is busy",
+    "pid_limit": "Process ids ran out",
+    "network_plugin": "The network plugin failed",
+    "runtime_hang": "The container runtime hangs",
+    "runtime_state_mismatch": "The container runtime lost track of a container",
+    "image": "An image cannot be used",
+    "unknown": "Something failed, and its cause is not known",
+}
+
+# Terminals act on control characters; other formats only get confused by them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(value: t.Any) -> str:
+    """One line that a terminal prints as it stands."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", str(value))
+
+
+def text(value: t.Any, longest: int = 2000) -> str:
+    """Any value of a record as text of bounded length."""
+    words = "" if value is None else str(value)
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def number(value: t.Any) -> int | None:
+    """Any value of a record as a whole number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value)
+
+
+def size(kilobytes: float) -> str:
+    """12 kB, 3.4 MB, 128 GB: two digits at least, three at most."""
+    units = ["kB", "MB", "GB", "TB"]
+    while kilobytes >= 1000 and len(units) > 1:
+        kilobytes /= 1024
+        del units[0]
+    unit = units[0]
+    return f"{kilobytes:.1f} {unit}" if kilobytes < 10 and kilobytes != int(kilobytes) else f"{kilobytes:.0f} {unit}"
+
+
+def block_size(order: int, page_size: int) -> str:
+    return size((page_size << order) / 1024)
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def listing(names: Sequence[str], most: int = 10) -> str:
+    """a, b and c; or a, b, c and 7 more."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def moment(value: t.Any) -> datetime.datetime | None:
+    """An ISO-8601 time of a record, in UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        # Python 3.10 knows neither "Z" nor fractions of other than 3 or 6 digits.
+        parsed = datetime.datetime.fromisoformat(re.sub(r"\.[0-9]+", "", value.replace("Z", "+00:00")))
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=datetime.timezone.utc)
+        return parsed.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def sentence(words: str) -> str:
+    """The library's summaries begin with a small letter and end without a full stop, to be put together with others."""
+    words = words[:1].upper() + words[1:]
+    return words if not words or words[-1] in ".!?" else words + "."
+
+
+# Not there before the playbook is.
+_REMEDIATE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "playbooks", "remediate.yml")
+REMEDIATE = "ansible-playbook kernelops.memfrag.remediate -l" if os.path.isfile(_REMEDIATE) else ""
+
+
+def when(value: datetime.datetime) -> str:
+    """21 Nov 2026, 02:49 UTC, whatever the locale."""
+    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[value.month - 1]
+    return f"{value.day} {month} {value.year}, {value:%H:%M} UTC"
+
+
+def graded(states: str, page_size: int, needed_by: Sequence[Sequence[str]]) -> str:
+    """A node's graded answer: "Orders 0 to 4 (64 kB) can be had at once, 5 to 10 need compaction first."
+
+    states: one digit per order, an index into STATES.
+    """
+    parts: list[str] = []
+    first = 0
+    for order in range(1, len(states) + 1):
+        if order < len(states) and states[order] == states[first]:
+            continue
+        last = order - 1
+        state = int(states[first]) if states[first] != "?" else -1
+        words = "are unknown" if state < 0 else _STATE_WORDS[state] if last > first else _STATE_WORDS_ONE[state]
+        orders = f"{first} to {last}" if last > first + 1 else f"{first} and {last}" if last > first else str(last)
+        parts.append(f"{orders} ({block_size(last, page_size)}) {words}" if not parts else f"{orders} {words}")
+        first = order
+    if not parts:
+        return "No answer per order."
+    if len(parts) == 1 and states[0] == "0":
+        return f"Every order up to {len(states) - 1} ({block_size(len(states) - 1, page_size)}) can be had at once."
+    sentence = ("Orders " if len(states) > 1 and states[0] == states[1] else "Order ") + ", ".join(parts) + "."
+    for order, digit in enumerate(states):
+        if digit != "0" and order < len(needed_by) and needed_by[order]:
+            return f"{sentence} Order {order} ({block_size(order, page_size)}) is for {needed_by[order][0]}."
+    return sentence
+
+
+def natural(name: str) -> tuple[t.Any, ...]:
+    """node2 before node10."""
+    return tuple(
+        (0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part)
+        for part in re.split(r"([0-9]{1,18})", name.lower())
+        if part
+    )
+
+
+def join(parts: Iterable[str]) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,498 @@
+/* Copyright (c) 2026, The kernelops.memfrag authors
+ * GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+(() => {
+"use strict";
+// Everything in DATA is somebody else's text: it reaches the page as text nodes and attributes, never as markup.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+// Places in a node's row (_as_html.py, Page._data) and in its measurements (Page._measured).
+const NAME = 0, STATUS = 1, LEVEL = 2, SCORE = 3, WHY = 4, KERNEL = 5, MEMORY = 6, AGE = 7, FLAGS = 8, GROUPS = 9, FINDINGS = 10, PAST = 11,
+  OUTLIERS = 12, INCIDENTS = 13, CAUSE = 14, STATES = 15, M = 16;
+const ANSWERS = 0, NEEDS = 1, ZONES = 2, SIZES = 3, SLABS = 4, UNAVAILABLE = 5;
+const HOSTS = DATA.hosts, CHANGES = ["", "worse", "better", "new", "lost"];
+const SIGN = { critical: "▲", high: "◆", medium: "●", low: "✓", unknown: "?", info: "i" };
+const CHANGE_WORDS = { worse: "↗ worse", better: "↘ better", new: "new" };
+const STATE = ["at once", "after reclaim", "after compaction", "not at all"];
+const STATE_SIGN = ["✓", "1", "2", "–"], STATE_HEAT = [0, 2, 3, 5];
+// Up to here all rows stand in the page, so that the browser's own search finds them.
+const FEW = 300, SPARE = 12, STRIPS = 3;
+const CELL = 28, ORDERS = HOSTS.reduce((most, row) => Math.max(most, row[STATES].length), 1);
+
+// ---- small things
+const $ = (id) => document.getElementById(id);
+const isText = (value) => typeof value === "string" || typeof value === "number";
+function el(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  return fill(element, attributes, children);
+}
+function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+function fill(element, attributes, children) {
+  for (const name in attributes || {}) {
+    const value = attributes[name];
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat(3)) if (child || child === 0) element.append(isText(child) ? String(child) : child);
+  return element;
+}
+const thousands = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+const plural = (count, noun) => thousands(count) + " " + noun + (count === 1 ? "" : "s");
+function short(count) {
+  if (count < 1000) return String(count);
+  for (const unit of ["k", "M", "G", "T"]) {
+    count /= 1000;
+    if (count < 999.5 || unit === "T") return Math.round(count) + unit;
+  }
+}
+function size(kilobytes) {
+  const units = ["kB", "MB", "GB", "TB"];
+  while (kilobytes >= 1000 && units.length > 1) { kilobytes /= 1024; units.shift(); }
+  return (kilobytes < 10 && kilobytes % 1 ? kilobytes.toFixed(1) : Math.round(kilobytes)) + " " + units[0];
+}
+const quantity = (value, unit) => unit === "kB" ? size(value) : thousands(value) + (unit === "%" ? " %" : "");
+function duration(seconds) {
+  for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]])
+    if (seconds >= 2 * length || (seconds >= length && unit !== "day")) return plural(Math.floor(seconds / length), unit);
+  return plural(Math.floor(seconds), "second");
+}
+const NEWEST = DATA.newest ? Date.parse(DATA.newest) : 0;
+const time = (age) => age < 0 ? "an unknown time" : new Date(NEWEST - 1000 * age).toISOString().slice(0, 16).replace("T", " ") + " UTC";
+// Nothing from a record may break the page of a node: a part that is not of the expected shape says so.
+function part(build) {
+  try { return build(); } catch (error) { return el("p", { class: "odd" }, "This part of the record has an unexpected form and cannot be shown."); }
+}
+
+// ---- what the numbers mean
+const level = (row) => DATA.levels[row[LEVEL]];
+const kernel = (row) => DATA.kernels[row[KERNEL]];
+const pageSize = (row) => kernel(row)[2];
+const blockSize = (order, bytes) => size(bytes * 2 ** order / 1024);
+const causeWords = (cause) => Object.hasOwn(DATA.causes, cause) ? DATA.causes[cause] : value(cause);
+const stale = (row) => row[FLAGS] & 1, change = (row) => CHANGES[row[FLAGS] >> 1];
+const statusWord = (row) => DATA.statuses[row[STATUS]];
+/* Blocks of each order that the free blocks could be cut into, and the step of the colour scale: how much of the free memory they are. */
+function heat(free) {
+  const counts = new Array(free.length), steps = new Array(free.length);
+  let pages = 0, usable = 0;
+  free.forEach((count, order) => { pages += count * 2 ** order; });
+  for (let order = free.length - 1; order >= 0; order--) {
+    usable += free[order] * 2 ** order;
+    const share = usable / pages;
+    counts[order] = Math.floor(usable / 2 ** order);
+    steps[order] = !usable ? 5 : share >= .75 ? 0 : share >= .5 ? 1 : share >= .25 ? 2 : share >= .05 ? 3 : 4;
+  }
+  return { counts, steps, pages };
+}
+function stripWords(name, counts) {
+  const last = counts.reduce((found, count, order) => count ? order : found, -1);
+  if (last < 0) return name + ": no free block";
+  return name + ": blocks up to order " + last + (last < counts.length - 1 ? ", none from order " + (last + 1) + " on" : "") + "; of orders 0 to " + (counts.length - 1) + ": " + counts.join(", ");
+}
+function strip(free, name) {
+  const { counts, steps } = heat(free), width = CELL, paths = ["", "", "", "", "", ""], texts = [];
+  let hatch = "";
+  steps.forEach((step, order) => {
+    const x = order * width;
+    paths[step] += "M" + x + " 0h" + (width - 1) + "v20h-" + (width - 1) + "z";
+    if (step === 5) hatch += "M" + x + " 20l20 -20M" + (x + 12) + " 20l15 -15M" + x + " 8l8 -8";
+    texts.push(svg("text", { x: x + width / 2, y: 14, class: "t" + step }, counts[order] ? short(counts[order]) : "–"));
+  });
+  return svg("svg", { viewBox: "0 0 " + Math.max(ORDERS, free.length) * width + " 20", preserveAspectRatio: "xMinYMid meet", role: "img", "aria-label": stripWords(name, counts) },
+    paths.map((path, step) => path && svg("path", { class: "h" + step, d: path })),
+    hatch && svg("path", { class: "hatch", d: hatch }), texts);
+}
+const zoneName = (zone, many) => DATA.strings[zone[1]] + (many ? " · NUMA " + zone[0] : "");
+function badge(row) {
+  if (row[STATUS]) return el("span", { class: "badge l-none" }, el("i", {}, "✕"), statusWord(row).replace(/^./, (letter) => letter.toUpperCase()));
+  const name = level(row);
+  if (!name) return el("span", { class: "badge l-none" }, "Not assessed");
+  return el("span", { class: "badge l-" + name }, el("i", {}, SIGN[name]), name.replace(/^./, (letter) => letter.toUpperCase()), row[SCORE] >= 0 && el("b", {}, row[SCORE]));
+}
+const about = (row) => [kernel(row)[0], row[MEMORY] && size(row[MEMORY]), stale(row) && "stale: " + time(row[AGE])].filter(Boolean).join(" · ");
+/* The runs of a node as columns: height is the score (or how many orders cannot be had at once), colour the level. */
+function columns(row) {
+  const marks = [], past = row[PAST];
+  for (let index = 0; index < past.length; index += 2) marks.push({ age: past[index], mark: past[index + 1] });
+  const n = row[STATES].length, first = [...row[STATES]].findIndex((state) => state !== "0");
+  const height = row[SCORE] >= 0 ? row[SCORE] : n && first >= 0 ? Math.floor(100 * (n - first) / n) : 0;
+  marks.push({ age: row[AGE], mark: row[STATUS] ? -1 : 1000 * (row[LEVEL] + 1) + height });
+  return marks;
+}
+const markWords = (entry) => entry.mark < 0 ? "not audited" : (DATA.levels[Math.floor(entry.mark / 1000) - 1] || "not assessed") + " " + entry.mark % 1000;
+function trend(row) {
+  const marks = columns(row);
+  if (marks.length < 2) return null;
+  const step = Math.min(8, 92 / marks.length), from = 92 - step * marks.length;
+  return svg("svg", { viewBox: "0 0 92 26", role: "img", "aria-label": "Earlier runs, oldest first: " + marks.map(markWords).join(", ") },
+    marks.map((entry, index) => entry.mark < 0
+      ? svg("path", { class: "gap", d: "M" + (from + index * step) + " 25.5h" + (step - 2) })
+      : svg("rect", { class: "f-" + (DATA.levels[Math.floor(entry.mark / 1000) - 1] || "none"), x: (from + index * step).toFixed(1), width: (step - 2).toFixed(1), y: 24 - entry.mark % 1000 * .22, height: 2 + entry.mark % 1000 * .22 })));
+}
+
+// ---- state: what is asked for stands in the address
+const EMPTY = { q: "", level: "", status: "", finding: "", group: "", kernel: "", cause: "", change: "", sort: "", node: "" };
+let state = Object.assign({}, EMPTY), shown = [];
+function readState() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(Object.keys(EMPTY).map((key) => [key, asked.get(key) || ""]));
+}
+function address(changes) {
+  const next = Object.assign({}, state, changes);
+  return "#" + Object.keys(EMPTY).filter((key) => next[key]).map((key) => key + "=" + encodeURIComponent(next[key].toWellFormed ? next[key].toWellFormed() : next[key])).join("&");
+}
+function go(changes, replace) {
+  const next = address(changes);
+  // An empty fragment would jump to the top of the page.
+  history[replace ? "replaceState" : "pushState"](null, "", next === "#" ? location.pathname + location.search : next);
+  update();
+}
+
+// ---- the list
+const texts = new Array(HOSTS.length);
+function words(index) {
+  const row = HOSTS[index];
+  return texts[index] || (texts[index] = [row[NAME], DATA.strings[row[WHY]], kernel(row).join(" "), DATA.groups[row[GROUPS]].join(" "),
+    row[CAUSE] >= 0 ? DATA.strings[row[CAUSE]] : "", level(row) || "", statusWord(row),
+    row[FINDINGS].map((number) => DATA.findings[number][0] + " " + DATA.findings[number][2]).join(" ")].join("\n").toLowerCase());
+}
+const SORTS = {
+  "": ["Worst first", null],
+  name: ["Name", (a, b) => collator.compare(HOSTS[a][NAME], HOSTS[b][NAME])],
+  memory: ["Most memory", (a, b) => HOSTS[b][MEMORY] - HOSTS[a][MEMORY]],
+  kernel: ["Kernel", (a, b) => collator.compare(kernel(HOSTS[a])[0], kernel(HOSTS[b])[0])],
+  incidents: ["Most incidents", (a, b) => HOSTS[b][INCIDENTS] - HOSTS[a][INCIDENTS]],
+  oldest: ["Oldest record", (a, b) => HOSTS[b][AGE] - HOSTS[a][AGE]],
+};
+const collator = new Intl.Collator("en", { numeric: true });
+function select() {
+  const wanted = state.q.toLowerCase().split(/\s+/).filter(Boolean), levels = state.level ? state.level.split(",") : null;
+  const finding = state.finding && DATA.findings.findIndex((each) => each[0] === state.finding);
+  const found = [];
+  for (let index = 0; index < HOSTS.length; index++) {
+    const row = HOSTS[index];
+    if (levels && !(row[STATUS] === 0 && levels.includes(level(row) || "none"))) continue;
+    if (state.status && !(state.status === "stale" ? stale(row) : statusWord(row) === state.status)) continue;
+    if (state.finding && !row[FINDINGS].includes(finding)) continue;
+    if (state.group && !DATA.groups[row[GROUPS]].includes(state.group)) continue;
+    if (state.kernel && kernel(row)[0] !== state.kernel) continue;
+    if (state.cause && !(row[CAUSE] >= 0 && DATA.strings[row[CAUSE]] === state.cause)) continue;
+    if (state.change && change(row) !== state.change) continue;
+    if (wanted.length) { const text = words(index); if (!wanted.every((word) => text.includes(word))) continue; }
+    found.push(index);
+  }
+  const order = SORTS[state.sort] && SORTS[state.sort][1];
+  // Sorting is stable, so that equals stay worst first.
+  return order ? found.sort(order) : found;
+}
+function rowElement(index, place) {
+  const row = HOSTS[index], measured = row[M], zones = measured ? measured[ZONES] : [];
+  const many = new Set(zones.map((zone) => zone[0])).size > 1;
+  const largest = zones.slice().sort((a, b) => b[2] - a[2]).slice(0, STRIPS).sort((a, b) => zones.indexOf(a) - zones.indexOf(b));
+  const line = el("a", { class: "row", href: address({ node: row[NAME] }), "data-index": index },
+    el("div", { class: "level" }, badge(row), CHANGE_WORDS[change(row)] && el("small", {}, " ", el("br"), CHANGE_WORDS[change(row)])),
+    el("div", { class: "text" }, el("div", { class: "who" }, el("b", {}, row[NAME]), el("small", {}, about(row))),
+      el("div", { class: "why", title: DATA.strings[row[WHY]] }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]])),
+    el("div", { class: "strips" }, largest.map((zone) => el("div", { class: "strip" }, el("span", {}, zoneName(zone, many)), strip(zone.slice(3), zoneName(zone, many))))),
+    el("div", { class: "trend" }, trend(row)));
+  const item = el("div", { class: "item", role: "listitem", "aria-setsize": shown.length, "aria-posinset": place + 1 }, line);
+  item.style.top = place * rowHeight + "px";
+  return item;
+}
+let rowHeight = 88;
+const drawn = new Map();
+function drawRows(all) {
+  if (state.node && pageOf(state.node) >= 0) return;
+  const box = list.getBoundingClientRect();
+  let first = 0, last = shown.length;
+  if (!all && shown.length > FEW) {
+    first = Math.max(0, Math.floor(-box.top / rowHeight) - SPARE);
+    last = Math.min(shown.length, Math.ceil((innerHeight - box.top) / rowHeight) + SPARE);
+  }
+  if (all) last = Math.min(shown.length, all);
+  for (const [place, element] of drawn) if (place < first || place >= last) { if (element.firstChild !== document.activeElement) { element.remove(); drawn.delete(place); } }
+  let before = null;
+  for (let place = last - 1; place >= first; place--) {
+    let element = drawn.get(place);
+    if (!element) { element = rowElement(shown[place], place); drawn.set(place, element); list.insertBefore(element, before); }
+    before = element;
+  }
+}
+function drawList() {
+  for (const element of drawn.values()) element.remove();
+  drawn.clear();
+  rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 88;
+  list.style.height = (shown.length ? shown.length * rowHeight : 96) + "px";
+  empty.hidden = shown.length > 0;
+  drawRows();
+}
+function option(value, label) { return el("option", { value }, label || value); }
+function choice(name, label, options) {
+  const input = el("select", { "data-key": name, onchange: () => go({ [name]: input.value, node: "" }, true) }, options);
+  // A choice between all and all is none; not every node has a finding or a cause, though.
+  return options.length > (name === "finding" || name === "cause" ? 1 : 2) ? el("label", {}, el("span", {}, label), input) : null;
+}
+function counted(values) {
+  const counts = new Map();
+  for (const value of values) if (value) counts.set(value, (counts.get(value) || 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0])).slice(0, 200).map(([value, count]) => option(value, value + " (" + thousands(count) + ")"));
+}
+let search, tools, chips, list, empty, count, node, fleet;
+function build() {
+  search = el("input", { type: "search", "data-key": "q", placeholder: "Name, kernel, cause …", autocomplete: "off", spellcheck: "false",
+    oninput: () => go({ q: search.value, node: "" }, true) });
+  const levelCounts = DATA.levels.map((name, number) => [name, HOSTS.filter((row) => row[STATUS] === 0 && row[LEVEL] === number).length]).filter((each) => each[1]);
+  const levels = levelCounts.map(([name, number]) => option(name, name + " (" + thousands(number) + ")"));
+  if (levels.length) levels.splice(0, 0, levelCounts.filter((each) => each[0] === "critical" || each[0] === "high").length > 1 ? option("critical,high", "critical and high") : null);
+  tools = el("div", { class: "tools", role: "search" },
+    el("label", {}, el("span", {}, "Search ", el("kbd", { "aria-hidden": "true" }, "/")), search),
+    choice("level", "Level", [option("", "All"), ...levels.filter(Boolean)]),
+    choice("status", "Status", [option("", "All"), ...counted(HOSTS.map(statusWord)), HOSTS.some(stale) && option("stale")].filter(Boolean)),
+    choice("finding", "Finding", [option("", "All"), ...DATA.findings.map((finding, number) => option(finding[0], finding[0] + " (" + thousands(HOSTS.filter((row) => row[FINDINGS].includes(number)).length) + ")"))]),
+    choice("cause", "Cause", [option("", "All"), ...counted(HOSTS.map((row) => row[CAUSE] >= 0 && DATA.strings[row[CAUSE]]))]),
+    choice("group", "Group", [option("", "All"), ...counted(HOSTS.flatMap((row) => DATA.groups[row[GROUPS]]))]),
+    choice("kernel", "Kernel", [option("", "All"), ...counted(HOSTS.map((row) => kernel(row)[0]))]),
+    choice("sort", "Sort by", Object.keys(SORTS).map((key) => option(key, SORTS[key][0]))));
+  count = el("span", { role: "status" });
+  chips = el("div", { class: "chips" }, count, el("button", { type: "button", hidden: true, onclick: () => go(Object.assign({}, EMPTY, { sort: state.sort })) }, "Show all nodes"));
+  empty = el("p", { class: "empty", hidden: true }, "No node fits. ", el("button", { type: "button", onclick: () => go(EMPTY) }, "Show all nodes"));
+  list = el("div", { class: "list", role: "list", "aria-label": "Nodes" }, empty);
+  const axis = svg("svg", { viewBox: "0 0 " + ORDERS * CELL + " 20", preserveAspectRatio: "xMinYMid meet" },
+    Array.from({ length: ORDERS }, (each, order) => svg("text", { class: "axis", x: order * CELL + CELL / 2, y: 14 }, order)));
+  const head = el("div", { class: "head row", "aria-hidden": "true" }, el("span", {}, "Level"), el("span", {}, "Node and reason"), el("div", { class: "strips" }, el("div", { class: "strip" }, el("span", {}, "Order"), axis)), el("span", { class: "trend" }, "Trend"));
+  fleet = el("div", {}, tools, chips, head, list);
+  const label = HOSTS.some((row) => row[M] && row[M][ZONES].some((zone) => zone[0])) ? 104 : 64;
+  document.body.style.setProperty("--label", label + "px");
+  fleet.style.setProperty("--strips", Math.min(label + ORDERS * CELL, 440) + "px");
+  document.body.style.setProperty("--orders", ORDERS);
+  node = el("div", { class: "node", hidden: true });
+  $("app").append(fleet, node);
+  $("static").hidden = true;
+  if (!HOSTS.some((row) => row[PAST].length)) fleet.classList.add("no-trend");
+}
+
+// ---- one node
+const places = new Map(HOSTS.map((row, index) => [row[NAME], index]));
+const pageOf = (name) => places.has(name) ? places.get(name) : -1;
+function copyButton(text) {
+  const button = el("button", { type: "button", onclick: async () => {
+    let done = false;
+    try { await navigator.clipboard.writeText(text); done = true; } catch (error) {
+      const area = el("textarea", { class: "unseen" });
+      area.value = text; document.body.append(area); area.select();
+      try { done = document.execCommand("copy"); } catch (failed) { /* nothing else to try */ }
+      area.remove(); button.focus();
+    }
+    button.textContent = done ? "Copied" : "Select and copy";
+    setTimeout(() => { button.textContent = "Copy"; }, 1600);
+  } }, "Copy");
+  return button;
+}
+const command = (text) => el("div", { class: "command" }, el("code", {}, text), copyButton(text));
+/* "command    # what is to be said about it" */
+function remedy(text) {
+  const parts = String(text).split(/\s{2,}#\s*/);
+  return [command(parts[0]), parts.length > 1 && el("p", {}, el("small", {}, parts.slice(1).join(" ")))];
+}
+const sentence = (text) => { text = value(text); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
+function value(any) {
+  if (any === null || any === undefined) return "–";
+  if (Array.isArray(any)) return any.map(value).join(", ");
+  if (typeof any === "object") return Object.keys(any).map((key) => key + ": " + value(any[key])).join(", ");
+  return typeof any === "number" && Number.isInteger(any) ? thousands(any) : String(any);
+}
+const pairs = (object) => el("div", { class: "scroll" }, el("table", { class: "grid" }, el("tbody", {}, Object.keys(object).map((key) => el("tr", {}, el("th", { scope: "row" }, key), cell(object[key]))))));
+const isRecord = (any) => any !== null && typeof any === "object" && !Array.isArray(any);
+/* Evidence is of any shape: a number, text, a list of things with the same fields. */
+function cell(any) {
+  if (!Array.isArray(any) || !any.length || !any.every(isRecord)) return el("td", { class: typeof any === "number" ? "num" : null }, value(any));
+  const fields = Object.keys(any[0]);
+  return el("td", {}, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, fields.map((field) => el("th", { scope: "col" }, field)))),
+    el("tbody", {}, any.map((each) => el("tr", {}, fields.map((field) => el("td", {}, value(each[field]))))))));
+}
+const card = (title, ...children) => el("section", { class: "card", "aria-label": title }, el("h3", {}, title), children);
+function stateMark(digit) {
+  const known = STATE[digit];
+  return el("span", { class: "state s" + digit }, el("span", { class: "h" + (known ? STATE_HEAT[digit] : 2) }, known ? STATE_SIGN[digit] : "?"), known || "unknown");
+}
+function answerTable(row) {
+  const measured = row[M], nodes = measured[ANSWERS] || [], needs = DATA.needs[measured[NEEDS]];
+  return el("div", { class: "scroll" }, el("table", { class: "grid answer" },
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Order"), el("th", { scope: "col" }, "Block"), el("th", { scope: "col" }, "Can be had"),
+      nodes.map(([name]) => el("th", { scope: "col" }, "NUMA " + name)), el("th", { scope: "col" }, "Who asks for it"))),
+    el("tbody", {}, [...row[STATES]].map((state, order) => el("tr", {}, el("th", { scope: "row" }, order), el("td", {}, blockSize(order, pageSize(row))),
+      el("td", {}, stateMark(state)), nodes.map(([, states]) => el("td", {}, stateMark(states[order]))), el("td", {}, (needs[order] || []).join("; ")))))));
+}
+function zoneTable(row, zone, more, many) {
+  const free = zone.slice(3), { counts, steps, pages } = heat(free), bytes = pageSize(row);
+  const line = (label, cells, group) => el("tr", { class: group ? "group" : null }, el("th", { scope: "row" }, label), cells.map((cell) => el("td", {}, cell)));
+  const thousandths = (all) => all.map((each) => each === -1000 ? "–" : (each / 1000).toFixed(3));
+  const marks = more && more.watermarks, types = more && more.migratetypes || {}, blocks = more && more.pageblocks || {};
+  const total = Object.values(blocks).reduce((sum, each) => sum + each, 0);
+  return el("div", { class: "scroll" }, el("h4", {}, "Zone " + zoneName(zone, many)),
+    el("p", {}, el("small", {}, [size(pages * bytes / 1024) + " free" + (zone[2] ? " of " + size(zone[2] * bytes / 1024) : ""),
+      marks && marks.min !== null && "watermarks: min " + size(marks.min * bytes / 1024) + ", low " + size(marks.low * bytes / 1024) + ", high " + size(marks.high * bytes / 1024),
+      total && "page blocks: " + Object.keys(blocks).filter((name) => blocks[name]).map((name) => name.toLowerCase() + " " + Math.round(100 * blocks[name] / total) + " %").join(", "),
+      more && more.index_source && "indices " + (more.index_source === "debugfs" ? "from debugfs" : "computed")].filter(Boolean).join(" · "))),
+    el("table", { class: "zone" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Order"), free.map((each, order) => el("th", { scope: "col" }, order, el("br"), blockSize(order, bytes))))),
+      el("tbody", {}, line("Free blocks (buddyinfo)", free.map(thousands)),
+        el("tr", {}, el("th", { scope: "row" }, "Blocks that can be cut"), counts.map((each, order) => el("td", { class: "h" + steps[order] }, each ? thousands(each) : "–"))),
+        more && more.extfrag_index && line("Fragmentation index", thousandths(more.extfrag_index)),
+        more && more.unusable_index && line("Unusable share", thousandths(more.unusable_index)),
+        Object.keys(types).filter((name) => types[name].some(Boolean)).map((name, index) => line((index ? "" : "Free: ") + name, types[name].map(thousands), !index)))));
+}
+const clock = (text) => String(text || "").replace("T", " ").replace("Z", " UTC");
+const several = (all, most) => all.slice(0, most).join(", ") + (all.length > most ? " and " + (all.length - most) + " more" : "");
+function eventView(row, event) {
+  const where = [clock(event.time || event.time_raw), event.source && event.source + (event.line ? ":" + event.line : "")].filter(Boolean).join(" · ");
+  const about = [event.order !== undefined && "order " + event.order + " (" + blockSize(event.order, pageSize(row)) + ")", event.gfp_flags && event.gfp_flags.join("|"), event.call_site && "from " + event.call_site + (event.call_module ? " [" + event.call_module + "]" : ""),
+    event.cache && "cache " + event.cache, event.usage_kb && event.limit_kb && size(event.usage_kb) + " used of a limit of " + size(event.limit_kb), event.victim_comm && "killed " + event.victim_comm].filter(Boolean).join(" · ");
+  const zones = (event.zones || []).filter((zone) => Array.isArray(zone.free_blocks));
+  return [el("div", { class: "log" }, where && el("small", {}, where), event.message || event.error || event.kind), about && el("p", {}, el("small", {}, about)),
+    event.trace && event.trace.length ? el("details", {}, el("summary", {}, "Call trace"), el("div", { class: "log" }, event.trace.join("\n"))) : null,
+    zones.length ? el("div", { class: "strips" }, el("small", {}, "Free memory at that moment"),
+      zones.map((zone) => el("div", { class: "strip" }, el("span", {}, zone.zone + (zones.some((other) => other.node !== zones[0].node) ? " · NUMA " + zone.node : "")), strip(zone.free_blocks, String(zone.zone))))) : null];
+}
+function incidentView(row, incident) {
+  return el("div", { class: "incident" }, el("h4", {}, causeWords(incident.cause)), el("p", {}, sentence(incident.reason)),
+    el("p", { class: "facts" }, [[incident.count, incident.count === 1 ? "time" : "times"], [null, [incident.first_time, incident.last_time].filter((each, index, all) => each && each !== all[index - 1]).map(clock).join(" to ")], ["Confidence", incident.confidence],
+      (incident.pods || []).length && ["Pods", several(incident.pods.map(value), 4)], (incident.containers || []).length && ["Containers", several(incident.containers.map((each) => String(value(each)).slice(0, 12)), 4)]]
+      .filter((each) => each && each[1]).map(([name, text]) => el("span", {}, name !== null && name + " ", typeof name === "number" ? text : el("b", {}, text)))),
+    (incident.events || []).map((event) => part(() => el("div", {}, eventView(row, event)))),
+    incident.more_events ? el("p", {}, el("small", {}, plural(incident.more_events, "more event") + " in the record.")) : null,
+    (incident.rejected || []).length ? el("details", {}, el("summary", {}, "What it is not"), el("ul", { class: "plainlist" }, incident.rejected.map((each) => el("li", {}, causeWords(each.cause) + ": " + value(each.why))))) : null);
+}
+function findingView([id, level, title, evidence, about]) {
+  const [command, variable, docs] = DATA.abouts[about];
+  const severity = SIGN[level] ? level : "unknown";
+  return el("div", { class: "incident" }, el("p", {}, el("span", { class: "badge l-" + severity }, el("i", {}, SIGN[severity]), severity), " ", el("b", {}, sentence(title)), " ", el("small", {}, /^https:\/\//.test(docs) ? el("a", { href: docs, rel: "noopener noreferrer" }, id) : id)),
+    command && remedy(command), variable && el("p", {}, el("small", {}, "For good: ", el("code", {}, variable), " of the role memfrag_tuning.")),
+    evidence && Object.keys(evidence).length ? el("details", {}, el("summary", {}, "Evidence"), pairs(evidence)) : null);
+}
+/* Whether the logs were read at all decides what it means that nothing was found in them. */
+const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
+const ACTIONS = { none: "Nothing to mend", compact: "Compact the memory", reclaim_then_compact: "Reclaim, then compact", add_memory: "Add memory or take load away", drain_and_reboot: "Drain the node and restart it" };
+function mendingView(row, mending) {
+  const target = /^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'";
+  const runs = DATA.remediate && ["compact", "reclaim_then_compact"].includes(mending.action);
+  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[mending.action] || value(mending.action)), el("p", {}, sentence(mending.reason), mending.will_help === true && " This will help."),
+    runs && command(DATA.remediate + " " + target));
+}
+function pastView(row) {
+  const marks = columns(row);
+  if (marks.length < 2) return null;
+  const width = 640 / Math.max(marks.length, 6);
+  return card("Earlier runs", el("div", { class: "scroll" }, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, ["When", "Level", "Score"].map((text) => el("th", { scope: "col" }, text)))),
+    el("tbody", {}, marks.reverse().map((entry) => { const name = DATA.levels[Math.floor(entry.mark / 1000) - 1];
+      return el("tr", {}, el("td", {}, time(entry.age)), el("td", {}, entry.mark < 0 ? "not audited" : name ? el("span", { class: "badge l-" + name }, el("i", {}, SIGN[name]), name) : "not assessed"),
+        el("td", {}, entry.mark >= 0 && svg("svg", { class: "meter", width: 120, height: 10, role: "img", "aria-label": entry.mark % 1000 + " of 100" }, svg("rect", { width: 120, height: 10, rx: 2 }), svg("rect", { width: 1.2 * (entry.mark % 1000), height: 10, rx: 2 })), entry.mark >= 0 && " " + entry.mark % 1000)); })))));
+}
+function slabTable(row, detail) {
+  const caches = detail ? detail.slabs : row[M][SLABS].map(([name, kilobytes]) => [DATA.strings[name], kilobytes]);
+  const most = Math.max(1, ...caches.map(([, kilobytes]) => kilobytes));
+  return el("div", { class: "scroll" }, el("table", { class: "grid" },
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Cache"), el("th", { scope: "col", class: "num" }, "Size"), el("td", {}), detail && [el("th", { scope: "col", class: "num" }, "In use"), el("th", { scope: "col", class: "num" }, "Order")])),
+    el("tbody", {}, caches.map(([name, kilobytes, used, order]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, size(kilobytes)),
+      el("td", {}, svg("svg", { class: "meter", width: 80, height: 10, "aria-hidden": "true" }, svg("rect", { width: 80, height: 10, rx: 2 }), svg("rect", { width: Math.max(1, 80 * kilobytes / most), height: 10, rx: 2 }))),
+      detail && [el("td", { class: "num" }, value(used) + " %"), el("td", { class: "num" }, value(order))])))));
+}
+function nodeView(index) {
+  const row = HOSTS[index], measured = row[M], detail = DATA.details[index], many = measured && new Set(measured[ZONES].map((zone) => zone[0])).size > 1;
+  const place = shown.indexOf(index), alone = HOSTS.length === 1;
+  const step = (by, label) => place >= 0 && shown[place + by] !== undefined && el("a", { href: address({ node: HOSTS[shown[place + by]][NAME] }) }, label);
+  const sizes = measured ? [["Free", measured[SIZES][0]], ["Available", measured[SIZES][1]], ["Reclaimable slab", measured[SIZES][2]], ["Unreclaimable slab", measured[SIZES][3]]].filter((each) => typeof each[1] === "number") : [];
+  const facts = [kernel(row)[0] && ["Kernel", kernel(row)[0] + " " + kernel(row)[1]], row[MEMORY] && ["Memory", size(row[MEMORY])], measured && ["Page", size(pageSize(row) / 1024)], detail && typeof detail.uptime === "number" && ["Up", duration(detail.uptime)],
+    row[AGE] >= 0 && [row[STATUS] ? "Tried" : "Audited", time(row[AGE]) + (stale(row) ? " (stale)" : "")], DATA.groups[row[GROUPS]].length && ["Groups", DATA.groups[row[GROUPS]].join(", ")]].filter(Boolean);
+  const unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
+  return [
+    alone ? null : el("nav", { class: "nav", "aria-label": "Nodes" }, el("a", { href: address({ node: "" }), onclick: (event) => { event.preventDefault(); go({ node: "" }); } }, "← All nodes"), el("span", {}, step(-1, "↑ Worse"), " ", step(1, "Next ↓"))),
+    el("h2", { tabindex: "-1" }, row[NAME]), el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
+    el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
+    el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
+    detail && detail.mending && part(() => mendingView(row, detail.mending)),
+    detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
+      : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
+    detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding))))) : null,
+    !detail && row[FINDINGS].length ? card("Findings", el("ul", { class: "plainlist" }, row[FINDINGS].map((number) => el("li", {}, DATA.findings[number][2] + " ", el("small", {}, DATA.findings[number][0]))))) : null,
+    detail && detail.ignored.length ? part(() => card("Ignored by policy", el("ul", { class: "plainlist" }, detail.ignored.map(([id, title, reason]) => el("li", {}, value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))))))) : null,
+    measured && el("div", { class: "pair" }, part(() => card("What it can hand out", answerTable(row))),
+      el("div", {}, sizes.length ? part(() => card("Memory", el("table", { class: "grid" }, el("tbody", {}, sizes.map(([name, kilobytes]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, size(kilobytes)))))),
+        measured[SLABS].length ? [el("h4", {}, "Largest slab caches"), slabTable(row, detail)] : null)) : null)),
+    measured && part(() => card("Free memory by zone and order", measured[ZONES].map((zone, number) => part(() => zoneTable(row, zone, detail && detail.zones[number], many))))),
+    row[OUTLIERS].length ? part(() => card("Unlike its peers", el("p", {}, "Compared with the median of the nodes with the same kernel and about the same memory."), el("ul", { class: "plainlist" }, row[OUTLIERS].map(([metric, here, median, peers]) => el("li", {}, el("b", {}, DATA.metrics[metric][0] + ": " + quantity(here, DATA.metrics[metric][1])), "; the median of " + thousands(peers) + " nodes is " + quantity(median, DATA.metrics[metric][1]) + (median ? " (" + (here / median).toFixed(1) + " times)" : "") + "."))))) : null,
+    part(() => pastView(row)),
+    Object.keys(unavailable).length ? part(() => card("Could not be read", el("ul", { class: "plainlist" }, Object.keys(unavailable).map((name) => el("li", {}, el("b", {}, name), ": ", value(unavailable[name])))))) : null,
+    detail && part(() => el("section", { class: "card", "aria-label": "Settings and counters" }, el("details", {}, el("summary", {}, "Settings and counters"), el("div", { class: "pair" },
+      el("div", {}, el("h4", {}, "sysctl"), pairs(DATA.settings[detail.settings].sysctl), el("h4", {}, "Kernel"), pairs(DATA.settings[detail.settings].kernel)),
+      el("div", {}, el("h4", {}, "Counters since start, other than 0"), pairs(detail.counters), detail.pressure && [el("h4", {}, "Memory pressure"), pairs(detail.pressure)], Object.keys(detail.unparsed_lines).length ? [el("h4", {}, "Lines not understood"), pairs(detail.unparsed_lines)] : null))))),
+    measured && !detail && el("p", {}, el("small", {}, "A large report has the details of the worst " + Object.keys(DATA.details).length + " nodes that need a look; those of the others are in their records and in report.json.")),
+  ];
+}
+
+// ---- putting it together
+let opened = -1, scrolled = 0, key = "";
+function update() {
+  const before = state;
+  state = readState();
+  const filters = address({ node: "" });
+  if (filters !== key || !key) { key = filters; shown = select(); if (search) { syncTools(); drawList(); } }
+  const index = state.node ? pageOf(state.node) : HOSTS.length === 1 ? 0 : -1;
+  if (index === opened) return;
+  if (index >= 0) {
+    if (opened < 0) scrolled = scrollY;
+    opened = index;
+    node.replaceChildren(...nodeView(index).filter(Boolean));
+    node.hidden = false; fleet.hidden = true; $("nodes-title").hidden = true;
+    // The page of one node among many is about that node alone.
+    document.body.classList.toggle("one", HOSTS.length > 1);
+    if (state.node) { scrollTo(0, 0); node.querySelector("h2").focus({ preventScroll: true }); }
+  } else {
+    const from = before.node;
+    opened = -1;
+    node.hidden = true; node.replaceChildren(); fleet.hidden = false; $("nodes-title").hidden = false;
+    document.body.classList.remove("one");
+    scrollTo(0, scrolled); drawRows();
+    for (const { firstChild: row } of drawn.values()) if (HOSTS[row.dataset.index][NAME] === from) row.focus({ preventScroll: true });
+  }
+}
+function syncTools() {
+  for (const input of tools.querySelectorAll("[data-key]")) if (input !== document.activeElement || input.tagName === "SELECT") {
+    input.value = state[input.dataset.key];
+    // A state of the address that the menu does not offer, such as two levels.
+    if (input.tagName === "SELECT" && input.value !== state[input.dataset.key]) { input.append(option(state[input.dataset.key])); input.value = state[input.dataset.key]; }
+  }
+  const filtered = ["q", "level", "status", "finding", "group", "kernel", "cause", "change"].some((name) => state[name]);
+  count.textContent = filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") + (state.change ? ", " + state.change : "") : plural(HOSTS.length, "node");
+  chips.lastChild.hidden = !filtered;
+}
+const onRow = () => document.activeElement.matches(".list .row");
+function move(by) {
+  const rows = [...drawn].sort((a, b) => a[0] - b[0]).map((each) => each[1].firstChild), at = rows.indexOf(document.activeElement);
+  const next = at < 0 ? rows.find((row) => row.getBoundingClientRect().bottom > 0) : rows[at + by];
+  if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: "nearest" }); drawRows(); }
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (event.key === "/" && !typing) { event.preventDefault(); if (state.node) go({ node: "" }); search.focus(); search.select(); }
+  else if (event.key === "Escape" && state.node) go({ node: "" });
+  else if (event.key === "Escape" && typing && search.value) { search.value = ""; go({ q: "" }, true); }
+  else if (!typing && opened < 0 && (event.key === "j" || event.key === "ArrowDown" && onRow())) { event.preventDefault(); move(1); }
+  else if (!typing && opened < 0 && (event.key === "k" || event.key === "ArrowUp" && onRow())) { event.preventDefault(); move(-1); }
+  else if (!typing && state.node && (event.key === "j" || event.key === "k")) { const place = shown.indexOf(opened) + (event.key === "j" ? 1 : -1); if (shown[place] !== undefined) go({ node: HOSTS[shown[place]][NAME] }); }
+});
+// The address is for the state of the list; a jump within the page must not replace it.
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); (opened < 0 ? search : node.querySelector("h2")).focus(); });
+let waiting = false;
+addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; drawRows(); }); } }, { passive: true });
+addEventListener("resize", () => drawList());
+addEventListener("hashchange", () => { update(); if (!state.node && /[#&]?(level|status|finding|change|group|kernel|cause)=/.test(location.hash)) $("nodes").scrollIntoView(); });
+addEventListener("popstate", update);
+addEventListener("beforeprint", () => { drawRows(500); list.style.height = "auto"; node.querySelectorAll("details").forEach((each) => { each.open = true; }); });
+addEventListener("afterprint", drawList);
+build();
+update();
+})();

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ("00000000000", "Every order up to 10 (4 MB) can be had at once."),
+        ("33333333333", "Orders 0 to 10 (4 MB) cannot be had."),
+        (
+            "00002222333",
+            "Orders 0 to 3 (32 kB) can be had at once, 4 to 7 need compaction first, 8 to 10 cannot be had.",
+        ),
+        ("01", "Order 0 (4 kB) can be had at once, 1 needs reclaim first."),
+        ("00?", "Orders 0 and 1 (8 kB) can be had at once, 2 are unknown."),
+        ("", "No answer per order."),
+    ],
+)
+def test_the_graded_answer_in_a_sentence(states: t.Any, words: t.Any) -> None:
+    assert _words.graded(states, 4096, []) == words
+
+
+def test_the_sentence_names_who_asks_for_the_first_order_that_is_missing() -> None:
+    needed_by = [[], [], [], ["network buffers"], [], ["network namespaces"]]
+    assert _words.graded("000032", 4096, needed_by).endswith("Order 5 (128 kB) is for network namespaces.")
+    assert _words.graded("000022", 16384, needed_by).endswith("Order 5 (512 kB) is for network namespaces.")
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "words"),
+    [
+        (0, "0 kB"),
+        (4, "4 kB"),
+        (999, "999 kB"),
+        (1024, "1 MB"),
+        (1536, "1.5 MB"),
+        (131072000, "125 GB"),
+        (2**40, "1024 TB"),
+    ],
+)
+def test_sizes(kilobytes: t.Any, words: t.Any) -> None:
+    assert _words.size(kilobytes) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-11-20T06:00:00Z", "20 Nov 2026, 06:00 UTC"),
+        ("2026-11-20T08:00:00.123456+02:00", "20 Nov 2026, 06:00 UTC"),
+        ("2026-11-20T06:00:00", "20 Nov 2026, 06:00 UTC"),
+    ],
+)
+def test_times(text: t.Any, words: t.Any) -> None:
+    moment = _words.moment(text)
+    assert moment and _words.when(moment) == words
+
+
+@pytest.mark.parametrize("text", [None, 7, "", "yesterday", "2026-13-40T00:00:00Z", "0001-01-01T00:00:00+23:59"])
+def test_what_is_no_time(text: t.Any) -> None:
+    assert _words.moment(text) is None
+
+
+def test_nothing_that_a_terminal_acts_on_is_left() -> None:
+    assert _words.printable("a\x1b[31m\r\nb\u202ec\x9b") == "a\\x1b[31m\\x0d\\x0ab\\x202ec\\x9b"
+
+
+def test_listing() -> None:
+    assert _words.listing([]) == ""
+    assert _words.listing(["a"]) == "a"
+    assert _words.listing(["a", "b", "c"]) == "a, b and c"
+    assert _words.listing(list("abcd"), 2) == "a, b and 2 more"
+
+
+def test_natural_order() -> None:
+    assert sorted(["n10", "n9", "N1", "a", "7"], key=_words.natural) == ["7", "a", "N1", "n9", "n10"]
+
+
+def test_sentences() -> None:
+    assert _words.sentence("order 3 is gone") == "Order 3 is gone."
+    assert _words.sentence("Is it?") == "Is it?"
+    assert _words.sentence("") == ""

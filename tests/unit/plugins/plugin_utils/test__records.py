@@ -1,0 +1,185 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+
+HOSTILE = [
+    "node17",
+    "10.0.0.1",
+    "2001:db8::1",
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "..",
+    ".",
+    "",
+    "/etc/passwd",
+    "a/b",
+    "a%2Fb",
+    "report",
+    ".report",
+    "node\n17",
+    "node\x00",
+    "knoten-ü",
+    "节点十七",
+    "\U0001f9e0",
+    "\udcff",
+    "~",
+    "x" * 200,
+    "x" * 201,
+    "x" * 5000,
+    "节" * 500,
+]
+
+
+def record(host: t.Any = "node17", **more: t.Any) -> t.Any:
+    made = {
+        "schema_version": 1,
+        "host": host,
+        "status": "audited",
+        "error": None,
+        "started_at": "2026-11-20T06:00:00Z",
+        "duration_seconds": 0.5,
+        "facts": {"zones": []},
+        "journal": None,
+        "assessment": {"level": "low", "score": 1},
+    }
+    made.update(more)
+    return made
+
+
+@pytest.mark.parametrize("host", HOSTILE, ids=lambda host: ascii(host)[:40])
+def test_any_host_name_makes_one_flat_short_file_name(host: t.Any, tmp_path: t.Any) -> None:
+    name = _records.file_name(host)
+    assert name.isascii() and name.isprintable()
+    assert "/" not in name and not name.startswith(".") and name != "report.json"
+    assert len(name) <= 210
+    path = _records.write(str(tmp_path), "run", record(host))
+    assert os.path.dirname(path) == str(tmp_path / "run")
+    assert _records.load(path)["host"] == host
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_two_hosts_never_share_a_file(one: t.Any, other: t.Any) -> None:
+    assert (_records.file_name(one) == _records.file_name(other)) == (one == other)
+
+
+def test_hostile_names_do_not_collide() -> None:
+    assert len({_records.file_name(host) for host in HOSTILE}) == len(HOSTILE)
+
+
+def test_only_the_owner_reads_records(tmp_path: t.Any) -> None:
+    path = _records.write(str(tmp_path / "records"), "run", record())
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    for directory in (tmp_path / "records", tmp_path / "records" / "run"):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_record_is_replaced_as_a_whole(tmp_path: t.Any) -> None:
+    first = _records.write(str(tmp_path), "run", record(duration_seconds=1))
+    second = _records.write(str(tmp_path), "run", record(duration_seconds=2))
+    assert first == second
+    assert _records.load(first)["duration_seconds"] == 2
+    assert os.listdir(tmp_path / "run") == ["node17.json"]
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: t.Any) -> None:
+    def parts() -> t.Any:
+        yield "{"
+        raise RuntimeError("half-way")
+
+    (tmp_path / "f").write_text("old")
+    with pytest.raises(RuntimeError, match="half-way"):
+        _records.write_file(str(tmp_path / "f"), parts())
+    assert os.listdir(tmp_path) == ["f"]
+    assert (tmp_path / "f").read_text() == "old"
+
+
+def test_write_file_tells_whether_something_changed(tmp_path: t.Any) -> None:
+    path = str(tmp_path / "f")
+    assert _records.write_file(path, ["a", "b"]) is True
+    assert _records.write_file(path, ["ab"]) is False
+    assert _records.write_file(path, ["ac"]) is True
+
+
+@pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "-x", "a b", "x" * 101, "a\n"])
+def test_a_run_id_that_is_no_file_name_is_refused(tmp_path: t.Any, run_id: t.Any) -> None:
+    with pytest.raises(_records.RecordError, match="run_id must start with a letter or digit") as caught:
+        _records.write(str(tmp_path), run_id, record())
+    assert repr(run_id) in str(caught.value)
+
+
+def test_the_head_is_the_record_without_its_measurements(tmp_path: t.Any) -> None:
+    path = _records.write(str(tmp_path), "run", record())
+    whole, head = _records.load(path), _records.load_head(path)
+    assert head == {key: value for key, value in whole.items() if key not in ("facts", "journal")}
+    assert whole == record()
+
+
+def test_a_record_in_another_layout_has_a_head_too(tmp_path: t.Any) -> None:
+    path = tmp_path / "node17.json"
+    path.write_text(json.dumps(record(), indent=2))
+    assert _records.load_head(str(path)) == record()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "not valid JSON"),
+        ('{"host": "node17", "status"', "not valid JSON"),
+        ("[" * 100000, "not valid JSON"),
+        ("[]", "not a record"),
+        ("{}", "not a record"),
+        (json.dumps(record(host=17)), "not a record"),
+        (json.dumps(record(status="fine")), "not a record"),
+        (json.dumps(record(schema_version=None)), "schema_version is None"),
+        (json.dumps(record(schema_version="1")), "schema_version is '1'"),
+        (json.dumps(record(schema_version=0)), "schema_version is 0"),
+        (json.dumps(record(schema_version=2)), "written by a newer version of this collection (schema_version 2"),
+        (json.dumps(record(host="node18")), "holds the record of another host, 'node18'"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_named_with_the_reason(tmp_path: t.Any, content: t.Any, why: t.Any) -> None:
+    path = tmp_path / "node17.json"
+    path.write_text(content)
+    for load in (_records.load, _records.load_head):
+        with pytest.raises(_records.RecordError) as caught:
+            load(str(path))
+        assert str(caught.value).startswith(str(path)) and why in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: t.Any) -> None:
+    path = tmp_path / "node17.json"
+    path.write_bytes(b'{"host": "\xff"}')
+    with pytest.raises(_records.RecordError, match="not valid JSON"):
+        _records.load(str(path))
+
+
+def test_runs_are_found_below_a_directory_or_are_the_directory(tmp_path: t.Any) -> None:
+    for run in ("r1", "r2"):
+        _records.write(str(tmp_path), run, record("a"))
+        _records.write(str(tmp_path), run, record("b"))
+    for stray in ("report.json", "report.html", ".node17.json.abc.tmp", ".hidden.json"):
+        (tmp_path / "r1" / stray).write_text("{}")
+    (tmp_path / "empty").mkdir()
+    found = {run.run_id: run for run in _records.runs([str(tmp_path)])}
+    assert sorted(found) == ["r1", "r2"]
+    assert found["r1"].names == {"a.json", "b.json"}
+    assert found["r1"].file("a.json") == str(tmp_path / "r1" / "a.json")
+    assert [run.run_id for run in _records.runs([str(tmp_path / "r2")])] == ["r2"]
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: t.Any) -> None:
+    with pytest.raises(_records.RecordError, match="Cannot read the records directory .*/nowhere: No such file"):
+        list(_records.runs([str(tmp_path / "nowhere")]))
