@@ -17,7 +17,7 @@ import calendar
 import time
 
 from . import _consumers, _fragmentation, _policy
-from ._findings import SEVERITIES, make
+from ._findings import MENDED, MENDING, SEVERITIES, make
 
 # What level the worst severity makes, where its score starts, and what each further finding of a severity adds.
 LEVELS = {"info": "low", "low": "low", "unknown": "unknown", "medium": "medium", "high": "high", "critical": "critical"}
@@ -48,7 +48,7 @@ _ZONE_DEFAULTS = {
 
 
 def assess(facts, journal=None, policy=None, previous=None, now=None):
-    """-> the assessment: {level, score, summary, findings, ignored, mending, policy: what was not the default}.
+    """-> the assessment: {level, score, summary, findings, ignored, mending, policy: as given}.
 
     facts, journal   contracts memfrag_facts and memfrag_journal_info, or None
     policy           see _policy.complete(); raises PolicyError
@@ -63,6 +63,9 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     findings = [found for found in findings if found["id"] not in rules["ignore"]]
     findings.sort(key=lambda found: (-SEVERITIES.index(found["severity"]), found["id"]))
     mending = view.mending()
+    for found in findings:
+        if found["id"] in MENDED and mending["action"] in MENDING:
+            found["remedy"] = MENDING[mending["action"]]
     return {
         "level": level_of(findings),
         "score": score_of(findings),
@@ -70,6 +73,7 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
         "findings": findings,
         "ignored": ignored,
         "mending": mending,
+        "policy": dict(policy or {}),
     }
 
 
@@ -119,53 +123,43 @@ def _percent(part, whole):
 
 # --- what failed: the incidents of the journal --------------------------------------------------------------------
 
-# cause of an incident: (finding, severity while it is going on, severity when it is over). Kinds of events refine it below.
+# Findings that incidents bring (_logs/incidents.py says which): severity while it is going on, and when it is over.
 _INCIDENTS = {
-    "fragmentation": ("MF101", "critical", "high"),
-    "memory_shortage": ("MF106", "high", "medium"),
-    "atomic_burst": ("MF108", "medium", "low"),
-    "memcg_limit": ("MF105", "medium", "low"),
-    "memcg_leak": ("MF107", "high", "high"),
-    "vmalloc_exhaustion": ("MF109", "medium", "low"),
+    "MF101": ("critical", "high"),
+    "MF102": ("critical", "high"),
+    "MF103": ("critical", "high"),
+    "MF104": ("critical", "high"),
+    "MF105": ("medium", "low"),
+    "MF106": ("high", "medium"),
+    "MF107": ("high", "high"),
+    "MF108": ("medium", "low"),
+    "MF109": ("medium", "low"),
+    "MF110": ("low", "info"),
+    "MF111": ("high", "medium"),
 }
-_FRAGMENTATION_KINDS = (
-    ("oom_kill", "MF104"),
-    ("slab_cache_create_failure", "MF102"),
-    ("container_start_failure", "MF103"),
-)
 
 
 def _what_failed(journal, rules, now):
-    if not journal:
-        return []
-    events = journal.get("events") or []
     groups = {}
-    for incident in journal.get("incidents") or ():
-        kinds = {events[index]["kind"] for index in incident.get("events") or () if index < len(events)}
+    for incident in (journal or {}).get("incidents") or ():
         last = _seconds(incident.get("last_time"))
         recent = last is None or now - last <= rules["recent_hours"] * 3600
-        idents = [_INCIDENTS.get(incident["cause"], ("MF110", "low", "info"))]
-        if incident["cause"] == "fragmentation":
-            named = [ident for kind, ident in _FRAGMENTATION_KINDS if kind in kinds]
-            idents = [(ident,) + _INCIDENTS["fragmentation"][1:] for ident in named or ["MF101"]]
-        elif incident["cause"] == "unknown" and not kinds & {"container_start_failure", "container_remove_failure"}:
-            idents = []
-        if "compaction_stall" in kinds:
-            idents.append(("MF111", "high", "medium"))
-        for ident, going_on, over in idents:
-            groups.setdefault(ident, []).append((going_on if recent else over, incident))
+        for ident in incident.get("remedies") or ():
+            if ident in _INCIDENTS:
+                groups.setdefault(ident, []).append((_INCIDENTS[ident][0 if recent else 1], incident))
     findings = []
     for ident, found in groups.items():
         severity = max([one[0] for one in found], key=SEVERITIES.index)
         count = sum(one[1].get("count") or 1 for one in found)
-        worst = found[0][1]
+        # Incidents come weightiest first.
+        reason = found[0][1]["reason"]
         times = [one[1].get("last_time") for one in found if one[1].get("last_time")]
         findings.append(
             make(
                 ident,
                 severity,
-                "%s%s"
-                % (worst["reason"][:1].upper() + worst["reason"][1:], " (%d times)" % count if count > 1 else ""),
+                _short_sentence(reason) + (" (%d times)" % count if count > 1 else ""),
+                reason=reason,
                 incidents=len(found),
                 count=count,
                 last_time=max(times) if times else None,
@@ -173,6 +167,15 @@ def _what_failed(journal, rules, now):
             )
         )
     return findings
+
+
+def _short_sentence(text, limit=140):
+    """The sentence as a title: up to the last clause that ends within the limit."""
+    text = text[:1].upper() + text[1:]
+    if len(text) <= limit:
+        return text
+    end = max(text.rfind(mark, limit // 3, limit) for mark in ("; ", ", ", " (", ": "))
+    return text[:end] if end > 0 else text[: limit - 3] + "..."
 
 
 # --- what the facts say -------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 
 
@@ -146,7 +146,7 @@ def main():
     module = AnsibleModule(argument_spec=_audit.OPTIONS, supports_check_mode=True)
     try:
         seen = _audit.look(Node(module.params["root"]), module.params)
-    except (NodeError, _facts.SubsetError) as error:
+    except (NodeError, ValueError) as error:
         module.fail_json(msg=str(error))
     # One string: Ansible walks every leaf of a nested result on the controller, which costs more than all the rest.
     module.exit_json(seen=json.dumps(seen, separators=(",", ":"), sort_keys=True))
