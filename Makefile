@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The front door of the checkout. What a command needs it installs by itself, under .cache/ and .nox/.
+
+PYTHON ?= python3
+# Sessions at a time.
+JOBS ?= 2
+
+# The user's words reach the program as they are: neither make nor a shell looks into them.
+export GIVEN_INVENTORY := $(value INVENTORY)
+export GIVEN_ARGS := $(value ARGS)
+# Where the user stands, "make -C" or not.
+export CALLER := $(PWD)
+
+SESSIONS := @$(PYTHON) tests/tools/sessions.py
+
+.DEFAULT_GOAL := help
+.PHONY: help audit test lint format units sanity integration docs package browser fleet molecule clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo
+	@echo "make audit INVENTORY=hosts.ini ARGS='-l node17 -e memfrag_since=-1d'"
+
+audit: ## audit this machine, or INVENTORY, and write a report; ARGS go to ansible-playbook
+	@$(PYTHON) tests/tools/audit.py
+
+test: ## every test there is
+	$(SESSIONS) --jobs $(JOBS)
+
+lint: ## linters, types, licences, changelog
+	$(SESSIONS) lint
+
+format: ## lay out the Python code
+	$(SESSIONS) format
+
+units: ## unit tests, with the newest Ansible and one Python: the quick ones
+	$(SESSIONS) quick
+
+sanity: ## ansible-test sanity, with each Ansible
+	$(SESSIONS) --jobs $(JOBS) sanity
+
+integration: ## ansible-test integration, with the oldest and the newest Ansible and Python
+	$(SESSIONS) --jobs $(JOBS) integration
+
+docs: ## the documentation as a site, under .cache/docs
+	$(SESSIONS) docs
+
+package: ## build the collection and have Galaxy's importer look at it
+	$(SESSIONS) package
+
+browser: ## the report in headless Chromium
+	$(SESSIONS) browser
+
+fleet: ## an audit over real ssh, hosts in network namespaces; as root
+	$(SESSIONS) fleet
+
+molecule: ## roles on containers and virtual machines
+	$(SESSIONS) molecule
+
+clean: ## remove what these commands made, reports excepted
+	rm -rf .cache .nox .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis dist tests/output tests/integration/inventory
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

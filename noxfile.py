@@ -1,0 +1,296 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every check and test of the collection. ``make help`` lists the usual ways in."""
+
+# /// script
+# dependencies = ["nox>=2026.10"]
+# ///
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+import docs_inventory  # noqa: E402
+import environment  # noqa: E402
+import interpreters  # noqa: E402
+import system  # noqa: E402
+import workcopy  # noqa: E402
+from paths import CACHE  # noqa: E402
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "venv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.stop_on_first_error = False
+
+NAME = "kernelops.memfrag"
+PYTHONS = list(interpreters.find())
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+
+# ansible-core -> the Pythons that its controller runs on, and those that only its nodes may have; all oldest first.
+CORES = {
+    "2.16": (["3.10", "3.11", "3.12"], ["2.7", "3.6", "3.7", "3.8", "3.9"]),
+    "2.19": (["3.11", "3.12", "3.13"], ["3.8", "3.9", "3.10"]),
+    "2.21": (["3.12", "3.13", "3.14"], ["3.9", "3.10", "3.11"]),
+}
+# What 2.16 is there for: nodes with these.
+OLD_TARGETS = ["2.7", "3.6"]
+
+# Commands -> Debian packages.
+CONTAINER_TOOLS = {
+    "podman": "podman netavark aardvark-dns iptables",
+    "runc": "runc",
+    "mmdebstrap": "mmdebstrap",
+    "ssh-keygen": "openssh-client",
+}
+
+
+def first(wanted: list[str]) -> str:
+    """The first of the ``wanted`` Pythons that is here; without one nox says that the first is missing."""
+    return next((python for python in wanted if python in PYTHONS), wanted[0])
+
+
+def here(pythons: list[str]) -> list[str]:
+    return [python for python in pythons if python in PYTHONS]
+
+
+def newest_core() -> str:
+    """The newest ansible-core that one of the Pythons here can run."""
+    able = [core for core, (controller, _) in CORES.items() if here(controller)]
+    return able[-1] if able else list(CORES)[-1]
+
+
+def on(*cores: str) -> list[nox.param]:
+    """Parameters that run a session with each of the ``cores``, on the oldest Python."""
+    return [nox.param(first(CORES[core][0]), core, id=core) for core in sorted(set(cores))]
+
+
+def unit_pythons(core: str) -> list[str]:
+    """Every Python once, with the oldest ansible-core that supports it; and the newest that each ansible-core runs on."""
+    older = [python for other in list(CORES)[: list(CORES).index(core)] for python in sum(CORES[other], [])]
+    controller, target = CORES[core]
+    pythons = [python for python in here(target + controller) if python not in older]
+    return pythons + [python for python in here(controller)[-1:] if python not in pythons]
+
+
+TOOLS_PYTHON = first(["3.12", "3.13", "3.11", "3.14", "3.10"])
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """pip install, unless that was the last thing installed."""
+    stamp = Path(session.virtualenv.location, "requirements")
+    wanted = "\n".join(requirements) + "\n"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        session.install("-qq", *requirements)
+        stamp.write_text(wanted)
+
+
+def group(*names: str) -> list[str]:
+    """The packages of a dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(GROUPS, *names))
+
+
+def cannot_run(session: nox.Session, reason: str) -> None:
+    """A failure in CI; a person is told what is missing."""
+    if os.environ.get("CI"):
+        session.error(reason)
+    session.skip(reason)
+
+
+def run_all(session: nox.Session, *commands: list[str], **options: object) -> None:
+    """Run every command, whatever becomes of the others."""
+    failed = []
+    for command in commands:
+        try:
+            session.run(*command, **options)
+        except nox.command.CommandFailed:
+            failed.append(Path(command[0]).name + (" " + command[1] if command[1:] else ""))
+    if failed:
+        session.error("failed: " + ", ".join(failed))
+
+
+def ansible_test(session: nox.Session, core: str, command: str, *calls: list[str]) -> None:
+    """Run ``ansible-test command`` once for each of the ``calls``, on a copy of the checkout."""
+    install(session, f"ansible-core~={core}.0")
+    folder = CACHE / "test" / core
+    home = folder / "home"
+    session.run("python", "tests/tools/ansible_test_home.py", str(home), silent=True)
+    for name in (".cache", ".config"):
+        # pip's cache and settings are the caller's, the rest of the home is ours.
+        if not os.path.lexists(home / name):
+            (home / name).symlink_to(Path.home() / name)
+    session.chdir(workcopy.update(folder / command))
+    run_all(session, *[["ansible-test", command, *call, *session.posargs] for call in calls], env={"HOME": str(home)})
+
+
+def typed_packages(copy: str) -> list[str]:
+    """What the controller runs, and its tests, as arguments of mypy."""
+    arguments = []
+    for tree in ("plugins", "tests.unit.plugins"):
+        for kind in ("action", "filter", "plugin_utils", "test"):
+            if any(Path(copy, *tree.split("."), kind).rglob("*.py")):
+                arguments += ["--package", f"ansible_collections.{NAME}.{tree}.{kind}"]
+    return arguments
+
+
+@nox.session
+@nox.parametrize("python,core", on(*CORES))
+def units(session: nox.Session, core: str) -> None:
+    """The unit tests: every Python here with one ansible-core, every ansible-core with one Python."""
+    # ansible-test starts a process for every test; more workers than cores cost more than they give.
+    arguments = ["--num-workers", str(max(1, (os.cpu_count() or 1) // 2)), "--controller", "origin:python=venv/default"]
+    for python in unit_pythons(core):
+        arguments += ["--target-python", f"venv/{python}"]
+    ansible_test(session, core, "units", arguments)
+
+
+@nox.session
+@nox.parametrize("python,core", on(*CORES))
+def sanity(session: nox.Session, core: str) -> None:
+    """ansible-test's static checks; what depends on the Python, on every Python here."""
+    ansible_test(session, core, "sanity", ["--venv", "--python", "default"])
+
+
+@nox.session
+@nox.parametrize("python,core", on(list(CORES)[0], newest_core()))
+def integration(session: nox.Session, core: str) -> None:
+    """Modules on live targets: the oldest Pythons with the oldest ansible-core, the newest with the newest."""
+    targets = here(OLD_TARGETS)
+    if core == newest_core() or not targets:
+        targets = [[session.python, *here(CORES[core][0])][-1]]
+    arguments = ["--continue-on-error", "--venv", "--python"]
+    ansible_test(session, core, "integration", *[[*arguments, python] for python in targets])
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def quick(session: nox.Session) -> None:
+    """The unit tests with the newest ansible-core and one Python; arguments go to pytest."""
+    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
+
+
+@nox.session(python=TOOLS_PYTHON)
+def browser(session: nox.Session) -> None:
+    """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names."""
+    try:
+        system.require({"chromium": "chromium"}, "the tests of the report in a browser")
+    except system.Unavailable as missing:
+        cannot_run(session, str(missing))
+    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    session.run(
+        *["python", "-m", "pytest", "tests/browser", *session.posargs],
+        env={"PYTHONPATH": str(environment.collections())},
+    )
+
+
+@nox.session(python=TOOLS_PYTHON)
+def fleet(session: nox.Session) -> None:
+    """The audit of three hosts over real ssh, in network namespaces, and of one that nobody answers for."""
+    try:
+        system.require(
+            {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}, "hosts in network namespaces"
+        )
+    except system.Unavailable as missing:
+        cannot_run(session, str(missing))
+    if os.geteuid():
+        cannot_run(session, "hosts in network namespaces: needs root")
+    install(session, f"ansible-core~={newest_core()}.0")
+    session.run(*["python", "tests/fleet/fleet.py"], env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections())})
+
+
+@nox.session(python=TOOLS_PYTHON)
+def lint(session: nox.Session) -> None:
+    """Formatting, linters, types, licences, changelog and documentation."""
+    install(session, *group("lint"))
+    copy = workcopy.update(CACHE / "test" / "lint")
+    environment_variables = {"ANSIBLE_COLLECTIONS_PATH": str(CACHE / "test" / "lint"), "NO_COLOR": "1"}
+    session.chdir(copy)
+    run_all(
+        session,
+        ["ruff", "format", "--check", "--diff", "."],
+        ["ruff", "check", "."],
+        ["yamllint", "--strict", "."],
+        ["mypy", *typed_packages(copy)],
+        ["reuse", "lint", "--lines"],
+        ["antsibull-changelog", "lint"],
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],
+        ["ansible-lint", "--offline", "--strict"],
+        env=environment_variables,
+    )
+
+
+@nox.session(name="format", python=TOOLS_PYTHON, default=False)
+def format_(session: nox.Session) -> None:
+    """Lay out the Python code and mend what can be mended safely."""
+    install(session, *group("lint"))
+    session.run("ruff", "check", "--fix-only", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session(python=TOOLS_PYTHON)
+def package(session: nox.Session) -> None:
+    """Build the collection, install it, and have Galaxy's importer look at it."""
+    install(session, *group("package"))
+    folder = CACHE / "test" / "package"
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    session.chdir(workcopy.update(folder))
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(folder / "dist"))
+    (tarball,) = (folder / "dist").glob("*.tar.gz")
+    session.run("python", "-m", "galaxy_importer.main", str(tarball))
+    session.run("ansible-galaxy", "collection", "install", "--offline", "-p", str(folder / "dist"), str(tarball))
+    for playbook in sorted(ROOT.glob("playbooks/*.yml")):
+        session.run(
+            *["ansible-playbook", f"{NAME}.{playbook.stem}", "--inventory", "localhost,", "--syntax-check"],
+            env={"ANSIBLE_COLLECTIONS_PATH": str(folder / "dist")},
+        )
+
+
+@nox.session(python=TOOLS_PYTHON)
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, .cache/docs: nothing is fetched, no warning let through."""
+    install(session, *group("docs"))
+    collections = CACHE / "test" / "docs"
+    workcopy.update(collections)
+    site = CACHE / "docs"
+    shutil.rmtree(site, ignore_errors=True)
+    rst = site / "rst"
+    rst.mkdir(parents=True)
+    # antsibull-docs insists that nobody else can write there.
+    rst.chmod(0o755)
+    common = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir"]
+    for command in (["sphinx-init", *common, str(site)], ["collection", *common, str(rst)]):
+        session.run("antsibull-docs", *command, NAME, env={"ANSIBLE_COLLECTIONS_PATH": str(collections)}, silent=True)
+    docs_inventory.write(site / "ansible.inv", sorted(rst.rglob("*.rst")))
+    with (site / "conf.py").open("a") as configuration:
+        configuration.write(f"\nintersphinx_mapping = {{'ansible': ('{docs_inventory.URL}', '../ansible.inv')}}\n")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-c", str(site), str(rst), str(site / "html"))
+    session.log(f"The site: {site}/html/index.html")
+
+
+@nox.session(python=TOOLS_PYTHON)
+@nox.parametrize("scenario", sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")))
+def molecule(session: nox.Session, scenario: str) -> None:
+    """A Molecule scenario. One with a run.py of its own sees to its machines itself, the others run in containers."""
+    runner = ROOT / "molecule" / scenario / "run.py"
+    install(session, *group("molecule"))
+    if runner.exists():
+        session.run("python", str(runner), *session.posargs)
+        return
+    try:
+        system.require(CONTAINER_TOOLS, "roles in containers")
+    except system.Unavailable as missing:
+        cannot_run(session, str(missing))
+    session.run(
+        *["molecule", "test", "--scenario-name", scenario, *session.posargs],
+        env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
+    )

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs sessions of noxfile.py: ``sessions.py [--jobs N] [SESSION ...]``; without a name, all that test.
+
+Named sessions get make's ``ARGS``, quoted as in a shell. Ends with a line that counts the sessions.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import environment
+import interpreters
+from paths import CACHE, ROOT
+
+NOX = "nox~=2026.10"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", default="1", help="sessions at a time")
+    parser.add_argument("sessions", nargs="*")
+    arguments = parser.parse_args()
+    folder = environment.ensure("nox", [NOX])
+    interpreters.find()
+    report = CACHE / "report.json"
+    if report.exists():
+        report.unlink()
+    command = [str(folder / "bin" / "python"), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+    command += ["--non-interactive", "--report", str(report), "--parallel", arguments.jobs, "--allow-parallel"]
+    if arguments.sessions:
+        command += ["--session"] + arguments.sessions + ["--"] + shlex.split(os.environ.get("GIVEN_ARGS", ""))
+    status = subprocess.call(command)
+    if not report.exists():
+        sys.exit(status)
+    sessions = json.loads(report.read_text())["sessions"]
+    closing_line([session["result"] for session in sessions])
+    sys.exit(status)
+
+
+def closing_line(results):
+    passed = results.count("success")
+    skipped = results.count("skipped")
+    print("%d passed, %d failed, %d skipped" % (passed, len(results) - passed - skipped, skipped), flush=True)
+
+
+if __name__ == "__main__":
+    main()
