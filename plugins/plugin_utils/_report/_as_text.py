@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _findings
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
 
 WORST = 10
@@ -53,12 +54,12 @@ def lines(fleet: _model.Fleet, files: dict[str, str]) -> list[str]:
 
 
 def _next(host: _model.Host, remedies: dict[str, str]) -> str:
-    """The command to run next: the playbook that mends it, or else what the first finding proposes for the node."""
-    if host.action in _REMEDIABLE and _words.REMEDIATE:
+    """The command to run next: the playbook where it is sure to help, or else what is proposed for the node."""
+    if host.action in _REMEDIABLE and host.will_help and _words.REMEDIATE:
         return f"{_words.REMEDIATE} {_words.printable(shlex.quote(host.name))}"
     if host.action in _ADVICE:
         return _ADVICE[host.action]
-    remedy = remedies[host.findings[0]] if host.findings else ""
+    remedy = _findings.MENDING.get(host.action or "") or (remedies[host.findings[0]] if host.findings else "")
     return f"on the node: {_words.printable(remedy)}" if remedy else ""
 
 

@@ -85,6 +85,7 @@ class Host:
     sentence: str = ""
     cause: str | None = None
     action: str | None = None
+    will_help: bool = False
     findings: tuple[str, ...] = ()
     incidents: int = 0
     states: str = ""
@@ -490,7 +491,9 @@ class _Reader:
             score = _words.number(assessment.get("score"))
             host.score = None if score is None else min(max(score, 0), 100)
             host.sentence = self._same(_words.sentence(_words.text(assessment.get("summary"))))
-            host.action = self._same((assessment.get("mending") or {}).get("action") or "") or None
+            mending = assessment.get("mending") or {}
+            host.action = self._same(mending.get("action") or "") or None
+            host.will_help = mending.get("will_help") is True
             found = [(_words.text(finding["id"], 40), finding) for finding in assessment.get("findings") or ()]
             host.findings = tuple(dict.fromkeys(self._same(name) for name, _finding in found))
         else:

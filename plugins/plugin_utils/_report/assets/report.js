@@ -377,7 +377,7 @@ const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(
 const ACTIONS = { none: "Nothing to mend", compact: "Compact the memory", reclaim_then_compact: "Reclaim, then compact", add_memory: "Add memory or take load away", drain_and_reboot: "Drain the node and restart it" };
 function mendingView(row, mending) {
   const target = /^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'";
-  const runs = DATA.remediate && ["compact", "reclaim_then_compact"].includes(mending.action);
+  const runs = DATA.remediate && mending.will_help === true && ["compact", "reclaim_then_compact"].includes(mending.action);
   return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[mending.action] || value(mending.action)), el("p", {}, sentence(mending.reason), mending.will_help === true && " This will help."),
     runs && command(DATA.remediate + " " + target));
 }
