@@ -1,0 +1,128 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""A node's contiguous memory as Prometheus metrics, for the textfile collector of node_exporter on that node.
+
+As in node_exporter's node_buddyinfo_blocks, ``size`` is the order; free blocks themselves are left to it.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import calendar
+import time
+
+from . import _compaction
+from ._fragmentation import STATES
+
+FILE_NAME = "memfrag.prom"
+
+
+def render(facts, policy, state):
+    """-> the text of the file. ``state`` is _compaction.load_state()."""
+    lines = []
+    for name, kind, words, samples in _zones(facts) + _target(facts, policy) + _runs(state):
+        if samples:
+            lines.append("# HELP %s %s" % (name, words))
+            lines.append("# TYPE %s %s" % (name, kind))
+            lines.extend(_sample(name, labels, value) for labels, value in samples)
+    return "\n".join(lines) + "\n"
+
+
+def _sample(name, labels, value):
+    inside = ",".join('%s="%s"' % (label, _escaped(text)) for label, text in labels)
+    return "%s%s %s" % (name, "{%s}" % inside if inside else "", value)
+
+
+def _escaped(text):
+    return ("%s" % (text,)).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _zones(facts):
+    def per_order(index):
+        return [
+            ((("node", zone["node"]), ("zone", zone["zone"]), ("size", order)), value / 1000.0)
+            for zone in facts["zones"]
+            for order, value in enumerate(zone[index])
+        ]
+
+    return [
+        (
+            "memfrag_unusable_ratio",
+            "gauge",
+            "Share of the free memory in blocks too small for the order.",
+            per_order("unusable_index"),
+        ),
+        (
+            "memfrag_extfrag_ratio",
+            "gauge",
+            "The kernel's fragmentation index: -1 a block is free, near 0 memory is short, near 1 it is fragmented.",
+            per_order("extfrag_index"),
+        ),
+        (
+            "memfrag_allocatable_state",
+            "gauge",
+            "How a block of the order can be had: %s." % ", ".join("%d %s" % pair for pair in enumerate(STATES)),
+            [
+                ((("node", node), ("size", entry["order"])), STATES.index(entry["nodes"][node]))
+                for entry in facts["allocatable"]
+                for node in sorted(entry["nodes"], key=int)
+            ],
+        ),
+    ]
+
+
+def _target(facts, policy):
+    try:
+        nodes = _compaction.measure(facts, policy)["nodes"]
+    except _compaction.PolicyError:
+        nodes = {}
+    names = sorted(nodes, key=int)
+    labels = {name: (("node", name), ("size", policy["order"])) for name in names}
+    return [
+        (
+            "memfrag_compaction_target_met",
+            "gauge",
+            "Whether the node has what the compaction job is to see to.",
+            [(labels[name], int(nodes[name]["satisfied"])) for name in names],
+        ),
+        (
+            "memfrag_compaction_target_free_blocks",
+            "gauge",
+            "Free blocks of the job's target order that a kernel request could take.",
+            [(labels[name], nodes[name]["free_blocks"]) for name in names],
+        ),
+    ]
+
+
+def _runs(state):
+    last = state.get("last_run", {})
+    return [
+        (
+            "memfrag_compaction_runs_total",
+            "counter",
+            "Runs of the compaction job by their outcome; needed and forced are those that compacted.",
+            [((("reason", reason),), state["runs"][reason]) for reason in sorted(state.get("runs", {}))],
+        ),
+        (
+            "memfrag_compaction_last_run_timestamp_seconds",
+            "gauge",
+            "When the last run was begun, in seconds since 1970.",
+            [((), calendar.timegm(time.strptime(last["started_at"], "%Y-%m-%dT%H:%M:%SZ")))] if last else [],
+        ),
+        (
+            "memfrag_compaction_last_run_duration_seconds",
+            "gauge",
+            "How long the last run took.",
+            [((), last["duration_seconds"])] if last else [],
+        ),
+        (
+            "memfrag_compaction_ineffective_runs",
+            "gauge",
+            "Runs in a row that compacted and did not help.",
+            [((), state["failures"])] if "failures" in state else [],
+        ),
+    ]

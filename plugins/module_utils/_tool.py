@@ -1,0 +1,367 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The node tool ``memfrag``: its command line. What it knows and does is in the library, which it is shipped with."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import argparse
+import json
+import sys
+
+from . import _compaction, _facts, _metrics
+from ._node import Node, NodeError
+
+POLICY_FILE = "/etc/memfrag/policy.json"
+
+# The modules of the library that the tool consists of; it is installed as one file made of these.
+LIBRARY = (
+    "_compaction",
+    "_consumers",
+    "_facts",
+    "_fragmentation",
+    "_metrics",
+    "_node",
+    "_procfs",
+    "_procfs._lines",
+    "_procfs.buddyinfo",
+    "_procfs.cgroups",
+    "_procfs.choice",
+    "_procfs.extfrag",
+    "_procfs.kconfig",
+    "_procfs.loadavg",
+    "_procfs.meminfo",
+    "_procfs.pagetypeinfo",
+    "_procfs.pressure",
+    "_procfs.process",
+    "_procfs.slabinfo",
+    "_procfs.sysctl",
+    "_procfs.vmstat",
+    "_procfs.zoneinfo",
+    "_tool",
+)
+
+DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
+
+_EPILOG = (
+    """\
+exit status:
+  0  the policy's goal is met, if need be after a compaction
+  1  something could not be read or written
+  2  wrong options, or a wrong policy
+  3  the goal is not met, and compaction does not help, or has not helped enough
+  4  the goal is not met, and a guard, the window, the back-off or another run holds it off (compact only)
+
+The policy is read from %s if that is there; options here go before it.
+"""
+    % POLICY_FILE
+)
+
+# What the options of a policy mean, for --help; names and ranges are those of the library's table.
+_HELP = {
+    "order": "the target: blocks of 2**ORDER pages",
+    "min_free_blocks": "free blocks of the order wanted on each NUMA node",
+    "max_unusable_index": "share of free memory in smaller blocks from which on to compact, in thousandths; 1000 is off",
+    "nodes": "NUMA nodes to look at, with commas between them; all by default",
+    "zones": "zones to look at, with commas between them",
+    "force": "compact whether or not it is needed or helps; the guards stay",
+    "drop_caches": "caches to drop before; auto is slab, where it is in the way and compaction alone has failed",
+    "max_pressure_percent": "memory pressure (some avg10) up to which to start",
+    "abort_pressure_percent": "memory pressure above which to break off",
+    "max_load_per_cpu": "load of 5 minutes per CPU up to which to start",
+    "min_free_percent": "free memory, in percent of all, from which on to start",
+    "time_limit_seconds": "time after which to break off",
+    "backoff_seconds": "pause after a run that did not help, doubled each time",
+    "backoff_max_seconds": "longest such pause",
+    "window": "time of the day to compact in, HH:MM-HH:MM",
+    "allow_container": "act inside a container as well",
+}
+
+
+class UsageError(Exception):
+    """Exit status 2."""
+
+
+def main(argv=None):
+    arguments = _parser().parse_args(argv)
+    if not getattr(arguments, "command", None):
+        # Python 2 asks for a command by itself, Python 3 does not.
+        _parser().error("too few arguments")
+    try:
+        return arguments.command(arguments, Node(arguments.root))
+    except (UsageError, _compaction.PolicyError) as error:
+        sys.stderr.write("memfrag: %s\n" % error)
+        return USAGE
+    except NodeError as error:
+        sys.stderr.write("memfrag: %s\n" % error)
+        return ERROR
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="memfrag",
+        description="Contiguous memory of this node: what can be had, compaction where it helps, metrics.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, command, words in (
+        ("status", _status, "say what this node can still hand out, and whether the policy's goal is met"),
+        ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
+        ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
+        ("policy", _policy_command, "check the policy and print it with all its defaults"),
+    ):
+        sub = commands.add_parser(
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=command)
+        sub.add_argument(
+            "--root",
+            default="/",
+            metavar="DIR",
+            help="where the node's files are; only / and a mounted host can be compacted",
+        )
+        sub.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
+        if name != "metrics":
+            sub.add_argument("--json", action="store_true", help="print JSON")
+        if name == "metrics":
+            sub.add_argument("--textfile", metavar="DIR", help="write %s in this directory" % _metrics.FILE_NAME)
+        if name == "compact":
+            sub.add_argument("--dry-run", action="store_true", help="decide only, write nothing")
+            sub.add_argument("--quiet", action="store_true", help="print nothing but errors")
+            sub.add_argument("--syslog", action="store_true", help="send the outcome to the system log, as one line")
+            sub.add_argument(
+                "--textfile", metavar="DIR", help="write %s in this directory afterwards" % _metrics.FILE_NAME
+            )
+        for option in sorted(_compaction.OPTIONS):
+            _add_option(sub, option, _compaction.OPTIONS[option])
+    return parser
+
+
+def _add_option(parser, name, about):
+    default = about["default"]
+    words = _HELP[name]
+    if about["type"] == "bool":
+        parser.add_argument(
+            "--" + name.replace("_", "-"), dest=name, action="store_const", const=True, default=None, help=words
+        )
+        return
+    if default not in (None, []):
+        words += " (%s)" % (",".join(default) if isinstance(default, list) else default)
+    metavar = {"int": "N", "float": "N"}.get(
+        about["type"], "LIST" if about["type"] == "list" else about.get("form", "WHAT")
+    )
+    parser.add_argument(
+        "--" + name.replace("_", "-"), dest=name, default=None, metavar=metavar, help=words.replace("%", "%%")
+    )
+
+
+def _typed(name, text):
+    """An option of the command line as the policy's check wants it; what is no number is left to that."""
+    about = _compaction.OPTIONS[name]
+    if about["type"] == "list":
+        return [_number(word, about["elements"]) for word in text.split(",") if word]
+    return _number(text, about["type"])
+
+
+def _number(text, kind):
+    try:
+        return {"int": int, "float": float}[kind](text)
+    except (KeyError, ValueError):
+        return text
+
+
+def _read_policy(arguments, node):
+    """-> (policy, directory for the textfile collector or None)"""
+    options, path = {}, arguments.policy or POLICY_FILE
+    try:
+        # A file that is named lies here, the usual one on the node.
+        text = (Node("/") if arguments.policy else node).read_text(path, 1048576)
+        options = json.loads(text)
+        if not isinstance(options, dict):
+            raise ValueError("it is not an object")
+    except NodeError as error:
+        if arguments.policy or not error.missing:
+            raise
+    except ValueError as error:
+        raise UsageError("%s: this is not a policy: %s" % (path, error))
+    textfile = options.pop("textfile_directory", None)
+    if textfile is not None and not (isinstance(textfile, _compaction.TEXT_TYPES) and textfile.startswith("/")):
+        raise UsageError("%s: textfile_directory: %s is not an absolute path" % (path, json.dumps(textfile)))
+    for name in _compaction.OPTIONS:
+        value = getattr(arguments, name)
+        if value is not None:
+            options[name] = value if value is True else _typed(name, value)
+    try:
+        return _compaction.complete(options), getattr(arguments, "textfile", None) or textfile
+    except _compaction.PolicyError as error:
+        # Whoever typed an option knows where it is; who did not is told the file.
+        typed = getattr(arguments, str(error).partition(":")[0], None) is not None
+        raise UsageError(str(error) if typed else "%s: %s" % (path, error))
+
+
+def _say(text):
+    sys.stdout.write(text + "\n")
+
+
+def _print_json(data):
+    _say(json.dumps(data, indent=2, sort_keys=True))
+
+
+# --- the commands -------------------------------------------------------------------------------------------------
+
+
+def _policy_command(arguments, node):
+    policy, textfile = _read_policy(arguments, node)
+    _print_json(dict(policy, textfile_directory=textfile))
+    return DONE
+
+
+def _metrics_command(arguments, node):
+    policy, dummy = _read_policy(arguments, node)
+    text = _metrics.render(_facts.collect(node, _compaction.SUBSET), policy, _compaction.load_state(node))
+    if arguments.textfile:
+        node.write_file(arguments.textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
+    else:
+        sys.stdout.write(text)
+    return DONE
+
+
+def _compact(arguments, node):
+    policy, textfile = _read_policy(arguments, node)
+    result = _compaction.run(node, policy, dry_run=arguments.dry_run)
+    if arguments.json:
+        _print_json(result)
+    elif not arguments.quiet:
+        _say(_sentence(result))
+    if arguments.syslog:
+        _log(logline(result), result)
+    if result["error"]:
+        sys.stderr.write("memfrag: %s\n" % result["error"])
+    if textfile and not arguments.dry_run:
+        text = _metrics.render(_facts.collect(node, _compaction.SUBSET), policy, _compaction.load_state(node))
+        node.write_file(textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
+    return exit_status(result)
+
+
+def exit_status(result):
+    """Of a run, see _EPILOG."""
+    if result["error"]:
+        return ERROR
+    if result["satisfied"] or result["dry_run"] and result["act"]:
+        return DONE
+    return HELD_OFF if result["reason"] in _compaction.HELD_OFF else NOT_MET
+
+
+def _sentence(result):
+    if result["act"] and result["dry_run"]:
+        return "would compact (%s): %s" % (result["reason"], result["message"])
+    return result["message"] if result["acted"] else "not compacted (%s): %s" % (result["reason"], result["message"])
+
+
+def logline(result):
+    """The outcome of a run as one line of name=value, for the system log."""
+    fields = [
+        ("acted", result["acted"]),
+        ("reason", result["reason"]),
+        ("satisfied", result["satisfied"]),
+        ("helped", result["helped"]),
+        ("order", result["order"]),
+    ]
+    for moment in ("before", "after"):
+        for node in sorted((result[moment] or {"nodes": {}})["nodes"], key=int):
+            about = result[moment]["nodes"][node]
+            fields.append(
+                (
+                    "node%s_%s" % (node, moment),
+                    "%s/%d/%d" % (about["state"], about["free_blocks"], about["unusable_index"]),
+                )
+            )
+    fields.extend((("seconds", result["duration_seconds"]), ("message", result["message"])))
+    return " ".join("%s=%s" % (name, _quoted(value)) for name, value in fields if value is not None)
+
+
+def _quoted(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = "%s" % (value,)
+    return json.dumps(text) if not text or set(text) & set(' "=\n') else text
+
+
+def _log(line, result):
+    import syslog
+
+    syslog.openlog("memfrag", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_ERR if result["error"] else syslog.LOG_INFO, line)
+    syslog.closelog()
+
+
+def _status(arguments, node):
+    policy, dummy = _read_policy(arguments, node)
+    facts = _facts.collect(node, _compaction.SUBSET + ("slab",))
+    verdict = _compaction.plan(facts, policy, _compaction.conditions(node, facts))
+    status = {
+        "schema_version": 1,
+        "facts": facts,
+        "policy": policy,
+        "plan": verdict,
+        "runs": _compaction.load_state(node),
+    }
+    if arguments.json:
+        _print_json(status)
+    else:
+        _say("\n".join(_status_lines(status)))
+    return DONE if verdict["before"] and verdict["before"]["satisfied"] else ERROR if not facts["zones"] else NOT_MET
+
+
+def _status_lines(status):
+    facts, policy, verdict = status["facts"], status["policy"], status["plan"]
+    kernel = facts["kernel"]
+    nodes = sorted({zone["node"] for zone in facts["zones"]})
+    yield "kernel %s, pages of %d kB, %d NUMA node%s" % (
+        kernel["release"],
+        kernel["page_size"] // 1024,
+        len(nodes),
+        "" if len(nodes) == 1 else "s",
+    )
+    yield ""
+    yield "order      size  " + "".join("%-18s" % ("node %d" % node) for node in nodes) + "needed by"
+    for entry in facts["allocatable"]:
+        row = "%5d %6d kB  " % (entry["order"], (kernel["page_size"] << entry["order"]) // 1024)
+        row += "".join("%-18s" % entry["nodes"].get(str(node), "-") for node in nodes)
+        yield (row + "; ".join(entry["needed_by"])).rstrip()
+    yield ""
+    yield "wanted     order %d: at least %d free blocks on each node, unusable index at most %d" % (
+        policy["order"],
+        policy["min_free_blocks"],
+        policy["max_unusable_index"],
+    )
+    for node in sorted((verdict["before"] or {"nodes": {}})["nodes"], key=int):
+        about = verdict["before"]["nodes"][node]
+        yield "node %-4s  %s (%d free blocks, unusable index %d)" % (
+            node,
+            "; ".join(about["missing"]) or "has it",
+            about["free_blocks"],
+            about["unusable_index"],
+        )
+    yield "compaction %s: %s" % (
+        "would run now" if verdict["act"] else "would not run now (%s)" % verdict["reason"],
+        verdict["message"],
+    )
+    last = status["runs"].get("last_run")
+    if last:
+        yield "last run   %s, %s, goal %s" % (
+            last["started_at"],
+            "compacted" if last["acted"] else last["reason"],
+            "met" if last["satisfied"] else "not met",
+        )
+    for what in sorted(facts["unavailable"]):
+        yield "not read   %s" % facts["unavailable"][what]

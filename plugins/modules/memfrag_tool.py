@@ -1,0 +1,108 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: memfrag_tool
+short_description: Install the node tool memfrag
+version_added: 0.1.0
+author:
+  - KernelOps engineers (@kernelops)
+description:
+  - Puts the command C(memfrag) on the node, made of the very code that the modules of this collection run. It says what contiguous
+    memory can still be had, compacts memory where that is needed and helps, and prints metrics.
+  - It is one file, needs Python 2.7 or 3.6 and nothing else, and is replaced as a whole.
+options:
+  state:
+    description:
+      - With V(absent) the tool goes, with its policy and what its runs have left on the node. The record of
+        M(kernelops.memfrag.memfrag_sysctl) stays.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description: Where to put it.
+    type: path
+    default: /usr/local/sbin/memfrag
+  interpreter:
+    description:
+      - The Python that it is run by. Without this option it is the one that runs this module.
+    type: path
+extends_documentation_fragment:
+  - kernelops.memfrag._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details:
+      - The tool is a program, and its text is that of this collection.
+  idempotent:
+    support: full
+seealso:
+  - module: kernelops.memfrag.memfrag_sysctl
+"""
+
+EXAMPLES = r"""
+- name: Install the node tool
+  kernelops.memfrag.memfrag_tool:
+
+- name: Ask it
+  ansible.builtin.command: /usr/local/sbin/memfrag status
+  register: status
+  changed_when: false
+  # 3 says that the wanted blocks are not there
+  failed_when: status.rc not in [0, 3]
+
+- name: Remove it
+  kernelops.memfrag.memfrag_tool:
+    state: absent
+"""
+
+RETURN = r"""
+path:
+  description: Where the tool is.
+  returned: success
+  type: str
+  sample: /usr/local/sbin/memfrag
+removed:
+  description: Files that were there and were removed, or in check mode would be.
+  returned: when O(state=absent)
+  type: list
+  elements: str
+  sample: [/usr/local/sbin/memfrag, /var/lib/memfrag/compaction.json]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _install
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "path": {"type": "path", "default": _install.PATH},
+            "interpreter": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    path, node = module.params["path"], Node()
+    try:
+        if module.params["state"] == "absent":
+            removed = _install.remove(node, path, module.check_mode)
+            module.exit_json(changed=bool(removed), path=path, removed=removed)
+        changed = _install.install(node, path, module.params["interpreter"], module.check_mode)
+    except NodeError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=changed, path=path)
+
+
+if __name__ == "__main__":
+    main()

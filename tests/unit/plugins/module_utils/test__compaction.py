@@ -1,0 +1,560 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import io
+import json
+import os
+import shutil
+
+import build_roots
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+
+MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
+COMPACTED = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
+PINNED = "6.1.0-56-cloud-amd64/fragmented"
+HEALTHY = "6.1.0-56-cloud-amd64/healthy"
+NUMA = "6.12.107+deb13-cloud-amd64/numa-fragmented"
+
+# What the job has to make of each capture, with the policy as it comes.
+DECISIONS = {
+    "5.10.0-46-cloud-amd64/fragmented": "unmovable",
+    "5.10.0-46-cloud-amd64/fragmented-movable": "needed",
+    "5.10.0-46-cloud-amd64/healthy": "met",
+    "5.10.0-46-cloud-amd64/numa-fragmented": "unmovable",
+    "5.10.0-46-cloud-amd64/numa-healthy": "met",
+    "6.1.0-56-cloud-amd64/fragmented": "unmovable",
+    "6.1.0-56-cloud-amd64/fragmented-movable": "needed",
+    "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted": "met",
+    "6.1.0-56-cloud-amd64/fragmented-pipes": "unmovable",
+    "6.1.0-56-cloud-amd64/fragmented-pipes-then-compacted": "unmovable",
+    "6.1.0-56-cloud-amd64/fragmented-then-compacted": "unmovable",
+    "6.1.0-56-cloud-amd64/healthy": "met",
+    "6.1.0-56-cloud-amd64/oom": "met",
+    "6.1.0-56-cloud-amd64/oom-highorder": "unmovable",
+    "6.1.0-56-cloud-amd64/released-3s": "met",
+    "6.1.0-56-cloud-amd64/slab-sparse": "met",
+    # A quarter of the free memory is in blocks of order 5: what is fragmented there is order 11, below.
+    "6.12.107+deb13-arm64-16k/fragmented-movable": "met",
+    "6.12.107+deb13-arm64-16k/fragmented-pipes": "met",
+    "6.12.107+deb13-arm64-16k/healthy": "met",
+    "6.12.107+deb13-cloud-amd64/fragmented": "unmovable",
+    "6.12.107+deb13-cloud-amd64/fragmented-movable": "needed",
+    "6.12.107+deb13-cloud-amd64/fragmented-pipes": "unmovable",
+    "6.12.107+deb13-cloud-amd64/healthy": "met",
+    "6.12.107+deb13-cloud-amd64/numa-fragmented": "unmovable",
+    "seeds/001-compacted": "needed",
+    "seeds/001-failing": "needed",
+    "seeds/001-healthy": "met",
+    "seeds/002": "needed",
+}
+
+
+def policy(**options):
+    return _compaction.complete(options)
+
+
+def collect(root):
+    return _facts.collect(Node(root), _compaction.SUBSET)
+
+
+def quiet(**differences):
+    """Conditions that no guard has anything against."""
+    conditions = {
+        "now": 1000000,
+        "minute_of_day": 600,
+        "boot_id": "b",
+        "container": None,
+        "load": 0.1,
+        "cpus": 2,
+        "kcompactd_busy": [],
+        "state": {},
+    }
+    conditions.update(differences)
+    return conditions
+
+
+class Kernel(Node):
+    """The root tree of a capture that turns into the next of ``states`` whenever it is told to compact."""
+
+    def __init__(self, root, states=()):
+        Node.__init__(self, root)
+        self.states, self.written = list(states), []
+
+    def write_value_watched(self, path, value, stop, interval=1.0):
+        self.written.append((path, value))
+        if self.states and path.endswith(("compact", "compact_memory")):
+            state = self.states.pop(0)
+            for name in ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo"):
+                shutil.copy(os.path.join(state, "proc", name), os.path.join(self.root, "proc", name))
+        return stop(0)
+
+    def sync(self, stop, interval=1.0):
+        self.written.append(("sync", None))
+        return stop(0)
+
+
+def put(root, path, text=""):
+    path = os.path.join(root, path)
+    if not os.path.isdir(os.path.dirname(path)):
+        os.makedirs(os.path.dirname(path))
+    with io.open(path, "wb") as stream:
+        stream.write(text.encode("utf-8"))
+
+
+@pytest.fixture(name="kernel")
+def kernel_fixture(node_root, tmp_path):
+    """-> a function that makes a Kernel: a capture, and those that follow it with each compaction"""
+    made = []
+
+    def make(name, *following, **options):
+        root = build_roots.build(name, str(tmp_path / ("kernel-%d" % len(made))), ("extfrag_index", "unusable_index"))
+        made.append(root)
+        # What a root shows is the running kernel's if it has its boot id.
+        put(root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id"))
+        for number in range(options.get("nodes", 1)):
+            put(root, "sys/devices/system/node/node%d/compact" % number)
+        put(root, "run/keep")
+        return Kernel(root, [node_root(one) for one in following])
+
+    return make
+
+
+# --- the policy ---------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_is_complete_and_a_copy_of_no_default():
+    complete = policy(order=4)
+    assert set(complete) == set(_compaction.OPTIONS)
+    assert complete["order"] == 4
+    assert complete["min_free_blocks"] == _compaction.OPTIONS["min_free_blocks"]["default"]
+    assert _compaction.complete(complete) == complete
+    assert complete["zones"] is not _compaction.OPTIONS["zones"]["default"]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"odrer": 5}, "odrer: no such option; there are abort_pressure_percent"),
+        ({"order": 0}, "order: 0 is not a whole number from 1 to 20"),
+        ({"order": True}, "order: true is not a whole number"),
+        ({"order": "five"}, 'order: "five" is not a whole number from 1 to 20'),
+        ({"order": 5.5}, "order: 5.5 is not a whole number"),
+        ({"max_pressure_percent": 101}, "max_pressure_percent: 101 is not a number from 0 to 100"),
+        ({"max_pressure_percent": 6}, "max_pressure_percent: 6.0 is above abort_pressure_percent (5.0)"),
+        ({"nodes": "0"}, 'nodes: "0" is not a list'),
+        ({"nodes": [-1]}, "nodes: -1 is not a whole number from 0 to 1023"),
+        ({"zones": ["Normal", "normal"]}, 'zones: "normal" is not one of DMA, DMA32, Normal, HighMem, Movable'),
+        ({"force": "yes"}, 'force: "yes" is neither true nor false'),
+        ({"drop_caches": "3"}, 'drop_caches: "3" is not one of auto, none, slab, pagecache, all'),
+        ({"window": "9-17"}, 'window: "9-17" is not of the form HH:MM-HH:MM'),
+        ({"window": "24:00-01:00"}, "window:"),
+    ],
+)
+def test_a_wrong_policy_is_refused_by_name(options, words):
+    with pytest.raises(_compaction.PolicyError) as caught:
+        _compaction.complete(options)
+    assert words in str(caught.value)
+
+
+def test_numbers_may_come_as_text_and_guards_may_be_off():
+    complete = policy(order="7", max_load_per_cpu="1.5", max_pressure_percent=None, window=None)
+    assert (complete["order"], complete["max_load_per_cpu"], complete["max_pressure_percent"]) == (7, 1.5, None)
+    assert policy(order=None)["order"] == 5
+
+
+def test_an_order_or_node_that_is_not_there_is_refused(node_root):
+    facts = collect(node_root(HEALTHY))
+    with pytest.raises(_compaction.PolicyError) as caught:
+        _compaction.plan(facts, policy(order=11))
+    assert str(caught.value) == "order: 11 is more than this kernel has; its orders are 0 to 10"
+    with pytest.raises(_compaction.PolicyError) as caught:
+        _compaction.plan(facts, policy(nodes=[0, 3]))
+    assert str(caught.value) == "nodes: there is no node 3; there are 0"
+    # 16 kB pages: twelve orders.
+    facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
+    assert _compaction.plan(facts, policy(order=11))["reason"] == "met"
+
+
+# --- the plan -----------------------------------------------------------------------------------------------------
+
+
+def test_every_capture_is_decided_on():
+    assert sorted(DECISIONS) == build_roots.names()
+
+
+@pytest.mark.parametrize("name", sorted(DECISIONS))
+def test_decision(name, node_root):
+    verdict = _compaction.plan(collect(node_root(name)), policy())
+    assert verdict["reason"] == DECISIONS[name]
+    assert verdict["act"] == (verdict["reason"] == "needed") == bool(verdict["nodes"])
+    assert verdict["before"]["satisfied"] == (verdict["reason"] == "met")
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("6.12.107+deb13-arm64-16k/fragmented-movable", "needed"),
+        ("6.12.107+deb13-arm64-16k/fragmented-pipes", "unmovable"),
+        ("6.12.107+deb13-arm64-16k/healthy", "met"),
+    ],
+)
+def test_decision_on_huge_pages(name, reason, node_root):
+    assert _compaction.plan(collect(node_root(name)), policy(order=11))["reason"] == reason
+
+
+def test_shortage_is_not_for_compaction(node_root):
+    facts = collect(node_root(MOVABLE))
+    for zone in facts["zones"]:
+        zone["free_blocks"] = [zone["watermarks"]["low"] // 2] + [0] * 10
+        zone["free_pages"] = zone["free_blocks"][0]
+        zone["migratetypes"]["Movable"] = list(zone["free_blocks"])
+        zone["states"] = ["exhausted"] * 11
+        zone["unusable_index"] = [0] + [1000] * 10
+    verdict = _compaction.plan(facts, policy())
+    assert (verdict["act"], verdict["reason"]) == (False, "memory_shortage")
+    # Whoever asks for caches to be dropped first has an answer to that.
+    assert _compaction.plan(facts, policy(drop_caches="all"))["reason"] == "needed"
+
+
+def test_a_kernel_without_compaction_is_told_so(node_root):
+    facts = collect(node_root(MOVABLE))
+    facts["kernel"]["config_compaction"] = False
+    verdict = _compaction.plan(facts, policy())
+    assert (verdict["act"], verdict["reason"]) == (False, "unsupported")
+    assert "CONFIG_COMPACTION" in verdict["message"]
+
+
+def test_no_zone_is_no_silent_success(node_root):
+    facts = collect(node_root(HEALTHY, without=("buddyinfo",)))
+    verdict = _compaction.plan(facts, policy())
+    assert (verdict["act"], verdict["reason"]) == (False, "no_zones")
+    assert "/proc/buddyinfo" in verdict["message"]
+
+
+def test_force_compacts_a_healthy_node_and_keeps_the_guards(node_root):
+    facts = collect(node_root(HEALTHY))
+    assert _compaction.plan(facts, policy(force=True), quiet())["reason"] == "forced"
+    assert _compaction.plan(facts, policy(force=True), quiet(container="lxc"))["reason"] == "container"
+
+
+def test_the_measure_speaks_for_each_node(node_root):
+    facts = collect(node_root(NUMA))
+    nodes = _compaction.measure(facts, policy())["nodes"]
+    assert sorted(nodes) == ["0", "1"]
+    for name, about in nodes.items():
+        assert about["state"] == facts["allocatable"][5]["nodes"][name]
+    assert sorted(_compaction.measure(facts, policy(nodes=[1]))["nodes"]) == ["1"]
+
+
+def test_only_the_node_in_need_is_compacted(node_root):
+    sick, well = collect(node_root(MOVABLE)), collect(node_root(HEALTHY))
+    for zone in sick["zones"]:
+        zone["node"] = 1
+    facts = dict(well, zones=well["zones"] + sick["zones"])
+    assert _compaction.plan(facts, policy())["nodes"] == [1]
+
+
+def test_a_goal_beyond_half_of_the_free_memory_is_cut(node_root):
+    # 768 MB in blocks of 32 MB: sixteen of them are not there to be had.
+    facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
+    assert _compaction.measure(facts, policy(order=11, min_free_blocks=1000000))["satisfied"]
+
+
+# --- the guards ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reason, differences",
+    [
+        ("container", {"container": "podman"}),
+        ("window", {"minute_of_day": 59}),
+        ("backoff", {"state": {"boot_id": "b", "failures": 2, "retry_after": 1000001}}),
+        ("load", {"load": 2.01}),
+        ("kcompactd_busy", {"kcompactd_busy": [0]}),
+    ],
+)
+def test_a_guard_holds_off(reason, differences, node_root):
+    facts = collect(node_root(MOVABLE))
+    rule = policy(window="01:00-11:00")
+    assert _compaction.plan(facts, rule, quiet())["act"]
+    verdict = _compaction.plan(facts, rule, quiet(**differences))
+    assert (verdict["act"], verdict["reason"], verdict["nodes"]) == (False, reason, [0])
+    assert reason in _compaction.HELD_OFF
+
+
+def test_pressure_and_free_memory_hold_off(node_root):
+    facts = collect(node_root(MOVABLE))
+    facts["pressure"]["some_avg10"] = 1.01
+    assert _compaction.plan(facts, policy(), quiet())["reason"] == "pressure"
+    assert _compaction.plan(facts, policy(max_pressure_percent=None), quiet())["act"]
+    facts["pressure"] = None
+    assert _compaction.plan(facts, policy(), quiet())["act"]
+    facts["meminfo"]["memfree"] = facts["meminfo"]["memtotal"] // 101
+    assert _compaction.plan(facts, policy(), quiet())["reason"] == "low_memory"
+
+
+def test_another_nodes_kcompactd_is_no_obstacle(node_root):
+    assert _compaction.plan(collect(node_root(MOVABLE)), policy(), quiet(kcompactd_busy=[1]))["act"]
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [
+        {"state": {"boot_id": "another boot", "failures": 2, "retry_after": 1000001}},
+        {"state": {"boot_id": "b", "failures": 2, "retry_after": 999999}},
+        # A clock that was set back must not hold the job off for years.
+        {"state": {"boot_id": "b", "failures": 2, "retry_after": 90000000}},
+        {"load": None, "cpus": None},
+    ],
+)
+def test_what_is_over_or_unknown_does_not_hold_off(differences, node_root):
+    assert _compaction.plan(collect(node_root(MOVABLE)), policy(), quiet(**differences))["act"]
+
+
+@pytest.mark.parametrize(
+    "window, minute, inside",
+    [
+        ("01:00-05:00", 60, True),
+        ("01:00-05:00", 300, False),
+        ("01:00-05:00", 59, False),
+        ("22:30-04:00", 1350, True),
+        ("22:30-04:00", 239, True),
+        ("22:30-04:00", 240, False),
+        ("00:00-00:00", 777, True),
+    ],
+)
+def test_window(window, minute, inside):
+    assert _compaction.in_window(window, minute) is inside
+
+
+def test_conditions_are_read_from_the_node(kernel):
+    node = kernel(MOVABLE)
+    facts = collect(node.root)
+    found = _compaction.conditions(node, facts)
+    assert (found["load"], found["container"], found["kcompactd_busy"], found["state"]) == (None, None, [], {})
+    put(node.root, "proc/loadavg", "3.00 2.50 2.00 1/345 21\n")
+    put(node.root, "sys/devices/system/cpu/online", "0-3\n")
+    put(node.root, "proc/36/stat", "36 (kcompactd1) D 2 0 0 0 -1 2129984\n")
+    put(node.root, "proc/37/stat", "37 (kcompactd0) S 2 0 0 0 -1 2129984\n")
+    # A program that only calls itself so.
+    put(node.root, "proc/99/stat", "99 (kcompactd7) R 1 99 99 0 -1 4194304\n")
+    put(node.root, "run/systemd/container", "systemd-nspawn\n")
+    found = _compaction.conditions(node, facts)
+    assert (found["load"], found["cpus"], found["kcompactd_busy"]) == (2.5, 4, [1])
+    assert found["container"] == "systemd-nspawn"
+    assert found["boot_id"] and 0 <= found["minute_of_day"] < 1440
+
+
+@pytest.mark.parametrize(
+    "path, text, name",
+    [
+        (".dockerenv", "", "docker"),
+        ("run/.containerenv", "", "podman"),
+        ("proc/1/environ", "HOME=/\0container=lxc\0", "lxc"),
+        ("proc/1/environ", "HOME=/\0xcontainer=lxc\0container=\0", None),
+    ],
+)
+def test_containers_are_recognised(path, text, name, tmp_path):
+    put(str(tmp_path), path, text)
+    assert _compaction.container(Node(str(tmp_path))) == name
+
+
+# --- the run ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_helps(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    result = _compaction.run(node, policy())
+    assert node.written == [("/sys/devices/system/node/node0/compact", 1)]
+    assert (result["acted"], result["reason"], result["satisfied"], result["helped"]) == (True, "needed", True, True)
+    assert [(step["action"], step["node"], step["ended"]) for step in result["steps"]] == [("compact", 0, "done")]
+    before, after = result["before"]["nodes"]["0"], result["after"]["nodes"]["0"]
+    assert (before["unusable_index"], after["unusable_index"]) == (985, 135)
+    assert after["free_blocks"] > before["free_blocks"]
+    assert result["counters"]["compact_isolated"] > 0
+    assert "unusable index 985 -> 135" in result["message"]
+    state = _compaction.load_state(node)
+    assert (state["failures"], state["retry_after"], state["runs"]) == (0, 0, {"needed": 1})
+
+
+def test_a_run_that_does_not_help_is_not_repeated_at_once(kernel):
+    node = kernel("seeds/001-failing")
+    first = _compaction.run(node, policy())
+    assert (first["acted"], first["helped"], first["satisfied"]) == (True, False, False)
+    # It has no pagetypeinfo, so that nobody could know. Now it is known.
+    second = _compaction.run(node, policy())
+    assert (second["acted"], second["reason"]) == (False, "backoff")
+    assert len(node.written) == 1
+    state = _compaction.load_state(node)
+    assert (state["failures"], state["runs"]) == (1, {"needed": 1, "backoff": 1})
+
+
+def test_kernels_without_numa_have_one_file(kernel):
+    node = kernel(MOVABLE, COMPACTED, nodes=0)
+    assert _compaction.run(node, policy())["satisfied"]
+    assert node.written == [("/proc/sys/vm/compact_memory", 1)]
+
+
+def test_a_dry_run_writes_nothing(kernel):
+    node = kernel(MOVABLE)
+    there = sorted(os.walk(node.root))
+    result = _compaction.run(node, policy(), dry_run=True)
+    assert (result["act"], result["acted"], result["reason"]) == (True, False, "needed")
+    assert (node.written, sorted(os.walk(node.root))) == ([], there)
+
+
+def test_another_run_holds_the_lock(kernel):
+    node = kernel(MOVABLE)
+    with node.lock("/run/memfrag.lock") as held:
+        assert held
+        for dry_run in (True, False):
+            result = _compaction.run(Kernel(node.root), policy(), dry_run=dry_run)
+            assert (result["acted"], result["reason"]) == (False, "locked")
+    assert _compaction.run(node, policy())["acted"]
+
+
+def test_an_archive_is_not_compacted(node_root):
+    node = Kernel(node_root(MOVABLE))
+    put(node.root, "run/keep")
+    result = _compaction.run(node, policy())
+    assert (result["acted"], result["reason"], node.written) == (False, "not_live", [])
+    assert "not the running kernel" in result["error"]
+
+
+def test_a_file_that_cannot_be_written_is_named(kernel):
+    node = kernel(MOVABLE, nodes=0)
+    os.remove(os.path.join(node.root, "proc/sys/vm/compact_memory"))
+    os.mkdir(os.path.join(node.root, "proc/sys/vm/compact_memory"))
+    result = _compaction.run(node, policy())
+    assert (result["acted"], result["reason"], node.written) == (False, "not_writable", [])
+    assert result["error"].startswith("/proc/sys/vm/compact_memory: ")
+    # A failure leaves no trace in the back-off.
+    assert _compaction.load_state(node) == {}
+
+
+def test_slab_is_dropped_only_where_it_is_in_the_way_and_compaction_has_failed(kernel):
+    drop = ("/proc/sys/vm/drop_caches", 2)
+    compact = ("/sys/devices/system/node/node0/compact", 1)
+    helped = kernel(MOVABLE, COMPACTED)
+    _compaction.run(helped, policy())
+    assert helped.written == [compact]
+
+    def with_slab(node):
+        text = node.read_text("/proc/meminfo")
+        put(
+            node.root,
+            "proc/meminfo",
+            "".join(
+                "SReclaimable: 90000 kB\n" if line.startswith("SReclaimable") else line
+                for line in text.splitlines(True)
+            ),
+        )
+        return node
+
+    failed = with_slab(kernel(MOVABLE))
+    result = _compaction.run(failed, policy())
+    assert failed.written == [compact, drop, compact]
+    assert [step["action"] for step in result["steps"]] == ["compact", "drop_caches_slab", "compact"]
+    asked = with_slab(kernel(MOVABLE))
+    _compaction.run(asked, policy(drop_caches="none"))
+    assert asked.written == [compact]
+    without = kernel(MOVABLE)
+    _compaction.run(without, policy())
+    assert without.written == [compact]
+
+
+def test_caches_that_were_asked_for_go_first(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    _compaction.run(node, policy(drop_caches="all"))
+    assert node.written == [
+        ("sync", None),
+        ("/proc/sys/vm/drop_caches", 3),
+        ("/sys/devices/system/node/node0/compact", 1),
+    ]
+
+
+def test_pressure_breaks_it_off(kernel):
+    node = kernel(MOVABLE)
+    put(node.root, "proc/pressure/memory", "some avg10=0.90 avg60=0.00 avg300=0.00 total=1\n")
+
+    class Busy(Kernel):
+        def write_value_watched(self, path, value, stop, interval=1.0):
+            put(self.root, "proc/pressure/memory", "some avg10=7.25 avg60=0.00 avg300=0.00 total=9\n")
+            return Kernel.write_value_watched(self, path, value, stop, interval)
+
+    busy = Busy(node.root)
+    result = _compaction.run(busy, policy(drop_caches="slab"))
+    assert busy.written == [("/proc/sys/vm/drop_caches", 2)]
+    assert result["steps"][0]["ended"] == "memory pressure of 7.25 %"
+    assert result["message"].endswith("broke off: memory pressure of 7.25 %")
+
+
+def test_a_time_limit_breaks_it_off(kernel, monkeypatch):
+    node = kernel(MOVABLE)
+    clock = iter(range(0, 100000, 100))
+    monkeypatch.setattr(_compaction.time, "time", lambda: float(next(clock)))
+    result = _compaction.run(node, policy(time_limit_seconds=1))
+    assert result["steps"][0]["ended"] == "time limit of 1 seconds"
+    assert (result["acted"], node.written) == (False, [])
+
+
+def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
+    rule, state, waits = policy(backoff_seconds=100, backoff_max_seconds=350), {}, []
+    for _dummy in range(4):
+        state = _compaction.next_state(state, {"reason": "needed", "acted": True, "helped": False}, rule, "b", 1000)
+        waits.append(state["retry_after"] - 1000)
+    assert waits == [100, 200, 350, 350]
+    state = _compaction.next_state(state, {"reason": "met", "acted": False, "helped": None}, rule, "b", 1000)
+    assert state["failures"] == 4
+    rebooted = _compaction.next_state(state, {"reason": "met", "acted": False, "helped": None}, rule, "c", 1000)
+    assert (rebooted["failures"], rebooted["retry_after"]) == (0, 0)
+    helped = _compaction.next_state(state, {"reason": "needed", "acted": True, "helped": True}, rule, "b", 1000)
+    assert (helped["failures"], helped["retry_after"], helped["runs"]["needed"]) == (0, 0, 5)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": 1}', "\x00"])
+def test_a_damaged_state_is_no_state(text, kernel):
+    node = kernel(HEALTHY)
+    put(node.root, "var/lib/memfrag/compaction.json", text)
+    assert _compaction.load_state(node) == {}
+    assert _compaction.run(node, policy())["reason"] == "met"
+    assert _compaction.load_state(node)["runs"] == {"met": 1}
+
+
+def test_no_needless_compaction_in_a_replay(kernel, node_root):
+    """A node that goes through all captures of its kernel, one every hour, sick and well: it compacts when that helps, and once."""
+    history = [
+        HEALTHY,
+        PINNED,
+        PINNED,
+        MOVABLE,
+        COMPACTED,
+        COMPACTED,
+        "6.1.0-56-cloud-amd64/fragmented-pipes",
+        "6.1.0-56-cloud-amd64/fragmented-pipes-then-compacted",
+        "6.1.0-56-cloud-amd64/released-3s",
+        "6.1.0-56-cloud-amd64/slab-sparse",
+        "6.1.0-56-cloud-amd64/oom",
+        "6.1.0-56-cloud-amd64/oom-highorder",
+        HEALTHY,
+    ]
+    node = kernel(HEALTHY)
+    compacted = []
+    for name in history:
+        state = node_root(name)
+        for file in ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo"):
+            shutil.copy(os.path.join(state, "proc", file), os.path.join(node.root, "proc", file))
+        node.states = [node_root(COMPACTED)] if name == MOVABLE else []
+        if _compaction.run(node, policy())["acted"]:
+            compacted.append(name)
+    assert compacted == [MOVABLE]
+    runs = json.loads(node.read_text(_compaction.STATE_FILE))["runs"]
+    assert runs == {"met": 7, "unmovable": 5, "needed": 1}

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+
+
+@pytest.fixture(name="node")
+def node_fixture(tmp_path):
+    return Node(str(tmp_path))
+
+
+def put(node, path, text=""):
+    with open(node.path(path), "w") as stream:
+        stream.write(text)
+
+
+@pytest.mark.parametrize("before", ["", "1\n", "100000\n"])
+def test_a_value_is_written_in_place(before, node):
+    put(node, "/setting", before)
+    inode = node.stat("/setting").st_ino
+    node.write_value("/setting", 42)
+    assert (node.read_text("/setting"), node.stat("/setting").st_ino) == ("42\n", inode)
+
+
+def test_a_setting_that_is_not_there_is_not_made(node):
+    with pytest.raises(NodeError) as caught:
+        node.write_value("/setting", 42)
+    assert caught.value.missing and str(caught.value) == "/setting: no such file"
+    assert node.listdir("/") == []
+
+
+def test_a_watched_write(node):
+    put(node, "/setting")
+    assert node.write_value_watched("/setting", 1, lambda seconds: None) is None
+    assert node.read_text("/setting") == "1\n"
+
+
+def test_a_watched_write_that_fails_says_why(node):
+    os.mkdir(node.path("/setting"))
+    with pytest.raises(NodeError) as caught:
+        node.write_value_watched("/setting", 1, lambda seconds: None)
+    assert str(caught.value) == "/setting: Is a directory"
+
+
+def test_a_watched_write_is_ended(node):
+    # Nobody reads from the other end: the writer would wait for ever.
+    os.mkfifo(node.path("/setting"))
+    asked = []
+
+    def stop(seconds):
+        asked.append(seconds)
+        return "long enough" if len(asked) == 3 else None
+
+    assert node.write_value_watched("/setting", 1, stop, interval=0) == "long enough"
+    assert asked == sorted(asked)
+    with pytest.raises(OSError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_writer_that_cannot_be_ended_is_left_to_the_kernel(node, monkeypatch):
+    os.mkfifo(node.path("/setting"))
+    monkeypatch.setattr(_node, "_GRACE_SECONDS", -1)
+    monkeypatch.setattr(_node.os, "kill", lambda child, number: killed.append(child))
+    killed = []
+    assert node.write_value_watched("/setting", 1, lambda seconds: "enough", interval=0).startswith("enough; ")
+    monkeypatch.undo()
+    os.kill(killed[0], 9)
+    os.waitpid(killed[0], 0)
+
+
+def test_a_file_is_replaced_as_a_whole(node):
+    put(node, "/file", "old")
+    # What a run that was killed has left, and what somebody who wants to write elsewhere would put there.
+    os.symlink("/etc/passwd", os.path.join(node.root, ".file.tmp"))
+    inode = node.stat("/file").st_ino
+    node.write_file("/file", "new\n", 0o640)
+    assert node.read_text("/file") == "new\n" and node.stat("/file").st_ino != inode
+    assert node.stat("/file").st_mode & 0o7777 == 0o640
+    assert node.listdir("/") == ["file"]
+    node.write_file("/file", b"\x00\xff")
+    assert node.read_bytes("/file") == b"\x00\xff"
+
+
+def test_a_file_cannot_be_written_where_there_is_no_directory(node):
+    with pytest.raises(NodeError) as caught:
+        node.write_file("/none/file", "text")
+    assert caught.value.missing
+
+
+def test_directories_are_made_and_removed_when_empty(node):
+    assert node.make_directory("/a/b", 0o750) and not node.make_directory("/a/b")
+    assert node.stat("/a/b").st_mode & 0o7777 == 0o750
+    put(node, "/a/b/file")
+    node.remove("/a/b")
+    assert node.exists("/a/b/file")
+    assert node.remove("/a/b/file") and not node.remove("/a/b/file")
+    node.remove("/a/b")
+    assert not node.exists("/a/b")
+
+
+def test_a_lock_is_held_once_and_goes_with_its_holder(node):
+    with node.lock("/lock") as first, node.lock("/lock") as second, node.lock("/lock", create=False) as third:
+        assert (first, second, third) == (True, False, False)
+    with node.lock("/lock") as again:
+        assert again
+
+
+def test_a_lock_that_is_only_looked_at_is_not_made(node):
+    with node.lock("/lock", create=False) as held:
+        assert held
+    assert node.listdir("/") == []
+
+
+def test_a_lock_is_no_link_to_elsewhere(node):
+    put(node, "/elsewhere")
+    os.symlink("elsewhere", node.path("/lock"))
+    with pytest.raises(NodeError), node.lock("/lock"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (30, "mounted read-only"),
+        (13, "permission denied"),
+        (1, "permission denied"),
+        (22, "the kernel refuses this value"),
+    ],
+)
+def test_errors_are_said_in_words(number, words, node, monkeypatch):
+    put(node, "/setting")
+
+    def refuse(*dummy):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(_node.os, "open", refuse)
+    for write in (lambda: node.write_value("/setting", 1), lambda: node.check_writable("/setting")):
+        with pytest.raises(NodeError) as caught:
+            write()
+        assert words in str(caught.value)

@@ -1,0 +1,307 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import json
+import os
+import shutil
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+
+HEALTHY = "6.1.0-56-cloud-amd64/healthy"
+AUTO = {"min_free_kbytes": "auto", "watermark_scale_factor": "auto"}
+
+
+class Stopped(Exception):
+    """kill -9, as far as a test can have it: nothing after it is done."""
+
+
+class Watched(Node):
+    """Notes what is written; stops before the write number ``stop``, or lets the kernel refuse a value."""
+
+    def __init__(self, root, stop=None, refuse=()):
+        Node.__init__(self, root)
+        self.log, self.stop, self.refuse = [], stop, refuse
+
+    def note(self, what, path):
+        if self.stop is not None and len(self.log) >= self.stop:
+            raise Stopped()
+        self.log.append((what, path))
+
+    def write_value(self, path, value):
+        if (path, value) in self.refuse:
+            raise NodeError(path, "the kernel refuses this value")
+        self.note(value, path)
+        Node.write_value(self, path, value)
+
+    def write_file(self, path, text, mode=0o644):
+        self.note("file", path)
+        Node.write_file(self, path, text, mode)
+
+    def remove(self, path):
+        if not path.endswith(".tmp"):
+            self.note("remove", path)
+        return Node.remove(self, path)
+
+
+@pytest.fixture(name="root")
+def root_fixture(node_root):
+    root = node_root(HEALTHY)
+    os.makedirs(os.path.join(root, "etc/sysctl.d"))
+    return root
+
+
+def apply(root, settings=None, **options):
+    node = root if isinstance(root, Node) else Node(root)
+    return _settings.apply(node, settings or {}, pause=lambda seconds: None, **options)
+
+
+def live(root):
+    return {
+        name: int(Node(root).read_text("/proc/sys/vm/" + name))
+        for name in _tuning.NAMES
+        if Node(root).exists("/proc/sys/vm/" + name)
+    }
+
+
+def tree(root):
+    return sorted((where, sorted(folders), sorted(files)) for where, folders, files in os.walk(root))
+
+
+def contents(root):
+    found = {}
+    for where, _dummy, files in os.walk(root):
+        for name in files:
+            path = os.path.join(where, name)[len(root) :]
+            found[path] = Node(root).read_text(path)
+    return found
+
+
+def test_apply_then_nothing_then_back(root):
+    before, files = live(root), contents(root)
+    first = apply(root, AUTO)
+    assert first["changed"]
+    assert live(root) == dict(before, min_free_kbytes=2007, watermark_scale_factor=50)
+    record = json.loads(Node(root).read_text("/var/lib/memfrag/sysctl.json"))
+    assert record["settings"] == {
+        "min_free_kbytes": {"previous": 1746, "applied": 2007},
+        "watermark_scale_factor": {"previous": 10, "applied": 50},
+    }
+    text = Node(root).read_text("/etc/sysctl.d/90-memfrag.conf")
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        "vm.min_free_kbytes = 2007",
+        "vm.watermark_scale_factor = 50",
+    ]
+    assert not apply(root, AUTO)["changed"]
+    back = apply(root, state="absent")
+    assert back["changed"]
+    assert contents(root) == files
+    assert not apply(root, state="absent")["changed"]
+
+
+def test_check_mode_says_the_same_and_writes_nothing(root):
+    files = contents(root)
+    predicted = apply(root, AUTO, check_mode=True)
+    assert contents(root) == files
+    done = apply(root, AUTO)
+    assert predicted == done
+    assert apply(root, AUTO, check_mode=True)["changed"] is False
+
+
+def test_other_settings_and_files_are_left_alone(root):
+    others = {path: text for path, text in contents(root).items() if path.startswith("/proc/sys/vm/")}
+    apply(root, {"extfrag_threshold": 300})
+    after = {path: text for path, text in contents(root).items() if path.startswith("/proc/sys/vm/")}
+    assert after.pop("/proc/sys/vm/extfrag_threshold") == "300\n"
+    others.pop("/proc/sys/vm/extfrag_threshold")
+    assert after == others
+
+
+def test_a_setting_that_is_let_go_goes_back(root):
+    apply(root, {"extfrag_threshold": 300, "vfs_cache_pressure": 200})
+    apply(root, {"vfs_cache_pressure": 200})
+    assert (live(root)["extfrag_threshold"], live(root)["vfs_cache_pressure"]) == (500, 200)
+    assert "extfrag" not in Node(root).read_text("/etc/sysctl.d/90-memfrag.conf")
+    assert list(_settings.load_record(Node(root))) == ["vfs_cache_pressure"]
+
+
+def test_the_record_keeps_the_first_value(root):
+    apply(root, {"extfrag_threshold": 300})
+    apply(root, {"extfrag_threshold": 200})
+    assert _settings.load_record(Node(root)) == {"extfrag_threshold": {"previous": 500, "applied": 200}}
+    apply(root, state="absent")
+    assert live(root)["extfrag_threshold"] == 500
+
+
+def test_bad_settings_write_nothing(root):
+    files = contents(root)
+    for settings in ({"min_free_kbytes": 0}, {"extfrag_threshold": 300, "compact_memory": 1}):
+        with pytest.raises(_tuning.SettingError):
+            apply(root, settings)
+    assert contents(root) == files
+
+
+def test_a_refused_raise_writes_nothing(root):
+    text = Node(root).read_text("/proc/meminfo")
+    Node(root).write_file("/proc/meminfo", text.replace("MemAvailable:     168088 kB", "MemAvailable:      12000 kB"))
+    files = contents(root)
+    with pytest.raises(_tuning.SettingError) as caught:
+        apply(root, {"min_free_kbytes": 9000, "extfrag_threshold": 300})
+    assert "12000 kB are available now" in str(caught.value)
+    assert contents(root) == files
+    # A computed value that does not fit is a warning, and the rest is done.
+    result = apply(
+        root,
+        {"min_free_kbytes": "auto", "watermark_scale_factor": 3000 // 30, "extfrag_threshold": 300},
+        check_mode=True,
+    )
+    assert result["warnings"] == []
+
+
+def test_a_value_that_the_kernel_refuses_takes_all_back(root):
+    files = contents(root)
+    node = Watched(root, refuse=[("/proc/sys/vm/watermark_scale_factor", 2000)])
+    text = Node(root).read_text("/proc/meminfo")
+    assert "MemAvailable:     168088 kB" in text
+    with pytest.raises(_settings.ApplyError) as caught:
+        apply(node, {"min_free_kbytes": 2048, "watermark_scale_factor": 2000, "extfrag_threshold": 300})
+    assert "watermark_scale_factor: the kernel refuses this value" in str(caught.value)
+    assert "everything is as it was before" in str(caught.value)
+    assert contents(root) == files
+
+
+def test_pressure_on_the_way_up_takes_all_back(root):
+    files = contents(root)
+
+    def pause(seconds):
+        Node(root).write_file("/proc/pressure/memory", "some avg10=9.50 avg60=0.00 avg300=0.00 total=1\n")
+
+    text = Node(root).read_text("/proc/meminfo").replace("200744 kB", "24684092 kB").replace("168088 kB", "24000000 kB")
+    Node(root).write_file("/proc/meminfo", text)
+    with pytest.raises(_settings.ApplyError) as caught:
+        _settings.apply(Node(root), {"min_free_kbytes": 400000}, pause=pause)
+    assert "memory pressure rose to 9.50 %" in str(caught.value)
+    assert live(root)["min_free_kbytes"] == 1746
+    assert set(contents(root)) == set(files)
+
+
+class ReadOnly(Node):
+    def check_writable(self, path):
+        raise NodeError(path, "mounted read-only (a container?)")
+
+    def write_value(self, path, value):
+        raise AssertionError("nothing may be written here")
+
+
+def test_read_only_nodes_get_the_files(root):
+    result = apply(ReadOnly(root), AUTO)
+    assert result["changed"]
+    assert result["read_only"] == "/proc/sys/vm/min_free_kbytes: mounted read-only (a container?)"
+    assert result["live"]["before"] == result["live"]["after"]
+    assert "only the files were written" in result["warnings"][-1]
+    assert Node(root).exists(_settings.DROP_IN) and Node(root).exists(_settings.RECORD)
+    assert not apply(ReadOnly(root), AUTO)["changed"]
+    assert apply(ReadOnly(root), state="absent")["changed"]
+    assert not Node(root).exists(_settings.DROP_IN) and not Node(root).exists(_settings.RECORD)
+
+
+def test_read_only_nodes_may_be_a_failure(root):
+    files = contents(root)
+    with pytest.raises(_settings.ApplyError) as caught:
+        apply(ReadOnly(root), AUTO, read_only="fail")
+    assert "mounted read-only" in str(caught.value)
+    assert contents(root) == files
+
+
+def test_a_record_is_not_forgotten_while_its_setting_cannot_be_put_back(root):
+    apply(root, {"extfrag_threshold": 300})
+    apply(ReadOnly(root), state="absent")
+    assert _settings.load_record(Node(root)) == {"extfrag_threshold": {"previous": 500, "applied": 300}}
+    apply(root, state="absent")
+    assert live(root)["extfrag_threshold"] == 500 and not Node(root).exists(_settings.RECORD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"settings": {"extfrag_threshold": 5}}', '{"settings": {"a": {"previous": "x", "applied": 1}}}'],
+)
+def test_a_damaged_record_is_an_error_and_stays(text, root):
+    Node(root).make_directory("/var/lib/memfrag")
+    Node(root).write_file(_settings.RECORD, text)
+    for state in ("present", "absent"):
+        with pytest.raises(_settings.ApplyError) as caught:
+            apply(root, AUTO, state=state)
+        assert str(caught.value).startswith("/var/lib/memfrag/sysctl.json: this is no record")
+    assert Node(root).read_text(_settings.RECORD) == text
+
+
+def test_killed_at_any_point_every_change_is_on_record(node_root, tmp_path):
+    """First tuned, then tuned otherwise, then taken back: stopped before each single write of each of the three."""
+    origin = node_root(HEALTHY)
+    before = live(origin)
+    first = {"min_free_kbytes": 4096, "extfrag_threshold": 300}
+    second = {"min_free_kbytes": 2048, "vfs_cache_pressure": 200}
+    ways = [
+        ([], first, "present"),
+        ([first], second, "present"),
+        ([first], {}, "absent"),
+        ([first, second], first, "present"),
+    ]
+    stops = 0
+    for number, (earlier, settings, state) in enumerate(ways):
+        for stop in range(100):
+            root = str(tmp_path / ("%d-%d" % (number, stop)))
+            shutil.copytree(origin, root)
+            for one in earlier:
+                apply(root, one)
+            node = Watched(root, stop)
+            try:
+                apply(node, settings, state=state)
+            except Stopped:
+                stops += 1
+                record = _settings.load_record(Node(root))
+                changed = {name: value for name, value in live(root).items() if value != before[name]}
+                assert set(changed) <= set(record), (number, stop)
+                assert all(record[name]["previous"] == before[name] for name in changed)
+                # And from there it can be taken back, as if nothing had been.
+                apply(root, state="absent")
+                assert live(root) == before, (number, stop)
+                assert contents(root) == contents(origin), (number, stop)
+            else:
+                break
+    assert stops >= 20
+
+
+def test_files_that_win_at_boot_are_named(root):
+    node = Node(root)
+    node.write_file(
+        "/etc/sysctl.d/99-custom.conf", "net.ipv4.ip_forward = 1\n-vm/min_free_kbytes = 1\n#vm.extfrag_threshold = 1\n"
+    )
+    node.write_file("/etc/sysctl.d/10-early.conf", "vm.min_free_kbytes = 1\n")
+    node.write_file("/etc/sysctl.conf", "vm.watermark_scale_factor=10\n")
+    assert apply(root, dict(AUTO, extfrag_threshold=300))["warnings"] == [
+        "/etc/sysctl.d/99-custom.conf sets vm.min_free_kbytes as well, and may win over /etc/sysctl.d/90-memfrag.conf at boot",
+        "/etc/sysctl.conf sets vm.watermark_scale_factor as well, and may win over /etc/sysctl.d/90-memfrag.conf at boot",
+    ]
+
+
+def test_the_difference_shows_values_and_reasons(root):
+    shown = _settings.differences(apply(root, dict(AUTO, defrag_mode=1, extfrag_threshold=500), check_mode=True))
+    assert shown[0]["before"] == "" and "vm.min_free_kbytes = 2007\n" in shown[0]["after"]
+    assert "vm.min_free_kbytes = 1746\n" in shown[1]["before"]
+    assert "vm.min_free_kbytes = 2007  # computed for 196 MiB of memory on 1 NUMA node\n" in shown[1]["after"]
+    assert "vm.defrag_mode  # left out: this kernel has no vm.defrag_mode\n" in shown[1]["after"]
+    assert "vm.extfrag_threshold = 500\n" in shown[1]["after"]
+
+
+def test_the_difference_of_a_read_only_node_says_what_is_in_the_way(root):
+    shown = _settings.differences(apply(ReadOnly(root), AUTO, check_mode=True))
+    assert "vm.min_free_kbytes = 2007\n" in shown[0]["after"]
+    assert "vm.min_free_kbytes = 1746  # stays: /proc/sys/vm/min_free_kbytes: mounted read-only" in shown[1]["after"]
