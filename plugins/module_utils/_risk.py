@@ -452,9 +452,8 @@ class _View:
         order = self.kernel["hugepage_order"]
         if order is None or order >= self.orders or self.room(order, self.serving):
             return []
-        return [
-            make("MF306", "info", "No huge page (order %d, %s) is free" % (order, self.bytes_of(order)), order=order)
-        ]
+        title = "No huge page (order {0}, {1}) is free".format(order, self.bytes_of(order))
+        return [make("MF306", "info", title, order=order)]
 
     def _is_short(self):
         return bool(self._short())

@@ -70,14 +70,14 @@ options:
   report_formats:
     description:
       - What to write.
+      - V(html) is C(report.html), one file for people. It needs no network.
+      - V(json) is C(report.json), everything for programs. Its schema is C(docs/report.schema.json) in the collection.
+      - V(csv) is C(report.csv), one line per node.
+      - V(prom) is C(memfrag.prom), metrics of the fleet for the textfile collector of node_exporter.
     type: list
     elements: str
+    choices: [html, json, csv, prom]
     default: [html, json, csv, prom]
-    choices:
-      html: C(report.html), one file for people. It needs no network.
-      json: C(report.json), everything for programs. Its schema is C(docs/report.schema.json) in the collection.
-      csv: C(report.csv), one line per node.
-      prom: C(memfrag.prom), metrics of the fleet for the textfile collector of node_exporter.
   policy:
     description:
       - What the nodes are held to. If given, all records are assessed again by it, those of the history as well.

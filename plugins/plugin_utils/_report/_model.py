@@ -43,9 +43,11 @@ class Renderer(t.Protocol):
 
     file: str
 
-    def take(self, record: Record, host: Host) -> None: ...
+    def take(self, record: Record, host: Host) -> None:
+        """Called once for each audited node."""
 
-    def render(self, fleet: Fleet) -> Iterable[str]: ...
+    def render(self, fleet: Fleet) -> Iterable[str]:
+        """Called once, after the last node."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -134,7 +134,7 @@ ERRORS = [
     (
         "network_plugin",
         "network_plugin",
-        SANDBOX.split("rpc")[0]
+        SANDBOX.split("rpc", 1)[0]
         + 'rpc error: code = Unknown desc = failed to setup network for sandbox "'
         + CID
         + '": failed to find plugin "loopback" in path [/opt/cni/bin]',
