@@ -25,16 +25,16 @@ HEADER = """\
 """
 
 
-# What the linter of the documentation has checked already: modules and plugins of ansible-core.
-BUILTIN = re.compile(r"ansible_collections\.ansible\.builtin\.(\w+?_[a-z]+)(?![\w/])")
+# Modules and plugins of other collections. Whether those of ansible-core exist, the linter of the documentation has checked.
+OTHERS = re.compile(r"ansible_collections\.(?!kernelops\.)(\w+)\.(\w+)\.(\w+?_[a-z]+)(?![\w/])")
 
 
 def write(path, pages):
     """Write the inventory for the reStructuredText files ``pages``."""
     labels = dict(LABELS)
     for page in pages:
-        for name in BUILTIN.findall(page.read_text()):
-            labels["ansible_collections.ansible.builtin." + name] = ("collections/ansible/builtin/%s.html" % name, name)
+        for names in OTHERS.findall(page.read_text()):
+            labels["ansible_collections." + ".".join(names)] = ("collections/%s/%s/%s.html" % names, names[-1])
     lines = [
         "%s std:label -1 %s#%s %s\n" % (label, page, label.replace("_", "-"), title)
         for label, (page, title) in sorted(labels.items())

@@ -18,13 +18,22 @@ sys.path.insert(0, os.path.join(HERE, os.pardir, os.pardir, os.pardir, "fixtures
 import build_roots  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
 CAPTURES = ["6.1.0-56-cloud-amd64/healthy", "6.1.0-56-cloud-amd64/fragmented", "5.10.0-46-cloud-amd64/numa-fragmented"]
-HOSTILE = ["<script>alert(1)</script>", "../../etc/passwd", u"knoten-\u00fc-\u8282\u70b9", "x" * 300, "=cmd|calc", "report"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "knoten-\u00fc-\u8282\u70b9",
+    "x" * 300,
+    "=cmd|calc",
+    "report",
+]
 
 
 def main():
     directory, python = sys.argv[1:]
-    roots = [build_roots.build(name, os.path.join(directory, "roots", str(number))) for number, name in enumerate(CAPTURES)]
-    hosts = dict((name, {"memfrag_root": roots[number % 3]}) for number, name in enumerate(["a", "b", "c", "d"] + HOSTILE))
+    roots = [
+        build_roots.build(name, os.path.join(directory, "roots", str(number))) for number, name in enumerate(CAPTURES)
+    ]
+    hosts = {name: {"memfrag_root": roots[number % 3]} for number, name in enumerate(["a", "b", "c", "d"] + HOSTILE)}
     hosts["dead"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     hosts["broken"] = {"ansible_python_interpreter": "/nonexistent/python"}
     slices = {"one": {"hosts": {}}, "two": {"hosts": {}}}
