@@ -32,13 +32,14 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         options = self.validate_argument_spec(_audit.OPTIONS)[1]
-        try:
-            # Before the node is troubled: a wrong policy is the same mistake on every host.
-            _policy.complete(options["policy"])
-        except _policy.PolicyError as error:
-            raise AnsibleActionFail(str(error)) from error
         started = time.time()
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
+        try:
+            # Before the node is troubled: these are the same mistake on every host.
+            _policy.complete(options["policy"])
+            _records.run_directory(options["records_dir"], run_id)
+        except (_policy.PolicyError, _records.RecordError) as error:
+            raise AnsibleActionFail(str(error)) from error
         record: dict[str, t.Any] = {
             "schema_version": _records.SCHEMA_VERSION,
             "host": task_vars["inventory_hostname"],
@@ -54,7 +55,10 @@ class ActionModule(ActionBase):
 
         def keep() -> str:
             record["duration_seconds"] = round(time.time() - started, 3)
-            return os.path.abspath(_records.write(options["records_dir"], run_id, record))
+            try:
+                return os.path.abspath(_records.write(options["records_dir"], run_id, record))
+            except OSError as error:
+                raise AnsibleActionFail(f"Cannot write the record: {error}") from error
 
         try:
             answer = self._execute_module(

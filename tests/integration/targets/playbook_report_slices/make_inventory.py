@@ -12,8 +12,9 @@ import json
 import os
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, os.pardir, os.pardir, os.pardir, "fixtures"))
+# ansible-test runs a copy of the targets alone; the rest of the collection is where Ansible finds it.
+COLLECTIONS = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]
+sys.path.insert(0, os.path.join(COLLECTIONS, "ansible_collections", "kernelops", "memfrag", "tests", "fixtures"))
 
 import build_roots  # noqa: E402  pylint: disable=wrong-import-position,import-error
 

@@ -137,6 +137,13 @@ def test_a_wrong_policy_fails_before_the_node_is_asked(run: Run) -> None:
 
     with pytest.raises(AnsibleActionFail, match="policy has no spare; it knows"):
         run(answer, policy={"spare": 1})
+    with pytest.raises(AnsibleActionFail, match="run_id must start with a letter or digit"):
+        run(answer, run_id="../elsewhere")
+
+
+def test_a_record_that_cannot_be_written_is_a_failure(run: Run, node: Answer) -> None:
+    with pytest.raises(AnsibleActionFail, match="Cannot write the record: .*/dev/null"):
+        run(node, run_id="r1", records_dir="/dev/null/records")
 
 
 def test_rates_come_from_the_record_of_an_earlier_run(run: Run, run_module: t.Any, node_root: t.Any) -> None:
