@@ -16,6 +16,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import bz2
+import itertools
 import re
 import threading
 import zlib
@@ -176,16 +177,14 @@ def open_chunks(node, path):
 
 
 def _chain(first, rest):
-    if first:
-        yield first
-    for data in rest:
-        yield data
+    return itertools.chain([first] if first else [], rest)
 
 
 def _closing(stream, chunks):
     try:
         for data in chunks:
-            yield data
+            if data:
+                yield data
     finally:
         stream.close()
 
