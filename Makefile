@@ -17,10 +17,10 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs package browser fleet molecule clean
+.PHONY: help audit test lint format units sanity integration docs package browser fleet molecule molecule-kernels clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
 	@echo "make audit INVENTORY=hosts.ini ARGS='-l node17 -e memfrag_since=-1d'"
 
@@ -57,8 +57,11 @@ browser: ## the report in headless Chromium
 fleet: ## an audit over real ssh, hosts in network namespaces; as root
 	$(SESSIONS) fleet
 
-molecule: ## roles on containers and virtual machines
+molecule: ## the tuning role in containers
 	$(SESSIONS) molecule
+
+molecule-kernels: ## real, different kernels in virtual machines; half an hour
+	$(SESSIONS) kernels
 
 clean: ## remove what these commands made, reports excepted
 	rm -rf .cache .nox .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis dist tests/output tests/integration/inventory

@@ -286,14 +286,10 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON)
-@nox.parametrize("scenario", sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")))
+@nox.parametrize("scenario", ["alternative", "default"])
 def molecule(session: nox.Session, scenario: str) -> None:
-    """A Molecule scenario. One with a run.py of its own sees to its machines itself, the others run in containers."""
-    runner = ROOT / "molecule" / scenario / "run.py"
+    """The tuning role in containers."""
     install(session, *group("molecule"))
-    if runner.exists():
-        session.run("python", str(runner), *session.posargs)
-        return
     try:
         system.require(CONTAINER_TOOLS, "roles in containers")
     except system.Unavailable as missing:
@@ -302,3 +298,10 @@ def molecule(session: nox.Session, scenario: str) -> None:
         *["molecule", "test", "--scenario-name", scenario, *session.posargs],
         env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
     )
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def kernels(session: nox.Session) -> None:
+    """Audit, tuning and remediation in virtual machines with real, different kernels: half an hour, so on demand."""
+    install(session, *group("molecule"))
+    session.run("python", "molecule/kernels/run.py", *session.posargs)

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Breaks up the memory of a machine, for real; no kernel module needed. Only for machines that nobody needs.
+
+  fragment.py movable       most of the memory in single anonymous pages, of which one in eight stays: compaction mends it
+  fragment.py unmovable     most of the memory in pipes, written page by page in turn, of which one in sixteen stays: those
+                            pages cannot be moved, compaction does not mend it
+  fragment.py fail ORDER    makes the kernel ask for one block of ORDER: it reports a page allocation failure if there is none
+  fragment.py eat           takes memory until it is killed
+
+The first two take the larger blocks that are left as well, and hold it all until they are ended; they tell systemd when they are
+ready.
+"""
+
+import ctypes
+import fcntl
+import mmap
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import time
+
+PAGE = mmap.PAGESIZE
+STEP = 4 << 20
+# So much stays free above the zones' high watermarks while memory is taken; with less, the kernel kills.
+LEAVE_KB = 9 * 1024
+F_SETPIPE_SZ = 1031
+PIPE_BYTES = 1 << 20
+SOL_PACKET, PACKET_RX_RING = 263, 5
+# Blocks of this order (64 kB) and larger are gone in the end.
+SMALLEST_SOAKED = 4
+SOAK_SECONDS = 15
+
+
+def free_kb():
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("MemFree:"))
+
+
+def floor_kb():
+    with open("/proc/zoneinfo", encoding="ascii") as lines:
+        marks = [
+            int(line.split()[1]) for line in lines if line.split()[0] == "high" and line.startswith("        high ")
+        ]
+    return LEAVE_KB + sum(marks) * PAGE // 1024
+
+
+def movable(keep=8):
+    held, floor = [], floor_kb()
+    while free_kb() > floor:
+        area = mmap.mmap(-1, STEP, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        area.madvise(mmap.MADV_NOHUGEPAGE)
+        for offset in range(0, STEP, PAGE):
+            area[offset] = 1
+        held.append(area)
+    for area in held:
+        for offset in range(0, STEP, PAGE * keep):
+            area.madvise(mmap.MADV_DONTNEED, offset + PAGE, PAGE * (keep - 1))
+    return held
+
+
+def unmovable(keep=16):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    held, page, floor = [], bytes(PAGE), floor_kb()
+    while free_kb() > floor:
+        group = []
+        for _kept in range(keep):
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE_BYTES)
+            group.append((reader, writer))
+        held.append(group)
+        for count in range(PIPE_BYTES // PAGE):
+            # A group is a lot of memory: look more often than once a group.
+            if count % 16 == 0 and free_kb() <= floor:
+                break
+            for _reader, writer in group:
+                os.write(writer, page)
+    for group in held:
+        for reader, writer in group[1:]:
+            os.close(reader)
+            os.close(writer)
+    return held
+
+
+def free_blocks():
+    """Free blocks of each order, all zones together."""
+    with open("/proc/buddyinfo", encoding="ascii") as lines:
+        zones = [[int(word) for word in line.split()[4:]] for line in lines]
+    return [sum(zone[order] for zone in zones) for order in range(len(zones[0]))]
+
+
+def soak():
+    """Take the larger blocks that are left, one by one: the ring of a packet socket has blocks of any order."""
+    rings = []
+    for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
+        count = free_blocks()[order]
+        if count:
+            ring = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            # struct tpacket_req: size and number of the blocks, size and number of the frames in them
+            request = struct.pack("IIII", PAGE << order, count, PAGE, count << order)
+            try:
+                ring.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+            except OSError:
+                continue  # somebody else was faster
+            rings.append(ring)
+    return rings
+
+
+def fail(order):
+    """A perf ring buffer keeps its list of pages in one piece of contiguous memory, eight bytes per page and a header.
+
+    So one of 2**(order + 8) pages needs a block of ``order``, before it needs any of its pages.
+    """
+    # What was freed in the meantime makes larger blocks again.
+    rings = []
+    while any(free_blocks()[order:]):
+        rings.append(soak())
+    pages = 1 << (order + 8)
+    # struct perf_event_attr: type PERF_TYPE_SOFTWARE, size, config PERF_COUNT_SW_DUMMY
+    attributes = struct.pack("IIQ", 1, 112, 9).ljust(112, b"\0")
+    libc = ctypes.CDLL(None, use_errno=True)
+    event = libc.syscall(298, attributes, 0, -1, -1, 0)
+    if event < 0:
+        raise OSError(ctypes.get_errno(), "perf_event_open: " + os.strerror(ctypes.get_errno()))
+    # 1000 keeps the kernel from compacting for this one, so that it fails even where a few blocks could be made.
+    threshold = "/proc/sys/vm/extfrag_threshold"
+    with open(threshold, encoding="ascii") as setting:
+        before = setting.read()
+    write(threshold, "1000")
+    try:
+        mmap.mmap(event, (pages + 1) * PAGE)
+    except OSError as error:
+        print(f"refused, as it should be: {error}")
+    else:
+        sys.exit(f"the kernel had a block of order {order}")
+    finally:
+        write(threshold, before)
+
+
+def eat():
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1) * STEP))
+
+
+def interleave():
+    """Take memory from all NUMA nodes in turn: set_mempolicy(MPOL_INTERLEAVE, all nodes)."""
+    with open("/sys/devices/system/node/online", encoding="ascii") as text:
+        nodes = int(text.read().strip().rpartition("-")[2] or 0) + 1
+    ctypes.CDLL(None).syscall(238, 3, ctypes.byref(ctypes.c_ulong((1 << nodes) - 1)), 64)
+
+
+def write(path, text):
+    if os.path.exists(path):
+        with open(path, "w", encoding="ascii") as setting:
+            setting.write(text)
+
+
+def ready():
+    """sd_notify(3)"""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.send(b"READY=1")
+
+
+def main():
+    if sys.argv[1] in ("movable", "unmovable"):
+        # Otherwise the page cache makes way in whole runs of pages while memory is taken.
+        write("/proc/sys/vm/drop_caches", "3")
+        # The kernel is not to mend by itself, half a second later, what is to be audited (Linux 5.9 and later).
+        write("/proc/sys/vm/compaction_proactiveness", "0")
+        # MCL_CURRENT: a program that has to read itself from disk again and again does not get anywhere.
+        ctypes.CDLL(None).mlockall(1)
+        interleave()
+        held = {"movable": movable, "unmovable": unmovable}[sys.argv[1]]()
+        rings = [soak()]
+        ready()
+        # Whoever waited for that ends now, and what it had used comes back in one piece.
+        for _second in range(SOAK_SECONDS):
+            time.sleep(1)
+            rings.append(soak())
+        write("/proc/self/comm", "soaked")
+        signal.pause()
+        del held, rings
+    elif sys.argv[1] == "fail":
+        fail(int(sys.argv[2]))
+    else:
+        eat()
+
+
+main()

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the scenario: ``run.py [NAME...]``, or the machines that MEMFRAG_KERNELS names, or all of them.
+
+A machine whose kernel or emulator died gets another boot and begins again; one that failed a check does not. Needs Molecule in
+the environment of its interpreter. Tools that are missing are installed in CI; a person is told which they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import lab
+
+ROOT = lab.SCENARIO.parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+import environment  # noqa: E402
+import system  # noqa: E402
+
+RECORDS = lab.CACHE / "records"
+ATTEMPTS = 3
+# Commands and the Debian packages they come from.
+TOOLS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mmdebstrap": "mmdebstrap",
+    "genext2fs": "genext2fs",
+    "resize2fs": "e2fsprogs",
+    "ssh": "openssh-client",
+    "setsid": "util-linux",
+}
+
+
+def molecule(command: str, kernels: list[str]) -> bool:
+    """Whether ``molecule command`` went well for these machines."""
+    environ = dict(
+        os.environ,
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin", "/sbin"]),
+        MEMFRAG_KERNELS=" ".join(kernels),
+        ANSIBLE_COLLECTIONS_PATH=str(environment.collections()),
+        MOLECULE_GLOB="molecule/kernels/molecule.yml",
+        MOLECULE_EPHEMERAL_DIRECTORY=str(lab.CACHE / "molecule"),
+    )
+    argv = [sys.executable, "-m", "molecule", command, "--scenario-name", "kernels"]
+    return subprocess.run(argv, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def passed(name: str) -> bool:
+    return (RECORDS / f"{name}.passed").exists()
+
+
+def attempt(kernels: list[str]) -> tuple[bool, dict[str, str]]:
+    """-> whether all has gone well, and which machines died of what."""
+    shutil.rmtree(RECORDS, ignore_errors=True)
+    platforms = lab.platforms()
+    if not molecule("create", kernels):
+        return False, {}
+    well = molecule("converge", kernels)
+    casualties = {name: died for name in kernels if not passed(name) and (died := lab.dead(platforms[name]))}
+    for name in casualties:
+        shutil.copy(platforms[name].run / "console.log", lab.CACHE / f"{name}.died.log")
+    well = molecule("verify", [name for name in kernels if passed(name)] if casualties else kernels) and well
+    return well, casualties
+
+
+def main() -> int:
+    machines = list(lab.platforms())
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(machines))
+    kernels = parser.parse_args().names or os.environ.get("MEMFRAG_KERNELS", "").split() or machines
+    unknown = sorted(set(kernels) - set(machines))
+    if unknown:
+        parser.error(f"no machine {', '.join(unknown)}; there are {', '.join(machines)}")
+    try:
+        system.require(TOOLS, "virtual machines with real kernels")
+    except system.Unavailable as missing:
+        print(f"For {missing}", file=sys.stderr)
+        if os.environ.get("CI"):
+            return 1
+        print("Skipped.", file=sys.stderr)
+        return 0
+    started, well = time.monotonic(), False
+    molecule("destroy", machines)
+    try:
+        for _attempt in range(ATTEMPTS):
+            well, casualties = attempt(kernels)
+            kernels = [name for name in kernels if not passed(name)]
+            if well or not casualties or set(kernels) - set(casualties):
+                break
+            for name, reason in casualties.items():
+                print(f"{name} died: {reason}. It gets another boot.", file=sys.stderr)
+    finally:
+        molecule("destroy", machines)
+    minutes = (time.monotonic() - started) / 60
+    print(f"{'All machines have passed' if well else 'FAILED: ' + ', '.join(kernels)} after {minutes:.1f} minutes")
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

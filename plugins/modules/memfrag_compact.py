@@ -1,0 +1,331 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: memfrag_compact
+short_description: Compacts memory where that is needed and will help
+version_added: 0.1.0
+author:
+  - KernelOps engineers (@kernelops)
+description:
+  - States how much contiguous memory a node is to have, for example sixteen free blocks of order 5 on each NUMA node. Where that
+    is so, nothing happens. Where it is not, the module has the kernel compact its memory and measures what came of it.
+  - It does not act where compaction cannot help, because the free memory stands among unmovable pages or because memory is
+    short, and it does not act while one of its guards speaks against it. RV(reason) and RV(message) tell which.
+  - Compaction moves the pages of programs and files together, in the kernel, while they go on. It takes milliseconds to seconds
+    per gigabyte of one CPU's time, and pages on the move have to be waited for.
+notes:
+  - On a large machine this takes minutes. Use C(async) and C(poll) for nodes with terabytes, or O(nodes) to go node by node.
+    O(time_limit_seconds) ends it in any case.
+  - RV(ignore:changed) says that something was written to the kernel, not that the numbers moved; they move by themselves, too.
+    What came of it is in RV(satisfied) and RV(helped). A node that is still not satisfied is no failure, unless
+    O(fail_if_unsatisfied=true) makes it one.
+  - The lock, and the back-off after a run that did not help, are shared with the job of the role
+    P(kernelops.memfrag.memfrag_tuning#role). Up to Linux 6.4 any value written compacts, newer kernels take V(1) only; this
+    module writes V(1), to the files of single NUMA nodes where there are any.
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Looks, decides and writes nothing. What it would have come to cannot be told.
+  diff_mode:
+    support: full
+    details:
+      - Shows the free blocks of each zone before and after. In check mode, what is after is V(unknown) where it would act.
+  idempotent:
+    support: partial
+    details:
+      - A second run changes nothing if the first one reached the wanted condition. Memory may break up again in between, and
+        there is fragmentation that compaction cannot mend. With O(force=true) every run compacts.
+extends_documentation_fragment:
+  - kernelops.memfrag._attributes
+options:
+  root:
+    description:
+      - The directory that holds the node's files. V(/) is the node itself, V(/host) the host of a container that has it
+        mounted there.
+    type: path
+    default: /
+  order:
+    description:
+      - The order that is wanted, the power of two of the pages in a block. With pages of 4 kB, order 5 is 128 kB, which a new
+        network namespace needs on old kernels, and order 9 is a huge page.
+    type: int
+    default: 5
+  min_free_blocks:
+    description:
+      - So many free blocks of O(order) are wanted on each NUMA node, larger blocks counted as what they can be split into.
+      - At most as many as half of the node's free memory, however.
+    type: int
+    default: 16
+  max_unusable_index:
+    description:
+      - The kernel's unusable free space index of O(order), in thousandths, that is not to be exceeded. It is the share of the free
+        memory that sits in blocks smaller than O(order). V(1000) switches this condition off.
+    type: int
+    default: 950
+  nodes:
+    description:
+      - The NUMA nodes to look at and to compact. All of them if empty.
+    type: list
+    elements: int
+    default: []
+  zones:
+    description:
+      - The zones that count. Those that ordinary requests of the kernel are served from, by default.
+      - The kernel compacts whole NUMA nodes, whatever zones are given here.
+    type: list
+    elements: str
+    choices: [DMA, DMA32, Normal, HighMem, Movable]
+    default: [DMA, DMA32, Normal]
+  force:
+    description:
+      - Compact even if the wanted condition is met, or if it does not look as if that would help. Time window and back-off do not
+        count then; the guards that protect the node do.
+    type: bool
+    default: false
+  drop_caches:
+    description:
+      - What to free before memory is compacted. Freed pages are read from disk again, and directory entries looked up again, so
+        that this costs more than compaction does. The kernel's documentation advises against it outside of testing.
+      - V(auto) frees slab, and only if slab is in the way and compaction alone did not help.
+    type: str
+    choices: [none, auto, slab, pagecache, all]
+    default: none
+  fail_if_unsatisfied:
+    description:
+      - Fail if the node is not in the wanted condition in the end, whatever the reason.
+    type: bool
+    default: false
+  max_pressure_percent:
+    description:
+      - Do not begin while tasks wait for memory more than this share of the time (C(some avg10) of C(/proc/pressure/memory)).
+        V(100) switches this guard off.
+    type: float
+    default: 1.0
+  abort_pressure_percent:
+    description:
+      - Break off when tasks wait for memory more than this share of the time. V(100) switches this guard off.
+    type: float
+    default: 5.0
+  max_load_per_cpu:
+    description:
+      - Do not begin while the load of the last five minutes, per CPU, is above this.
+    type: float
+    default: 1.0
+  min_free_percent:
+    description:
+      - Do not begin with less than this share of the memory free; compaction needs room. V(0) switches this guard off.
+    type: float
+    default: 1.0
+  time_limit_seconds:
+    description:
+      - Break off after this time.
+    type: int
+    default: 300
+  backoff_seconds:
+    description:
+      - After a run that did not help, so long nothing is tried; twice as long after the second, and so on. V(0) switches this guard
+        off.
+    type: int
+    default: 14400
+  backoff_max_seconds:
+    description:
+      - The longest back-off.
+    type: int
+    default: 86400
+  window:
+    description:
+      - The time of day in which to compact, in the node's time zone, as in V(22:00-04:30). At any time if not given.
+    type: str
+  allow_container:
+    description:
+      - Compact from inside a container. It is the host's memory that is compacted.
+    type: bool
+    default: false
+seealso:
+  - module: kernelops.memfrag.memfrag_facts
+  - module: kernelops.memfrag.memfrag_audit
+  - name: Documentation for /proc/sys/vm
+    description: The kernel's own description of compact_memory, drop_caches and compaction_proactiveness.
+    link: https://docs.kernel.org/admin-guide/sysctl/vm.html
+"""
+
+EXAMPLES = r"""
+- name: See to it that each NUMA node has sixteen blocks of order 5
+  kernelops.memfrag.memfrag_compact:
+  become: true
+
+- name: Make room for huge pages on NUMA node 1, in the small hours
+  kernelops.memfrag.memfrag_compact:
+    order: 9
+    min_free_blocks: 64
+    nodes: [1]
+    window: 01:00-04:00
+  become: true
+
+- name: Free slab first, and let the play fail if order 4 is still not to be had
+  kernelops.memfrag.memfrag_compact:
+    order: 4
+    drop_caches: slab
+    fail_if_unsatisfied: true
+  become: true
+  register: compaction
+
+- name: Say what it did, or why it did nothing
+  ansible.builtin.debug:
+    msg: "{{ compaction.reason }}: {{ compaction.message }}"
+"""
+
+RETURN = r"""
+reason:
+  description:
+    - Why it acted or not, in one word.
+    - V(needed) and V(forced), it acted. V(met), nothing was missing.
+    - V(unmovable), V(memory_shortage) and V(unsupported), compaction would not help.
+    - V(locked), V(window), V(backoff), V(container), V(pressure), V(load), V(kcompactd_busy) and V(low_memory), a guard held it off.
+    - V(not_writable), V(not_live) and V(no_zones), it could not; the module fails.
+  returned: always
+  type: str
+  sample: needed
+message:
+  description: The same as a sentence, with figures.
+  returned: always
+  type: str
+  sample: "compacted node 0: node 0: free blocks of order 5 6 -> 1140, unusable index 961 -> 12"
+satisfied:
+  description: Whether the node is in the wanted condition now. In check mode, whether it was before.
+  returned: always
+  type: bool
+  sample: true
+helped:
+  description:
+    - Whether it made a difference that is worth it. V(null) if it did not act.
+  returned: always
+  type: bool
+  sample: true
+before:
+  description: How far the condition was met before. V(null) if that could not be told.
+  returned: always
+  type: dict
+  sample: &measure
+    satisfied: false
+    nodes:
+      '0':
+        satisfied: false
+        state: needs_compaction
+        free_blocks: 6
+        unusable_index: 961
+        missing: ['order 5 is in state needs_compaction']
+        zones: {Normal: [5596, 5645, 5627, 19, 3, 0, 0, 0, 0, 0, 0]}
+after:
+  description: The same, after it. V(null) if it did not act.
+  returned: always
+  type: dict
+  sample: *measure
+nodes:
+  description: The NUMA nodes that were, or in check mode would be, compacted.
+  returned: always
+  type: list
+  elements: int
+  sample: [0]
+steps:
+  description: What was written to the kernel, in order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(compact), V(sync), V(drop_caches_slab), V(drop_caches_pagecache) or V(drop_caches_all).
+      returned: always
+      type: str
+      sample: compact
+    node:
+      description: The NUMA node, V(null) for the whole machine.
+      returned: always
+      type: int
+      sample: 0
+    path:
+      description: The file that was written to.
+      returned: always
+      type: str
+      sample: /sys/devices/system/node/node0/compact
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.35
+    ended:
+      description: V(done), or why it was broken off.
+      returned: always
+      type: str
+      sample: done
+counters:
+  description: Counters of C(/proc/vmstat) that went up in between, by how much.
+  returned: always
+  type: dict
+  sample: {compact_migrate_scanned: 80522, compact_free_scanned: 120411, compact_isolated: 30121, pgmigrate_success: 15002}
+duration_seconds:
+  description: How long it took, measurements included.
+  returned: always
+  type: float
+  sample: 0.52
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+
+RETURNED = "reason message satisfied helped before after nodes steps counters duration_seconds".split()
+
+
+def argument_spec():
+    """The options of a policy, and those of the module itself. Ranges are checked by the library."""
+    known = ("type", "elements", "default", "choices")
+    spec = {}
+    for name, about in _compaction.OPTIONS.items():
+        spec[name] = {key: about[key] for key in known if about.get(key) is not None}
+    spec["drop_caches"] = dict(spec["drop_caches"], default="none")
+    spec["root"] = {"type": "path", "default": "/"}
+    spec["fail_if_unsatisfied"] = {"type": "bool", "default": False}
+    return spec
+
+
+def table(measured):
+    """Free blocks as in /proc/buddyinfo, for the diff."""
+    lines = []
+    for node, about in sorted(((measured or {}).get("nodes") or {}).items()):
+        for zone, blocks in sorted(about["zones"].items()):
+            lines.append("Node %s, zone %8s %s\n" % (node, zone, " ".join("%6d" % count for count in blocks)))
+    return "".join(lines)
+
+
+def main():
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    options = {name: module.params[name] for name in _compaction.OPTIONS}
+    try:
+        done = _compaction.run(Node(module.params["root"]), _compaction.complete(options), dry_run=module.check_mode)
+    except (NodeError, _compaction.PolicyError) as error:
+        module.fail_json(msg=str(error))
+    result = {name: done[name] for name in RETURNED}
+    result["changed"] = done["act"] if module.check_mode else done["acted"]
+    after = "unknown\n" if module.check_mode and done["act"] else table(done["after"] or done["before"])
+    result["diff"] = {"before_header": "free blocks", "after_header": "free blocks"}
+    result["diff"].update(before=table(done["before"]), after=after)
+    module.log("%(reason)s: %(message)s" % done)
+    if done["error"] or done["reason"] in _compaction.FAILED or done["reason"] == "unsupported":
+        module.fail_json(msg=done["message"], **result)
+    if module.params["fail_if_unsatisfied"] and not done["satisfied"] and not (module.check_mode and done["act"]):
+        module.fail_json(msg="the node is not in the wanted condition: %(message)s" % done, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
