@@ -54,8 +54,8 @@ def kernel_fixture(monkeypatch, node_root):
 
 
 def put(root, path, text):
-    with io.open(root + path, "w", encoding="ascii") as stream:
-        stream.write(text)
+    with io.open(root + path, "wb") as stream:
+        stream.write(text.encode("ascii"))
 
 
 def test_compacts_what_is_fragmented_and_measures_it(run_module, kernel):
