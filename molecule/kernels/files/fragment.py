@@ -136,7 +136,7 @@ def fail(order):
     rings = []
     try:
         # The kernel reclaims for it, and so it may come by a block all the same; that one is taken next time.
-        for _ in range(20):
+        for _try in range(20):
             rings.append(soak())
             try:
                 mmap.mmap(event, (pages + 1) * PAGE).close()
