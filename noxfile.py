@@ -286,16 +286,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON)
-@nox.parametrize("scenario", ["alternative", "default"])
-def molecule(session: nox.Session, scenario: str) -> None:
-    """The tuning role in containers."""
-    install(session, *group("molecule"))
+def molecule(session: nox.Session) -> None:
+    """The tuning role in containers; one scenario after the other, since they share images."""
     try:
         system.require(CONTAINER_TOOLS, "roles in containers")
     except system.Unavailable as missing:
         cannot_run(session, str(missing))
-    session.run(
-        *["molecule", "test", "--scenario-name", scenario, *session.posargs],
+    install(session, *group("molecule"))
+    run_all(
+        session,
+        *[["molecule", "test", "--scenario-name", name, *session.posargs] for name in ("default", "alternative")],
         env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
     )
 
