@@ -100,19 +100,21 @@ def soak():
     rings = []
     for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
         count = free_blocks()[order]
-        if count:
-            ring = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        while count:
+            ring, there = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0), free_blocks()[order]
             # struct tpacket_req: size and number of the blocks, size and number of the frames in them
             request = struct.pack("IIII", PAGE << order, count, PAGE, count << order)
             try:
                 ring.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+                taken = there - free_blocks()[order]
             except OSError:
-                continue  # somebody else was faster
-            if free_blocks()[order] < count:
+                taken = 0
+            if taken * 10 >= count * 9:
                 rings.append(ring)
-            else:
-                # It got single pages instead: these blocks are out of reach for anybody like us.
-                ring.close()
+                break
+            # It got single pages in their place, which are not to be scattered about: ask for less.
+            ring.close()
+            count //= 2
     return rings
 
 
