@@ -53,6 +53,11 @@ class ActionModule(ActionBase):
             "assessment": None,
         }
 
+        # Who wants no journal does not pay for sending the log readers, which are most of the audit's module.
+        module_name, node_options = "kernelops.memfrag.memfrag_facts", _audit.FACTS_OPTIONS
+        if options["journal"]:
+            module_name, node_options = "kernelops.memfrag.memfrag_audit", _audit.NODE_OPTIONS
+
         def keep() -> str:
             record["duration_seconds"] = round(time.time() - started, 3)
             try:
@@ -62,11 +67,11 @@ class ActionModule(ActionBase):
 
         try:
             answer = self._execute_module(
-                module_name="kernelops.memfrag.memfrag_audit",
-                module_args={name: options[name] for name in _audit.NODE_OPTIONS if options[name] is not None},
+                module_name=module_name,
+                module_args={name: options[name] for name in node_options if options[name] is not None},
                 task_vars=task_vars,
             )
-            record.update(json.loads(answer["seen"]) if "seen" in answer else _failure(answer))
+            record.update(_seen(answer))
         except AnsibleConnectionFailure as error:
             record.update(status="unreachable", error=str(error))
             keep()
@@ -112,6 +117,14 @@ def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any]
         if facts:
             return dict(facts)
     return None
+
+
+def _seen(answer: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the node has answered, as the record holds it: of memfrag_audit one string, of memfrag_facts the facts alone."""
+    if "seen" in answer:
+        return dict(json.loads(answer["seen"]))
+    facts = (answer.get("ansible_facts") or {}).get("memfrag")
+    return {"facts": facts} if facts else _failure(answer)
 
 
 def _failure(answer: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -9,11 +9,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-# Of the module M(kernelops.memfrag.memfrag_audit) and of its action alike; the second part is for the controller only.
-NODE_OPTIONS = {
+# Of the module M(kernelops.memfrag.memfrag_audit) and of its action alike. The first part is that of
+# M(kernelops.memfrag.memfrag_facts) as well, which the action runs where no journal is wanted; the last is for the controller only.
+FACTS_OPTIONS = {
     "root": {"type": "path", "default": "/"},
     "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
     "top_slabs": {"type": "int", "default": 10},
+}
+JOURNAL_OPTIONS = {
     "journal": {"type": "bool", "default": True},
     "journal_files": {"type": "list", "elements": "str", "default": []},
     "journal_directory": {"type": "path"},
@@ -21,6 +24,7 @@ NODE_OPTIONS = {
     "until": {"type": "str"},
     "max_events": {"type": "int", "default": 200},
 }
+NODE_OPTIONS = dict(FACTS_OPTIONS, **JOURNAL_OPTIONS)
 CONTROLLER_OPTIONS = {
     "policy": {"type": "dict", "default": {}},
     "records_dir": {"type": "path", "default": "./memfrag-audit"},

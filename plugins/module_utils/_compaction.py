@@ -476,7 +476,7 @@ def next_state(state, result, policy, boot_id, now):
 def run(node, policy, dry_run=False, remember=True, gather=_facts.collect):
     """Looks, decides, acts and measures. Raises PolicyError alone; whatever else goes wrong is a reason in the result.
 
-    node      a Node; one that is not live is only looked at
+    node      a WritableNode; one that is not live is only looked at
     dry_run   decides and writes nothing, not even a lock file
     remember  keeps the outcome on the node for the back-off (STATE_FILE)
 

@@ -21,7 +21,6 @@ from ._procfs import (
     cgroups,
     choice,
     extfrag,
-    kconfig,
     meminfo,
     pagetypeinfo,
     pressure,
@@ -309,6 +308,8 @@ def _config(sources, release, settings):
     version = _consumers.version_of(release)
     if compacts and version and version >= (4, 9):
         return None, True
+    from ._procfs import kconfig
+
     config = None
     if release:
         config = sources.take(

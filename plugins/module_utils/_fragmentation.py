@@ -105,10 +105,6 @@ _DMA_PAGES = 4096
 _RECLAIM_SHARE = 10
 
 
-def worst(states):
-    return max(states, key=STATES.index)
-
-
 def best(states):
     return min(states, key=STATES.index)
 

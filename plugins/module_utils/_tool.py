@@ -15,6 +15,7 @@ import sys
 
 from . import _compaction, _facts, _metrics
 from ._node import Node, NodeError
+from ._node_writes import WritableNode
 
 POLICY_FILE = "/etc/memfrag/policy.json"
 
@@ -26,6 +27,7 @@ LIBRARY = (
     "_fragmentation",
     "_metrics",
     "_node",
+    "_node_writes",
     "_procfs",
     "_procfs._lines",
     "_procfs.buddyinfo",
@@ -92,7 +94,7 @@ def main(argv=None):
         # Python 2 asks for a command by itself, Python 3 does not.
         _parser().error("too few arguments")
     try:
-        return arguments.command(arguments, Node(arguments.root))
+        return arguments.command(arguments, WritableNode(arguments.root))
     except (UsageError, _compaction.PolicyError) as error:
         sys.stderr.write("memfrag: %s\n" % error)
         return USAGE

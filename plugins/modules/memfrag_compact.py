@@ -281,7 +281,8 @@ duration_seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 RETURNED = "reason message satisfied helped before after nodes steps counters duration_seconds".split()
 
@@ -311,7 +312,9 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     options = {name: module.params[name] for name in _compaction.OPTIONS}
     try:
-        done = _compaction.run(Node(module.params["root"]), _compaction.complete(options), dry_run=module.check_mode)
+        done = _compaction.run(
+            WritableNode(module.params["root"]), _compaction.complete(options), dry_run=module.check_mode
+        )
     except (NodeError, _compaction.PolicyError) as error:
         module.fail_json(msg=str(error))
     result = {name: done[name] for name in RETURNED}

@@ -185,7 +185,8 @@ record:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._tuning import SettingError
 
 
@@ -203,7 +204,7 @@ def main():
     options = dict(module.params)
     try:
         result = _settings.apply(
-            Node(options["root"]),
+            WritableNode(options["root"]),
             options["settings"],
             options["state"],
             options["read_only"],

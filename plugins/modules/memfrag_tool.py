@@ -81,7 +81,8 @@ removed:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _install
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 
 def main():
@@ -93,7 +94,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    path, node = module.params["path"], Node()
+    path, node = module.params["path"], WritableNode()
     try:
         if module.params["state"] == "absent":
             removed = _install.remove(node, path, module.check_mode)

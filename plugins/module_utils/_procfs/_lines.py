@@ -3,35 +3,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""What the line-oriented formats have in common."""
+"""What the line-oriented formats have in common.
+
+Words are compared rather than patterns: compiling a regular expression costs a node more than to parse a file with it.
+"""
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
-
 # Twenty digits hold any unsigned 64-bit value. Python refuses to convert thousands of digits, the parsers never raise.
-NUMBER = r"[0-9]{1,20}"
-
-# "Node 0, zone   Normal" heads the lines of buddyinfo, pagetypeinfo, extfrag and zoneinfo (mm/vmstat.c, walk_zones_in_node()).
-ZONE = r"Node\s+([0-9]{1,9}),\s+zone\s+([^\s,]+)"
-
-_ZONE_LINE = re.compile(ZONE + r"\s+(\S.*)")
-_NUMBER = re.compile(NUMBER + r"\Z")
+_DIGITS = 20
 
 
-def is_number(word):
-    return bool(_NUMBER.match(word))
+def is_number(word, digits=_DIGITS):
+    """ASCII digits alone: str.isdigit() knows many more, and int() some of them."""
+    return 0 < len(word) <= digits and not word.strip("0123456789")
+
+
+def zone_of(line, words):
+    """(node, zone) where the line starts with "Node 0, zone   Normal", else None; ``words`` are those of the line.
+
+    That heads the lines of buddyinfo, pagetypeinfo, extfrag and zoneinfo (mm/vmstat.c, walk_zones_in_node()).
+    """
+    if len(words) < 4 or words[0] != "Node" or words[2] != "zone" or not line.startswith("Node"):
+        return None
+    node, zone = words[1], words[3]
+    if not node.endswith(",") or not is_number(node[:-1], 9) or "," in zone:
+        return None
+    return int(node[:-1]), zone
 
 
 def zone_lines(text):
     """Yields (node, zone, words) of each line; words is None for a line of another shape."""
     for line in text.splitlines():
-        if not line.strip():
+        words = line.split()
+        if not words:
             continue
-        match = _ZONE_LINE.match(line)
-        if match:
-            yield int(match.group(1)), match.group(2), match.group(3).split()
+        key = zone_of(line, words)
+        if key and len(words) > 4:
+            yield key[0], key[1], words[4:]
         else:
             yield None, None, None

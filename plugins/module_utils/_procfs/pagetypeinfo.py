@@ -9,14 +9,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
+from ._lines import is_number, zone_of
 
-from ._lines import ZONE
-
-_HEADER = re.compile(r"(Page block order|Pages per block):\s+([0-9]{1,9})\s*\Z")
-_FREE = re.compile(ZONE + r",\s+type\s+(\S+)((?:\s+>?[0-9]{1,20})+)\s*\Z")
-_SECTION = re.compile(r"Number of (blocks type|mixed blocks)\s+(\S.*)")
-_BLOCKS = re.compile(ZONE + r"((?:\s+[0-9]{1,20})+)\s*\Z")
+_HEADERS = {"Page block order": "pageblock_order", "Pages per block": "pages_per_block"}
+_SECTIONS = ("Number of blocks type", "Number of mixed blocks")
 
 
 def parse_pagetypeinfo(text):
@@ -33,30 +29,40 @@ def parse_pagetypeinfo(text):
     unparsed = 0
     section, names = None, []
     for line in text.splitlines():
-        if not line.strip() or line.startswith("Free pages count"):
+        words = line.split()
+        if not words or line.startswith("Free pages count"):
             continue
-        match = _FREE.match(line)
-        if match:
-            key = (int(match.group(1)), match.group(2))
-            counts = match.group(4).split()
+        free = _free_line(line, words)
+        if free:
+            key, name, counts = free
             if any(count.startswith(">") for count in counts):
                 data["capped"].add(key)
-            data["free"].setdefault(key, {})[match.group(3)] = [int(count.lstrip(">")) for count in counts]
+            data["free"].setdefault(key, {})[name] = [int(count.lstrip(">")) for count in counts]
             continue
-        match = _HEADER.match(line)
-        if match:
-            name = "pageblock_order" if match.group(1) == "Page block order" else "pages_per_block"
-            data[name] = int(match.group(2))
+        header, colon, value = line.partition(":")
+        if header in _HEADERS and value[:1].isspace() and is_number(value.strip(), 9):
+            data[_HEADERS[header]] = int(value)
             continue
-        match = _SECTION.match(line)
-        if match:
-            section, names = match.group(1), match.group(2).split()
+        title = next((title for title in _SECTIONS if line.startswith(title)), None)
+        if title and line[len(title) :][:1].isspace() and len(words) > 4:
+            section, names = title, words[4:]
             continue
-        match = _BLOCKS.match(line)
-        if match and section == "blocks type":
-            counts = match.group(3).split()
-            data["pageblocks"][int(match.group(1)), match.group(2)] = dict(zip(names, map(int, counts)))
+        key, counts = zone_of(line, words), words[4:]
+        blocks = bool(key and counts and all(map(is_number, counts)))
+        if blocks and section == "Number of blocks type":
+            data["pageblocks"][key] = dict(zip(names, map(int, counts)))
             unparsed += len(counts) != len(names)
-        elif not (match and section):
+        elif not (blocks and section):
             unparsed += 1
     return data, unparsed
+
+
+def _free_line(line, words):
+    """((node, zone), migratetype, counts) of "Node 0, zone   Normal, type    Unmovable    107 ... >100000", else None."""
+    if len(words) < 7 or words[4] != "type" or not words[3].endswith(","):
+        return None
+    key = zone_of(line, words[:3] + [words[3][:-1]])
+    counts = words[6:]
+    if not (key and key[1] and all(is_number(count[1:] if count[0] == ">" else count) for count in counts)):
+        return None
+    return key, words[5], counts

@@ -9,20 +9,29 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
+from ._lines import is_number
 
-_LINE = re.compile(r"(some|full)((?:\s+(?:avg10|avg60|avg300|total)=[0-9]{1,20}(?:\.[0-9]{1,6})?)+)\s*\Z")
+_FIELDS = ("avg10", "avg60", "avg300", "total")
 
 
 def parse_pressure(text):
     """-> ({some_avg10: percent, ..., full_avg300, some_total: microseconds, full_total}, unparsed lines)."""
     values, unparsed = {}, 0
     for line in text.splitlines():
-        match = _LINE.match(line)
-        if match:
-            for field in match.group(2).split():
-                name, value = field.split("=")
-                values[match.group(1) + "_" + name] = int(float(value)) if name == "total" else float(value)
-        elif line.strip():
+        words = line.split()
+        if not words:
+            continue
+        fields = [word.partition("=") for word in words[1:]]
+        known = words[0] in ("some", "full") and line.startswith(words[0])
+        if known and fields and all(_is_field(field) for field in fields):
+            for name, _dummy, value in fields:
+                values[words[0] + "_" + name] = int(float(value)) if name == "total" else float(value)
+        else:
             unparsed += 1
     return values, unparsed
+
+
+def _is_field(field):
+    """("avg10", "=", "0.18")"""
+    whole, point, decimals = field[2].partition(".")
+    return field[0] in _FIELDS and is_number(whole) and (not point or is_number(decimals, 6))

@@ -11,6 +11,8 @@ __metaclass__ = type
 
 import re
 
+from ._lines import is_number
+
 # Present or not, but never read: 0200 since Linux 5.5, and what drop_caches shows is the last value written, not a state.
 WRITE_ONLY = "write-only"
 _WRITE_ONLY_KEYS = ("vm.compact_memory", "vm.drop_caches")
@@ -47,9 +49,6 @@ KEYS = _WRITE_ONLY_KEYS + (
     "vm.zone_reclaim_mode",
 )
 
-_INTEGER = re.compile(r"-?[0-9]{1,20}\Z")
-_ASSIGNMENT = re.compile(r"([A-Za-z0-9_./-]{1,200})\s*=\s*(.*?)\s*\Z")
-
 
 def is_write_only(key):
     return key in _WRITE_ONLY_KEYS
@@ -58,7 +57,7 @@ def is_write_only(key):
 def parse_sysctl_value(text):
     """The content of a file below /proc/sys: an int, a list of ints ("256 256 32"), or else the text. -> (value, unparsed lines)"""
     words = text.split()
-    if words and all(map(_INTEGER.match, words)):
+    if words and all(is_number(word[1:] if word.startswith("-") else word) for word in words):
         values = [int(word) for word in words]
         return (values if len(values) > 1 else values[0]), 0
     return text.strip(), 0
@@ -67,8 +66,9 @@ def parse_sysctl_value(text):
 def parse_sysctl_list(text):
     """The output of "sysctl -a", as an unpacked sosreport holds it. -> ({key: value}, unparsed lines)"""
     values, unparsed = {}, 0
+    assignment = re.compile(r"([A-Za-z0-9_./-]{1,200})\s*=\s*(.*?)\s*\Z")
     for line in text.splitlines():
-        match = _ASSIGNMENT.match(line)
+        match = assignment.match(line)
         if match:
             values[match.group(1)] = parse_sysctl_value(match.group(2))[0]
         elif line.strip():

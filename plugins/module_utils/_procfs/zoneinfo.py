@@ -9,12 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
-
-from ._lines import ZONE, is_number
-
-_HEADER = re.compile(ZONE + r"\s*\Z")
-_PROTECTION = re.compile(r"\s*protection:\s*\(([0-9]{1,20}(?:,\s*[0-9]{1,20})*)\)\s*\Z")
+from ._lines import is_number, zone_of
 
 
 def parse_zoneinfo(text):
@@ -31,9 +26,9 @@ def parse_zoneinfo(text):
         if not words:
             continue
         if words[0] == "Node":
-            match = _HEADER.match(line)
-            if match:
-                zone = {"node": int(match.group(1)), "zone": match.group(2), "protection": None, "pcp_pages": None}
+            key = zone_of(line, words) if len(words) == 4 else None
+            if key:
+                zone = {"node": key[0], "zone": key[1], "protection": None, "pcp_pages": None}
                 zones.append(zone)
             else:
                 zone = None
@@ -42,9 +37,9 @@ def parse_zoneinfo(text):
         if zone is None:
             unparsed += 1
         elif words[0] == "protection:":
-            match = _PROTECTION.match(line)
-            if match:
-                zone["protection"] = [int(word) for word in match.group(1).split(",")]
+            pages = _protection(line)
+            if pages:
+                zone["protection"] = pages
             else:
                 unparsed += 1
         elif words[0] == "count:" and len(words) == 2 and is_number(words[1]):
@@ -55,3 +50,13 @@ def parse_zoneinfo(text):
         elif words != ["pagesets"] and words != ["per-node", "stats"]:
             unparsed += 1
     return zones, unparsed
+
+
+def _protection(line):
+    """[pages] of "        protection: (0, 2953, 15842)", None if it is another."""
+    values = line.partition(":")[2].strip()
+    if values[:1] != "(" or values[-1:] != ")":
+        return None
+    words = values[1:-1].split(",")
+    words[1:] = [word.lstrip() for word in words[1:]]
+    return [int(word) for word in words] if all(map(is_number, words)) else None

@@ -150,9 +150,9 @@ def main() -> None:
             stream.write("[all:vars]\nansible_connection=local\nansible_python_interpreter=/usr/bin/python3\n")
         compare(f"controller and {options.hosts} local nodes", options.rounds, local, work, {})
 
-        # What one real node answers, for the hosts that only pretend.
-        asked = {"root": "/", "journal": False}
-        module = os.path.join(ROOT, "plugins", "modules", "memfrag_audit.py")
+        # What one real node answers without a journal, for the hosts that only pretend.
+        asked = {"root": "/"}
+        module = os.path.join(ROOT, "plugins", "modules", "memfrag_facts.py")
         code = (
             "import json, runpy, sys; from ansible.module_utils import basic;"
             f"basic._ANSIBLE_ARGS = {json.dumps(json.dumps({'ANSIBLE_MODULE_ARGS': asked}))}.encode(); basic._ANSIBLE_PROFILE = 'legacy';"

@@ -42,7 +42,8 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
         )
 
         def execute(module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
-            assert module_name == "kernelops.memfrag.memfrag_audit"
+            wanted = "memfrag_audit" if options.get("journal", True) else "memfrag_facts"
+            assert module_name == "kernelops.memfrag." + wanted
             return answer(module_args)
 
         monkeypatch.setattr(action, "_execute_module", execute)
@@ -91,6 +92,32 @@ def test_only_what_the_node_needs_goes_there(run: Run) -> None:
     run(answer, policy={"spare_blocks": 3}, since="-1h")
     assert seen[0]["since"] == "-1h"
     assert not {"policy", "records_dir", "run_id"} & set(seen[0])
+
+
+def test_without_a_journal_the_node_gets_the_facts_module_alone(
+    run: Run, node: Answer, run_module: t.Any, node_root: t.Any
+) -> None:
+    root = node_root("seeds/001-failing")
+    seen: list[dict[str, t.Any]] = []
+
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        seen.append(options)
+        return dict(run_module("memfrag_facts", dict(options, root=root)))
+
+    record = record_of(run(answer, run_id="r1", journal=False, top_slabs=3))
+    assert seen == [{"root": "/", "gather_subset": ["all"], "top_slabs": 3}]
+    other = record_of(run(node, run_id="r2", top_slabs=3))
+    for one in (record, other):
+        one["facts"].pop("collected_at")
+    assert record["status"] == "audited" and record["journal"] is None
+    assert (record["facts"], record["assessment"]) == (other["facts"], other["assessment"])
+
+
+def test_a_failed_host_without_a_journal_says_why(run: Run, run_module: t.Any) -> None:
+    result = run(
+        lambda options: dict(run_module("memfrag_facts", dict(options, root="/nowhere"))), run_id="r1", journal=False
+    )
+    assert result["failed"] and result["msg"] == record_of(result)["error"] == "/nowhere: root is not a directory"
 
 
 @pytest.mark.parametrize(

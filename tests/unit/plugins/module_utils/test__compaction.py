@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _facts
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 COMPACTED = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
@@ -81,11 +82,11 @@ def quiet(**differences):
     return conditions
 
 
-class Kernel(Node):
+class Kernel(WritableNode):
     """The root tree of a capture that turns into the next of ``states`` whenever it is told to compact."""
 
     def __init__(self, root, states=()):
-        Node.__init__(self, root)
+        WritableNode.__init__(self, root)
         self.states, self.written = list(states), []
 
     def write_value_watched(self, path, value, stop, interval=1.0):

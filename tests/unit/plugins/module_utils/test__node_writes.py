@@ -10,13 +10,14 @@ import os
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _node
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _node_writes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 
 @pytest.fixture(name="node")
 def node_fixture(tmp_path):
-    return Node(str(tmp_path))
+    return WritableNode(str(tmp_path))
 
 
 def put(node, path, text=""):
@@ -69,8 +70,8 @@ def test_a_watched_write_is_ended(node):
 
 def test_a_writer_that_cannot_be_ended_is_left_to_the_kernel(node, monkeypatch):
     os.mkfifo(node.path("/setting"))
-    monkeypatch.setattr(_node, "_GRACE_SECONDS", -1)
-    monkeypatch.setattr(_node.os, "kill", lambda child, number: killed.append(child))
+    monkeypatch.setattr(_node_writes, "_GRACE_SECONDS", -1)
+    monkeypatch.setattr(_node_writes.os, "kill", lambda child, number: killed.append(child))
     killed = []
     assert node.write_value_watched("/setting", 1, lambda seconds: "enough", interval=0).startswith("enough; ")
     monkeypatch.undo()
@@ -143,7 +144,7 @@ def test_errors_are_said_in_words(number, words, node, monkeypatch):
     def refuse(*dummy):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(_node.os, "open", refuse)
+    monkeypatch.setattr(_node_writes.os, "open", refuse)
     for write in (lambda: node.write_value("/setting", 1), lambda: node.check_writable("/setting")):
         with pytest.raises(NodeError) as caught:
             write()

@@ -13,7 +13,8 @@ import shutil
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings, _tuning
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
 AUTO = {"min_free_kbytes": "auto", "watermark_scale_factor": "auto"}
@@ -23,11 +24,11 @@ class Stopped(Exception):
     """kill -9, as far as a test can have it: nothing after it is done."""
 
 
-class Watched(Node):
+class Watched(WritableNode):
     """Notes what is written; stops before the write number ``stop``, or lets the kernel refuse a value."""
 
     def __init__(self, root, stop=None, refuse=()):
-        Node.__init__(self, root)
+        WritableNode.__init__(self, root)
         self.log, self.stop, self.refuse = [], stop, refuse
 
     def note(self, what, path):
@@ -39,16 +40,16 @@ class Watched(Node):
         if (path, value) in self.refuse:
             raise NodeError(path, "the kernel refuses this value")
         self.note(value, path)
-        Node.write_value(self, path, value)
+        WritableNode.write_value(self, path, value)
 
     def write_file(self, path, text, mode=0o644):
         self.note("file", path)
-        Node.write_file(self, path, text, mode)
+        WritableNode.write_file(self, path, text, mode)
 
     def remove(self, path):
         if not path.endswith(".tmp"):
             self.note("remove", path)
-        return Node.remove(self, path)
+        return WritableNode.remove(self, path)
 
 
 @pytest.fixture(name="root")
@@ -59,15 +60,15 @@ def root_fixture(node_root):
 
 
 def apply(root, settings=None, **options):
-    node = root if isinstance(root, Node) else Node(root)
+    node = root if isinstance(root, WritableNode) else WritableNode(root)
     return _settings.apply(node, settings or {}, pause=lambda seconds: None, **options)
 
 
 def live(root):
     return {
-        name: int(Node(root).read_text("/proc/sys/vm/" + name))
+        name: int(WritableNode(root).read_text("/proc/sys/vm/" + name))
         for name in _tuning.NAMES
-        if Node(root).exists("/proc/sys/vm/" + name)
+        if WritableNode(root).exists("/proc/sys/vm/" + name)
     }
 
 
@@ -80,7 +81,7 @@ def contents(root):
     for where, _dummy, files in os.walk(root):
         for name in files:
             path = os.path.join(where, name)[len(root) :]
-            found[path] = Node(root).read_text(path)
+            found[path] = WritableNode(root).read_text(path)
     return found
 
 
@@ -89,12 +90,12 @@ def test_apply_then_nothing_then_back(root):
     first = apply(root, AUTO)
     assert first["changed"]
     assert live(root) == dict(before, min_free_kbytes=2007, watermark_scale_factor=50)
-    record = json.loads(Node(root).read_text("/var/lib/memfrag/sysctl.json"))
+    record = json.loads(WritableNode(root).read_text("/var/lib/memfrag/sysctl.json"))
     assert record["settings"] == {
         "min_free_kbytes": {"previous": 1746, "applied": 2007},
         "watermark_scale_factor": {"previous": 10, "applied": 50},
     }
-    text = Node(root).read_text("/etc/sysctl.d/90-memfrag.conf")
+    text = WritableNode(root).read_text("/etc/sysctl.d/90-memfrag.conf")
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
         "vm.min_free_kbytes = 2007",
         "vm.watermark_scale_factor = 50",
@@ -128,14 +129,14 @@ def test_a_setting_that_is_let_go_goes_back(root):
     apply(root, {"extfrag_threshold": 300, "vfs_cache_pressure": 200})
     apply(root, {"vfs_cache_pressure": 200})
     assert (live(root)["extfrag_threshold"], live(root)["vfs_cache_pressure"]) == (500, 200)
-    assert "extfrag" not in Node(root).read_text("/etc/sysctl.d/90-memfrag.conf")
-    assert list(_settings.load_record(Node(root))) == ["vfs_cache_pressure"]
+    assert "extfrag" not in WritableNode(root).read_text("/etc/sysctl.d/90-memfrag.conf")
+    assert list(_settings.load_record(WritableNode(root))) == ["vfs_cache_pressure"]
 
 
 def test_the_record_keeps_the_first_value(root):
     apply(root, {"extfrag_threshold": 300})
     apply(root, {"extfrag_threshold": 200})
-    assert _settings.load_record(Node(root)) == {"extfrag_threshold": {"previous": 500, "applied": 200}}
+    assert _settings.load_record(WritableNode(root)) == {"extfrag_threshold": {"previous": 500, "applied": 200}}
     apply(root, state="absent")
     assert live(root)["extfrag_threshold"] == 500
 
@@ -149,8 +150,10 @@ def test_bad_settings_write_nothing(root):
 
 
 def test_a_refused_raise_writes_nothing(root):
-    text = Node(root).read_text("/proc/meminfo")
-    Node(root).write_file("/proc/meminfo", text.replace("MemAvailable:     168088 kB", "MemAvailable:      12000 kB"))
+    text = WritableNode(root).read_text("/proc/meminfo")
+    WritableNode(root).write_file(
+        "/proc/meminfo", text.replace("MemAvailable:     168088 kB", "MemAvailable:      12000 kB")
+    )
     files = contents(root)
     with pytest.raises(_tuning.SettingError) as caught:
         apply(root, {"min_free_kbytes": 9000, "extfrag_threshold": 300})
@@ -168,7 +171,7 @@ def test_a_refused_raise_writes_nothing(root):
 def test_a_value_that_the_kernel_refuses_takes_all_back(root):
     files = contents(root)
     node = Watched(root, refuse=[("/proc/sys/vm/watermark_scale_factor", 2000)])
-    text = Node(root).read_text("/proc/meminfo")
+    text = WritableNode(root).read_text("/proc/meminfo")
     assert "MemAvailable:     168088 kB" in text
     with pytest.raises(_settings.ApplyError) as caught:
         apply(node, {"min_free_kbytes": 2048, "watermark_scale_factor": 2000, "extfrag_threshold": 300})
@@ -181,18 +184,23 @@ def test_pressure_on_the_way_up_takes_all_back(root):
     files = contents(root)
 
     def pause(seconds):
-        Node(root).write_file("/proc/pressure/memory", "some avg10=9.50 avg60=0.00 avg300=0.00 total=1\n")
+        WritableNode(root).write_file("/proc/pressure/memory", "some avg10=9.50 avg60=0.00 avg300=0.00 total=1\n")
 
-    text = Node(root).read_text("/proc/meminfo").replace("200744 kB", "24684092 kB").replace("168088 kB", "24000000 kB")
-    Node(root).write_file("/proc/meminfo", text)
+    text = (
+        WritableNode(root)
+        .read_text("/proc/meminfo")
+        .replace("200744 kB", "24684092 kB")
+        .replace("168088 kB", "24000000 kB")
+    )
+    WritableNode(root).write_file("/proc/meminfo", text)
     with pytest.raises(_settings.ApplyError) as caught:
-        _settings.apply(Node(root), {"min_free_kbytes": 400000}, pause=pause)
+        _settings.apply(WritableNode(root), {"min_free_kbytes": 400000}, pause=pause)
     assert "memory pressure rose to 9.50 %" in str(caught.value)
     assert live(root)["min_free_kbytes"] == 1746
     assert set(contents(root)) == set(files)
 
 
-class ReadOnly(Node):
+class ReadOnly(WritableNode):
     def check_writable(self, path):
         raise NodeError(path, "mounted read-only (a container?)")
 
@@ -206,10 +214,10 @@ def test_read_only_nodes_get_the_files(root):
     assert result["read_only"] == "/proc/sys/vm/min_free_kbytes: mounted read-only (a container?)"
     assert result["live"]["before"] == result["live"]["after"]
     assert "only the files were written" in result["warnings"][-1]
-    assert Node(root).exists(_settings.DROP_IN) and Node(root).exists(_settings.RECORD)
+    assert WritableNode(root).exists(_settings.DROP_IN) and WritableNode(root).exists(_settings.RECORD)
     assert not apply(ReadOnly(root), AUTO)["changed"]
     assert apply(ReadOnly(root), state="absent")["changed"]
-    assert not Node(root).exists(_settings.DROP_IN) and not Node(root).exists(_settings.RECORD)
+    assert not WritableNode(root).exists(_settings.DROP_IN) and not WritableNode(root).exists(_settings.RECORD)
 
 
 def test_read_only_nodes_may_be_a_failure(root):
@@ -223,9 +231,9 @@ def test_read_only_nodes_may_be_a_failure(root):
 def test_a_record_is_not_forgotten_while_its_setting_cannot_be_put_back(root):
     apply(root, {"extfrag_threshold": 300})
     apply(ReadOnly(root), state="absent")
-    assert _settings.load_record(Node(root)) == {"extfrag_threshold": {"previous": 500, "applied": 300}}
+    assert _settings.load_record(WritableNode(root)) == {"extfrag_threshold": {"previous": 500, "applied": 300}}
     apply(root, state="absent")
-    assert live(root)["extfrag_threshold"] == 500 and not Node(root).exists(_settings.RECORD)
+    assert live(root)["extfrag_threshold"] == 500 and not WritableNode(root).exists(_settings.RECORD)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +241,13 @@ def test_a_record_is_not_forgotten_while_its_setting_cannot_be_put_back(root):
     ["", "{", "[]", '{"settings": {"extfrag_threshold": 5}}', '{"settings": {"a": {"previous": "x", "applied": 1}}}'],
 )
 def test_a_damaged_record_is_an_error_and_stays(text, root):
-    Node(root).make_directory("/var/lib/memfrag")
-    Node(root).write_file(_settings.RECORD, text)
+    WritableNode(root).make_directory("/var/lib/memfrag")
+    WritableNode(root).write_file(_settings.RECORD, text)
     for state in ("present", "absent"):
         with pytest.raises(_settings.ApplyError) as caught:
             apply(root, AUTO, state=state)
         assert str(caught.value).startswith("/var/lib/memfrag/sysctl.json: this is no record")
-    assert Node(root).read_text(_settings.RECORD) == text
+    assert WritableNode(root).read_text(_settings.RECORD) == text
 
 
 def test_killed_at_any_point_every_change_is_on_record(node_root, tmp_path):
@@ -266,7 +274,7 @@ def test_killed_at_any_point_every_change_is_on_record(node_root, tmp_path):
                 apply(node, settings, state=state)
             except Stopped:
                 stops += 1
-                record = _settings.load_record(Node(root))
+                record = _settings.load_record(WritableNode(root))
                 changed = {name: value for name, value in live(root).items() if value != before[name]}
                 assert set(changed) <= set(record), (number, stop)
                 assert all(record[name]["previous"] == before[name] for name in changed)
@@ -280,7 +288,7 @@ def test_killed_at_any_point_every_change_is_on_record(node_root, tmp_path):
 
 
 def test_files_that_win_at_boot_are_named(root):
-    node = Node(root)
+    node = WritableNode(root)
     node.write_file(
         "/etc/sysctl.d/99-custom.conf", "net.ipv4.ip_forward = 1\n-vm/min_free_kbytes = 1\n#vm.extfrag_threshold = 1\n"
     )

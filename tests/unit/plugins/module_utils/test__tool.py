@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _facts, _install, _metrics, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 PINNED = "6.1.0-56-cloud-amd64/fragmented"
@@ -269,7 +270,7 @@ def test_metrics_are_what_a_textfile_collector_takes(name, node_root):
 
 @pytest.fixture(name="tool")
 def tool_fixture(tmp_path):
-    node = Node(str(tmp_path))
+    node = WritableNode(str(tmp_path))
     _install.install(node, "/memfrag", sys.executable)
     return str(tmp_path / "memfrag")
 
@@ -302,7 +303,7 @@ def test_the_tool_is_complete(tool, node_root):
 
 
 def test_the_tool_is_written_once(tmp_path):
-    node = Node(str(tmp_path))
+    node = WritableNode(str(tmp_path))
     assert _install.install(node, "/sbin/memfrag", check_mode=True) and not node.exists("/sbin/memfrag")
     assert _install.install(node, "/sbin/memfrag")
     assert node.stat("/sbin/memfrag").st_mode & 0o7777 == 0o755
@@ -314,7 +315,7 @@ def test_the_tool_is_written_once(tmp_path):
 
 
 def test_the_tool_goes_with_what_it_left(tmp_path):
-    node = Node(str(tmp_path))
+    node = WritableNode(str(tmp_path))
     _install.install(node, "/sbin/memfrag")
     for path in (
         "/etc/memfrag/policy.json",
@@ -367,7 +368,7 @@ def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
         # The child that writes to the kernel ends by itself.
         deadline, held = time.time() + 10, False
         while not held and time.time() < deadline:
-            with Node(root).lock("/run/memfrag.lock") as held:
+            with WritableNode(root).lock("/run/memfrag.lock") as held:
                 pass
         assert held
         # Files are whole, whichever run they are of.

@@ -13,7 +13,8 @@ import shutil
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 COMPACTED = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
@@ -44,10 +45,10 @@ def kernel_fixture(monkeypatch, node_root):
                 shutil.rmtree(os.path.join(node.root, indices))
                 shutil.copytree(os.path.join(other, indices), os.path.join(node.root, indices))
 
-        monkeypatch.setattr(Node, "live", True)
-        monkeypatch.setattr(Node, "uname", lambda node: ("6.1.0-56-cloud-amd64", "x86_64"))
-        monkeypatch.setattr(Node, "page_size", lambda node: 4096)
-        monkeypatch.setattr(Node, "write_value_watched", write)
+        monkeypatch.setattr(WritableNode, "live", True)
+        monkeypatch.setattr(WritableNode, "uname", lambda node: ("6.1.0-56-cloud-amd64", "x86_64"))
+        monkeypatch.setattr(WritableNode, "page_size", lambda node: 4096)
+        monkeypatch.setattr(WritableNode, "write_value_watched", write)
         return root, written
 
     return make
@@ -150,7 +151,7 @@ def test_guards_hold_it_off(run_module, kernel, options, path, text, reason):
 
 def test_the_lock_is_heeded(run_module, kernel):
     root, written = kernel(MOVABLE)
-    with Node(root).lock("/run/memfrag.lock") as held:
+    with WritableNode(root).lock("/run/memfrag.lock") as held:
         assert held
         result = run_module("memfrag_compact", {"root": root, "order": 9})
     assert result["reason"] == "locked" and not result["changed"] and written == []
@@ -170,7 +171,7 @@ def test_what_cannot_be_written_is_named(run_module, kernel, monkeypatch, number
     def refuse(node, path):
         raise NodeError(path, words, number)
 
-    monkeypatch.setattr(Node, "check_writable", refuse)
+    monkeypatch.setattr(WritableNode, "check_writable", refuse)
     result = run_module("memfrag_compact", {"root": root, "order": 9})
     assert result["failed"] and COMPACT in result["msg"] and words in result["msg"] and written == []
 
