@@ -14,6 +14,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import calendar
+import datetime
+import re
 import time
 
 from . import _consumers, _fragmentation, _policy
@@ -32,6 +34,9 @@ _GENERAL = (64 * 1024, 128 * 1024, 256 * 1024)
 
 # Where neither meminfo nor watermarks tell, so much must be free in bytes not to be short: medium, high, critical below.
 _SHORT_BYTES = ((4 << 20, "critical"), (8 << 20, "high"), (16 << 20, "medium"))
+
+# Zones with less than a tenth of the machine's memory do not decide about it.
+_SMALL_SHARE = 10
 
 # What zones of the facts have beyond the contract, for facts that were made by others.
 _ZONE_DEFAULTS = {
@@ -109,10 +114,15 @@ def _summary(findings):
     )
 
 
+# time.strptime() would load its tables anew in the process of every host.
+_STAMP = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})")
+
+
 def _seconds(stamp):
     """ISO 8601 UTC -> seconds since the epoch, or None."""
+    match = _STAMP.match(str(stamp))
     try:
-        return calendar.timegm(time.strptime(str(stamp)[:19], "%Y-%m-%dT%H:%M:%S"))
+        return calendar.timegm(datetime.datetime(*map(int, match.groups())).timetuple()) if match else None
     except ValueError:
         return None
 
@@ -422,6 +432,7 @@ class _View:
         if not spoiled:
             return []
         managed = sum(zone["managed_pages"] or 0 for zone in self.serving)
+        affected = sum(zone["managed_pages"] or 0 for zone, _percent_, _exhausted in spoiled)
         beyond = sum(zone["managed_pages"] or 0 for zone, _percent_, exhausted in spoiled if exhausted)
         zone, percent = max(spoiled, key=lambda row: (row[2], row[0]["managed_pages"] or 0))[:2]
         beyond_mending = managed and 2 * beyond >= managed
@@ -434,7 +445,8 @@ class _View:
         return [
             make(
                 "MF301",
-                "high" if beyond_mending else "medium",
+                # Zone DMA alone, 16 MB that the others' reserves keep nearly everybody out of, is no reason to act.
+                "high" if beyond_mending else "medium" if _SMALL_SHARE * affected >= managed else "low",
                 title,
                 zones=[
                     {

@@ -231,6 +231,16 @@ def test_an_ignored_finding_does_not_count_and_is_not_lost(assess):
     ]
 
 
+def test_a_small_zone_does_not_decide_about_the_machine(node_root):
+    facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy")))
+    zones = {zone["zone"]: zone for zone in facts["zones"]}
+    zones["DMA"]["pageblocks"] = {"Unmovable": 7, "Movable": 1}
+    assert finding(_risk.assess(facts), "MF301")["severity"] == "low"
+    blocks = sum(zones["Normal"]["pageblocks"].values())
+    zones["Normal"]["pageblocks"] = {"Unmovable": blocks - 1, "Movable": 1}
+    assert finding(_risk.assess(facts), "MF301")["severity"] == "medium"
+
+
 def test_target_orders_of_the_policy_take_the_place_of_the_derived_ones(assess):
     assert assess("seeds/001-failing", policy={"target_orders": [3]})["level"] != "critical"
     assert assess("seeds/002", policy={"target_orders": [4]})["level"] == "critical"
