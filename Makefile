@@ -60,7 +60,8 @@ fleet: ## an audit over real ssh, hosts in network namespaces; as root
 molecule: ## the tuning role in containers
 	$(SESSIONS) molecule
 
-molecule-kernels: ## real, different kernels in virtual machines; half an hour
+molecule-kernels: export GIVEN_ARGS := $(or $(value ARGS),all)
+molecule-kernels: ## real, different kernels in virtual machines; a quarter of an hour
 	$(SESSIONS) kernels
 
 clean: ## remove what these commands made, reports excepted

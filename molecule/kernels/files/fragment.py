@@ -4,16 +4,18 @@
 
 """Breaks up the memory of a machine, for real; no kernel module needed. Only for machines that nobody needs.
 
-  fragment.py movable       most of the memory in single anonymous pages, of which one in eight stays: compaction mends it
-  fragment.py unmovable     most of the memory in pipes, written page by page in turn, of which one in sixteen stays: those
-                            pages cannot be moved, compaction does not mend it
+  fragment.py movable       most of the memory in single anonymous pages, of which one in nine stays: compaction mends it
+  fragment.py unmovable     most of the memory in pipes, written page by page in turn, of which one in fifteen stays:
+                            those pages cannot be moved, compaction does not mend it
   fragment.py fail ORDER    makes the kernel ask for one block of ORDER: it reports a page allocation failure if there is none
   fragment.py eat           takes memory until it is killed
 
-The first two take the larger blocks that are left as well, and hold it all until they are ended; they tell systemd when they are
-ready.
+The first two hold that until they are ended. They take the larger blocks as well, those that are left and those that come back,
+until they get SIGUSR1: from then on what becomes free stays free. They tell systemd when memory is fragmented, and are called
+"soaked" once no more blocks come back.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
@@ -32,9 +34,15 @@ LEAVE_KB = 9 * 1024
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 20
 SOL_PACKET, PACKET_RX_RING = 263, 5
-# Blocks of this order (64 kB) and larger are gone in the end.
+# Of how many pages one stays. Odd numbers: with two NUMA nodes in turn, an even one would keep pages of one node only.
+MOVABLE_KEEP, UNMOVABLE_KEEP = 9, 15
+# Blocks of this order (64 kB) and larger are taken.
 SMALLEST_SOAKED = 4
-SOAK_SECONDS = 15
+# So much is asked for at once.
+SOAK_BYTES = 2 << 20
+# After so many seconds without a larger block nobody gives any back any more.
+QUIET_SECONDS = 3
+THRESHOLD = "/proc/sys/vm/extfrag_threshold"
 
 
 def free_kb():
@@ -50,7 +58,7 @@ def floor_kb():
     return LEAVE_KB + sum(marks) * PAGE // 1024
 
 
-def movable(keep=8):
+def movable(keep=MOVABLE_KEEP):
     held, floor = [], floor_kb()
     while free_kb() > floor:
         area = mmap.mmap(-1, STEP, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -60,11 +68,13 @@ def movable(keep=8):
         held.append(area)
     for area in held:
         for offset in range(0, STEP, PAGE * keep):
-            area.madvise(mmap.MADV_DONTNEED, offset + PAGE, PAGE * (keep - 1))
+            length = min(PAGE * (keep - 1), STEP - offset - PAGE)
+            if length:
+                area.madvise(mmap.MADV_DONTNEED, offset + PAGE, length)
     return held
 
 
-def unmovable(keep=16):
+def unmovable(keep=UNMOVABLE_KEEP):
     resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     held, page, floor = [], bytes(PAGE), floor_kb()
     while free_kb() > floor:
@@ -95,27 +105,50 @@ def free_blocks():
     return [sum(zone[order] for zone in zones) for order in range(len(zones[0]))]
 
 
+@contextlib.contextmanager
+def no_compaction():
+    """With 1000 the kernel does not compact for those who ask for blocks, so that they get what is there, or nothing."""
+    with open(THRESHOLD, encoding="ascii") as setting:
+        before = setting.read()
+    write(THRESHOLD, "1000")
+    try:
+        yield
+    finally:
+        write(THRESHOLD, before)
+
+
 def soak():
-    """Take the larger blocks that are left, one by one: the ring of a packet socket has blocks of any order."""
+    """-> rings that hold the larger blocks there were: the ring of a packet socket has blocks of any order."""
     rings = []
-    for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
-        count = free_blocks()[order]
-        while count:
-            ring, there = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0), free_blocks()[order]
-            # struct tpacket_req: size and number of the blocks, size and number of the frames in them
-            request = struct.pack("IIII", PAGE << order, count, PAGE, count << order)
-            try:
-                ring.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
-                taken = there - free_blocks()[order]
-            except OSError:
-                taken = 0
-            if taken * 10 >= count * 9:
-                rings.append(ring)
-                break
-            # It got single pages in their place, which are not to be scattered about: ask for less.
-            ring.close()
-            count //= 2
+    with no_compaction():
+        for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
+            most, count = SOAK_BYTES // (PAGE << order) or 1, 1
+            while count:
+                there = free_blocks()[order]
+                count = min(count, there)
+                ring = packet_ring(order, count) if count else None
+                if ring and (there - free_blocks()[order]) * 10 >= count * 9:
+                    rings.append(ring)
+                    count = min(2 * count, most)
+                    continue
+                # It got single pages, which are not to be scattered about: the zones keep the other blocks back.
+                if ring:
+                    ring.close()
+                count = 1 if count > 1 else 0
     return rings
+
+
+def packet_ring(order, count):
+    """-> a socket with a ring of ``count`` blocks; the kernel takes single pages where it has no such blocks. None: it refused."""
+    ring = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    # struct tpacket_req: size and number of the blocks, size and number of the frames in them
+    request = struct.pack("IIII", PAGE << order, count, PAGE, count << order)
+    try:
+        ring.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+    except OSError:
+        ring.close()
+        return None
+    return ring
 
 
 def fail(order):
@@ -130,23 +163,16 @@ def fail(order):
     event = libc.syscall(298, attributes, 0, -1, -1, 0)
     if event < 0:
         raise OSError(ctypes.get_errno(), "perf_event_open: " + os.strerror(ctypes.get_errno()))
-    # 1000 keeps the kernel from compacting for this one, so that it fails even where a few blocks could be made.
-    threshold = "/proc/sys/vm/extfrag_threshold"
-    with open(threshold, encoding="ascii") as setting:
-        before = setting.read()
-    write(threshold, "1000")
     rings = []
-    try:
-        # The kernel reclaims for it, and so it may come by a block all the same; that one is taken next time.
-        for _try in range(20):
-            rings.append(soak())
+    # The kernel reclaims for it, and so it may come by a block all the same; that one is taken next time.
+    for _try in range(20):
+        rings.append(soak())
+        with no_compaction():
             try:
                 mmap.mmap(event, (pages + 1) * PAGE).close()
             except OSError as error:
                 print(f"refused, as it should be: {error}")
                 return
-    finally:
-        write(threshold, before)
     sys.exit(f"the kernel had a block of order {order}, again and again")
 
 
@@ -187,16 +213,20 @@ def main():
         # MCL_CURRENT: a program that has to read itself from disk again and again does not get anywhere.
         ctypes.CDLL(None).mlockall(1)
         interleave()
-        held = {"movable": movable, "unmovable": unmovable}[sys.argv[1]]()
-        rings = [soak()]
+        fragment = {"movable": movable, "unmovable": unmovable}[sys.argv[1]]
+        soaking, quiet = [True], 0
+        signal.signal(signal.SIGUSR1, lambda *_: soaking.clear())
+        held = [fragment(), soak()]
         ready()
         # Whoever waited for that ends now, and what it had used comes back in one piece.
-        for _second in range(SOAK_SECONDS):
+        while soaking:
             time.sleep(1)
-            rings.append(soak())
-        write("/proc/self/comm", "soaked")
-        signal.pause()
-        del held, rings
+            held.append(soak())
+            quiet = 0 if held[-1] else quiet + 1
+            if quiet == QUIET_SECONDS:
+                write("/proc/self/comm", "soaked")
+        while True:
+            signal.pause()
     elif sys.argv[1] == "fail":
         fail(int(sys.argv[2]))
     else:
