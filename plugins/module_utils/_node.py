@@ -62,6 +62,9 @@ class Node:
 
     def path(self, path):
         """Where ``path`` of the node is here. Links that lead out of an unpacked archive are refused."""
+        if "\0" in path:
+            # Such as comes from the files of a damaged archive.
+            raise NodeError(path.replace("\0", "?"), "no such file", errno.ENOENT)
         real = os.path.join(self.root, path.lstrip("/"))
         if self.root != "/":
             resolved = os.path.realpath(real)

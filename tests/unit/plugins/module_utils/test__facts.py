@@ -192,6 +192,14 @@ def test_garbage_is_counted_and_the_rest_reported(node_root):
     assert facts["allocatable"][9]["state"] == "ok"
 
 
+def test_a_damaged_release_does_not_end_it(node_root):
+    root = node_root("seeds/001-healthy")
+    write(root, "proc/version", b"Linux version 4.\x00bad/../x (gcc) #1\n")
+    facts = collect(root)
+    assert facts["zones"]
+    assert facts["kernel"]["config_compaction"] is None
+
+
 def test_compressed_kernel_configuration(node_root):
     root = node_root("seeds/001-healthy")
     buffer = io.BytesIO()
