@@ -42,6 +42,7 @@ SMALLEST_SOAKED = 4
 SOAK_BYTES = 2 << 20
 # After so many seconds without a larger block nobody gives any back any more.
 QUIET_SECONDS = 3
+FAIL_TRIES = 100
 THRESHOLD = "/proc/sys/vm/extfrag_threshold"
 
 
@@ -107,39 +108,35 @@ def free_blocks():
 
 @contextlib.contextmanager
 def no_compaction():
-    """With 1000 the kernel does not compact for those who ask for blocks, so that they get what is there, or nothing."""
-    with open(THRESHOLD, encoding="ascii") as setting:
-        before = setting.read()
+    """With 1000 the kernel does not compact for those who ask for blocks, so that they get what is there, or nothing.
+
+    Neither does kcompactd, which they wake, a moment later.
+    """
     write(THRESHOLD, "1000")
     try:
         yield
     finally:
-        write(THRESHOLD, before)
+        write(THRESHOLD, "500")
 
 
 def soak():
     """-> rings that hold the larger blocks there were: the ring of a packet socket has blocks of any order."""
     rings = []
-    with no_compaction():
-        for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
-            most, count = SOAK_BYTES // (PAGE << order) or 1, 1
-            while count:
-                there = free_blocks()[order]
-                count = min(count, there)
-                ring = packet_ring(order, count) if count else None
-                if ring and (there - free_blocks()[order]) * 10 >= count * 9:
-                    rings.append(ring)
-                    count = min(2 * count, most)
-                    continue
-                # It got single pages, which are not to be scattered about: the zones keep the other blocks back.
-                if ring:
-                    ring.close()
+    for order in reversed(range(SMALLEST_SOAKED, len(free_blocks()))):
+        most, count = SOAK_BYTES // (PAGE << order) or 1, 1
+        while count and free_blocks()[order]:
+            ring = packet_ring(order, min(count, free_blocks()[order]))
+            if ring:
+                rings.append(ring)
+                count = min(2 * count, most)
+            else:
+                # Not so many, or none at all: the zones keep the others back.
                 count = 1 if count > 1 else 0
     return rings
 
 
 def packet_ring(order, count):
-    """-> a socket with a ring of ``count`` blocks; the kernel takes single pages where it has no such blocks. None: it refused."""
+    """-> a socket with a ring of ``count`` blocks, None if there were not so many."""
     ring = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     # struct tpacket_req: size and number of the blocks, size and number of the frames in them
     request = struct.pack("IIII", PAGE << order, count, PAGE, count << order)
@@ -148,7 +145,18 @@ def packet_ring(order, count):
     except OSError:
         ring.close()
         return None
+    # Where the kernel has no block, it makes one up of single pages, which are not to be scattered about.
+    if made_up_blocks(order):
+        ring.close()
+        return None
     return ring
+
+
+def made_up_blocks(order):
+    """How many blocks of packet rings are of single pages; behind each the kernel leaves a page of addresses unused."""
+    size = str((PAGE << order) + PAGE)
+    with open("/proc/vmallocinfo", encoding="ascii") as lines:
+        return sum("packet_set_ring" in line and line.split()[1] == size for line in lines)
 
 
 def fail(order):
@@ -164,10 +172,10 @@ def fail(order):
     if event < 0:
         raise OSError(ctypes.get_errno(), "perf_event_open: " + os.strerror(ctypes.get_errno()))
     rings = []
-    # The kernel reclaims for it, and so it may come by a block all the same; that one is taken next time.
-    for _try in range(20):
-        rings.append(soak())
-        with no_compaction():
+    with no_compaction():
+        # The kernel reclaims for it, and so it may come by a block all the same; that one is taken next time.
+        for _try in range(FAIL_TRIES):
+            rings.append(soak())
             try:
                 mmap.mmap(event, (pages + 1) * PAGE).close()
             except OSError as error:
@@ -204,18 +212,11 @@ def ready():
             notify.send(b"READY=1")
 
 
-def main():
-    if sys.argv[1] in ("movable", "unmovable"):
-        # Otherwise the page cache makes way in whole runs of pages while memory is taken.
-        write("/proc/sys/vm/drop_caches", "3")
-        # The kernel is not to mend by itself, half a second later, what is to be audited (Linux 5.9 and later).
-        write("/proc/sys/vm/compaction_proactiveness", "0")
-        # MCL_CURRENT: a program that has to read itself from disk again and again does not get anywhere.
-        ctypes.CDLL(None).mlockall(1)
-        interleave()
-        fragment = {"movable": movable, "unmovable": unmovable}[sys.argv[1]]
-        soaking, quiet = [True], 0
-        signal.signal(signal.SIGUSR1, lambda *_: soaking.clear())
+def hold(fragment):
+    """Fragment memory, take the blocks that come back until SIGUSR1, and hold it all."""
+    soaking, quiet = [True], 0
+    signal.signal(signal.SIGUSR1, lambda *_: soaking.clear())
+    with no_compaction():
         held = [fragment(), soak()]
         ready()
         # Whoever waited for that ends now, and what it had used comes back in one piece.
@@ -225,8 +226,21 @@ def main():
             quiet = 0 if held[-1] else quiet + 1
             if quiet == QUIET_SECONDS:
                 write("/proc/self/comm", "soaked")
-        while True:
-            signal.pause()
+    while True:
+        signal.pause()
+
+
+def main():
+    if sys.argv[1] != "eat":
+        # Otherwise the page cache makes way in whole runs of pages while memory is taken.
+        write("/proc/sys/vm/drop_caches", "3")
+        # MCL_CURRENT: a program that has to read itself from disk again and again does not get anywhere.
+        ctypes.CDLL(None).mlockall(1)
+    if sys.argv[1] in ("movable", "unmovable"):
+        # The kernel is not to mend by itself, half a second later, what is to be audited (Linux 5.9 and later).
+        write("/proc/sys/vm/compaction_proactiveness", "0")
+        interleave()
+        hold({"movable": movable, "unmovable": unmovable}[sys.argv[1]])
     elif sys.argv[1] == "fail":
         fail(int(sys.argv[2]))
     else:
