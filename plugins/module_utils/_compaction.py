@@ -93,8 +93,6 @@ FAILED = ("not_live", "not_writable", "no_zones")
 
 # A zone with less than this part of its node's memory does not speak for the node.
 _ZONE_SHARE = 10
-# Of the free memory in small blocks, at least one page in so many must be in movable pageblocks for compaction to matter.
-_MOVABLE_SHARE = 10
 # Slab is in the way where one page in so many is reclaimable slab, or one pageblock in so many belongs to it.
 _SLAB_SHARE = 20
 # The fall of the unusable index, in thousandths, from which on a run has helped that did not reach its goal.
@@ -241,12 +239,8 @@ def obstacle(zone, order):
     mark = marks["low"] if order > _fragmentation.PAGE_ALLOC_COSTLY_ORDER else marks["min"]
     if _fragmentation.free_pages(zone["free_blocks"]) < mark + gap:
         return "memory_shortage"
-    movable = (zone["migratetypes"] or {}).get("Movable")
-    if movable is None:
-        return None
-    small_movable = _fragmentation.free_pages(movable[:order])
-    small = _fragmentation.free_pages(zone["free_blocks"][:order])
-    return "unmovable" if small_movable < gap or small_movable * _MOVABLE_SHARE < small else None
+    room = _fragmentation.movable_room(zone, order)
+    return "unmovable" if room is not None and room < gap else None
 
 
 def _slab_in_the_way(facts, zones):

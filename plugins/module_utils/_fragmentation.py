@@ -103,6 +103,8 @@ _DMA_PAGES = 4096
 
 # Reclaim turns up contiguous memory only where it frees a good part of the zone: one page in so many.
 _RECLAIM_SHARE = 10
+# Of the free memory in small blocks, at least one page in so many must be in movable pageblocks for compaction to matter.
+_MOVABLE_SHARE = 10
 
 
 def best(states):
@@ -200,6 +202,17 @@ def can_compact(zone, order):
     if not zone["migratetypes"]:
         return None
     return free_pages(zone["migratetypes"].get("Movable", ())) >= 2 << order
+
+
+def movable_room(zone, order):
+    """Free pages in movable pageblocks, in blocks smaller than ``order``: what compaction can make such blocks of. None if not known.
+
+    0 where they are next to nothing beside those in unmovable pageblocks: a block here and there does not mend the zone.
+    """
+    if not zone["migratetypes"]:
+        return None
+    movable = free_pages(zone["migratetypes"].get("Movable", ())[:order])
+    return movable if movable * _MOVABLE_SHARE >= free_pages(zone["free_blocks"][:order]) else 0
 
 
 def worth_reclaiming(zone):

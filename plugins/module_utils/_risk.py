@@ -699,7 +699,7 @@ class _View:
                 % (place, free * self.page_kb >> 10),
             )
         # A block here and there is no help: there must be room for as many as the order is short of.
-        movable = _fragmentation.free_pages((zone["migratetypes"] or {}).get("Movable", ()))
+        movable = _fragmentation.movable_room(zone, order) or 0
         if can and not short and movable >= (self.rules["spare_blocks"] if needed else 1) << order:
             return _mending(
                 "compact",

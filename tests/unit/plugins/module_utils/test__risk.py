@@ -231,6 +231,16 @@ def test_an_ignored_finding_does_not_count_and_is_not_lost(assess):
     ]
 
 
+def test_a_few_movable_pages_do_not_mend_a_zone(node_root):
+    facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/fragmented-pipes")))
+    normal = [zone for zone in facts["zones"] if zone["zone"] == "Normal"][0]
+    free = sum(count << order for order, count in enumerate(normal["free_blocks"]))
+    normal["migratetypes"]["Movable"] = [free // 16] + [0] * 10
+    assert _risk.assess(facts)["mending"]["action"] == "drain_and_reboot"
+    normal["migratetypes"]["Movable"] = [free // 4] + [0] * 10
+    assert _risk.assess(facts)["mending"]["action"] == "compact"
+
+
 def test_a_small_zone_does_not_decide_about_the_machine(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy")))
     zones = {zone["zone"]: zone for zone in facts["zones"]}
