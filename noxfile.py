@@ -118,6 +118,14 @@ def cannot_run(session: nox.Session, reason: str) -> None:
     session.skip(reason)
 
 
+def require(session: nox.Session, commands: dict[str, str], purpose: str) -> None:
+    """Make sure of ``{command: Debian packages}``, or give the session up."""
+    try:
+        system.require(commands, purpose)
+    except system.Unavailable as missing:
+        cannot_run(session, str(missing))
+
+
 def run_all(session: nox.Session, *commands: list[str], **options: object) -> None:
     """Run every command, whatever becomes of the others."""
     failed = []
@@ -158,6 +166,9 @@ def typed_packages(copy: str) -> list[str]:
 @nox.parametrize("python,core", on(*CORES))
 def units(session: nox.Session, core: str) -> None:
     """The unit tests: every Python here with one ansible-core, every ansible-core with one Python."""
+    if os.environ.get("CI"):
+        # One test asks the real journalctl. A person without it has that test skipped, not the session.
+        require(session, {"journalctl": "systemd"}, "the tests of the journal")
     # ansible-test starts a process for every test; more workers than cores cost more than they give.
     arguments = ["--num-workers", str(max(1, (os.cpu_count() or 1) // 2)), "--controller", "origin:python=venv/default"]
     for python in unit_pythons(core):
@@ -193,10 +204,7 @@ def quick(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def browser(session: nox.Session) -> None:
     """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names."""
-    try:
-        system.require({"chromium": "chromium"}, "the tests of the report in a browser")
-    except system.Unavailable as missing:
-        cannot_run(session, str(missing))
+    require(session, {"chromium": "chromium"}, "the tests of the report in a browser")
     install(session, f"ansible-core~={newest_core()}.0", *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/browser", *session.posargs],
@@ -207,12 +215,8 @@ def browser(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def fleet(session: nox.Session) -> None:
     """The audit of three hosts over real ssh, in network namespaces, and of one that nobody answers for."""
-    try:
-        system.require(
-            {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}, "hosts in network namespaces"
-        )
-    except system.Unavailable as missing:
-        cannot_run(session, str(missing))
+    tools = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
+    require(session, tools, "hosts in network namespaces")
     if os.geteuid():
         cannot_run(session, "hosts in network namespaces: needs root")
     install(session, f"ansible-core~={newest_core()}.0")
@@ -298,10 +302,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def molecule(session: nox.Session) -> None:
     """The tuning role in containers; one scenario after the other, since they share images."""
-    try:
-        system.require(CONTAINER_TOOLS, "roles in containers")
-    except system.Unavailable as missing:
-        cannot_run(session, str(missing))
+    require(session, CONTAINER_TOOLS, "roles in containers")
     install(session, *group("molecule"))
     run_all(
         session,
@@ -313,9 +314,6 @@ def molecule(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def kernels(session: nox.Session) -> None:
     """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all."""
-    try:
-        system.require(MACHINE_TOOLS, "virtual machines with real kernels")
-    except system.Unavailable as missing:
-        cannot_run(session, str(missing))
+    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
     install(session, *group("molecule"))
     session.run("python", "molecule/kernels/run.py", *(session.posargs or MACHINES))

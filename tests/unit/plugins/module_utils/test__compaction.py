@@ -6,7 +6,6 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import io
 import json
 import os
 import shutil
@@ -102,14 +101,6 @@ class Kernel(WritableNode):
         return stop(0)
 
 
-def put(root, path, text=""):
-    path = os.path.join(root, path)
-    if not os.path.isdir(os.path.dirname(path)):
-        os.makedirs(os.path.dirname(path))
-    with io.open(path, "wb") as stream:
-        stream.write(text.encode("utf-8"))
-
-
 @pytest.fixture(name="kernel")
 def kernel_fixture(node_root, tmp_path):
     """-> a function that makes a Kernel: a capture, and those that follow it with each compaction"""
@@ -119,10 +110,12 @@ def kernel_fixture(node_root, tmp_path):
         root = build_roots.build(name, str(tmp_path / ("kernel-%d" % len(made))), ("extfrag_index", "unusable_index"))
         made.append(root)
         # What a root shows is the running kernel's if it has its boot id.
-        put(root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id"))
+        build_roots.write(
+            root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id")
+        )
         for number in range(options.get("nodes", 1)):
-            put(root, "sys/devices/system/node/node%d/compact" % number)
-        put(root, "run/keep")
+            build_roots.write(root, "sys/devices/system/node/node%d/compact" % number)
+        build_roots.write(root, "run/keep")
         return Kernel(root, [node_root(one) for one in following])
 
     return make
@@ -341,13 +334,13 @@ def test_conditions_are_read_from_the_node(kernel):
     facts = collect(node.root)
     found = _compaction.conditions(node, facts)
     assert (found["load"], found["container"], found["kcompactd_busy"], found["state"]) == (None, None, [], {})
-    put(node.root, "proc/loadavg", "3.00 2.50 2.00 1/345 21\n")
-    put(node.root, "sys/devices/system/cpu/online", "0-3\n")
-    put(node.root, "proc/36/stat", "36 (kcompactd1) D 2 0 0 0 -1 2129984\n")
-    put(node.root, "proc/37/stat", "37 (kcompactd0) S 2 0 0 0 -1 2129984\n")
+    build_roots.write(node.root, "proc/loadavg", "3.00 2.50 2.00 1/345 21\n")
+    build_roots.write(node.root, "sys/devices/system/cpu/online", "0-3\n")
+    build_roots.write(node.root, "proc/36/stat", "36 (kcompactd1) D 2 0 0 0 -1 2129984\n")
+    build_roots.write(node.root, "proc/37/stat", "37 (kcompactd0) S 2 0 0 0 -1 2129984\n")
     # A program that only calls itself so.
-    put(node.root, "proc/99/stat", "99 (kcompactd7) R 1 99 99 0 -1 4194304\n")
-    put(node.root, "run/systemd/container", "systemd-nspawn\n")
+    build_roots.write(node.root, "proc/99/stat", "99 (kcompactd7) R 1 99 99 0 -1 4194304\n")
+    build_roots.write(node.root, "run/systemd/container", "systemd-nspawn\n")
     found = _compaction.conditions(node, facts)
     assert (found["load"], found["cpus"], found["kcompactd_busy"]) == (2.5, 4, [1])
     assert found["container"] == "systemd-nspawn"
@@ -364,7 +357,7 @@ def test_conditions_are_read_from_the_node(kernel):
     ],
 )
 def test_containers_are_recognised(path, text, name, tmp_path):
-    put(str(tmp_path), path, text)
+    build_roots.write(str(tmp_path), path, text)
     assert _compaction.container(Node(str(tmp_path))) == name
 
 
@@ -424,7 +417,7 @@ def test_another_run_holds_the_lock(kernel):
 
 def test_an_archive_is_not_compacted(node_root):
     node = Kernel(node_root(MOVABLE))
-    put(node.root, "run/keep")
+    build_roots.write(node.root, "run/keep")
     result = _compaction.run(node, policy())
     assert (result["acted"], result["reason"], node.written) == (False, "not_live", [])
     assert "not the running kernel" in result["error"]
@@ -450,7 +443,7 @@ def test_slab_is_dropped_only_where_it_is_in_the_way_and_compaction_has_failed(k
 
     def with_slab(node):
         text = node.read_text("/proc/meminfo")
-        put(
+        build_roots.write(
             node.root,
             "proc/meminfo",
             "".join(
@@ -484,11 +477,11 @@ def test_caches_that_were_asked_for_go_first(kernel):
 
 def test_pressure_breaks_it_off(kernel):
     node = kernel(MOVABLE)
-    put(node.root, "proc/pressure/memory", "some avg10=0.90 avg60=0.00 avg300=0.00 total=1\n")
+    build_roots.write(node.root, "proc/pressure/memory", "some avg10=0.90 avg60=0.00 avg300=0.00 total=1\n")
 
     class Busy(Kernel):
         def write_value_watched(self, path, value, stop, interval=1.0):
-            put(self.root, "proc/pressure/memory", "some avg10=7.25 avg60=0.00 avg300=0.00 total=9\n")
+            build_roots.write(self.root, "proc/pressure/memory", "some avg10=7.25 avg60=0.00 avg300=0.00 total=9\n")
             return Kernel.write_value_watched(self, path, value, stop, interval)
 
     busy = Busy(node.root)
@@ -524,7 +517,7 @@ def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": 1}', "\x00"])
 def test_a_damaged_state_is_no_state(text, kernel):
     node = kernel(HEALTHY)
-    put(node.root, "var/lib/memfrag/compaction.json", text)
+    build_roots.write(node.root, "var/lib/memfrag/compaction.json", text)
     assert _compaction.load_state(node) == {}
     assert _compaction.run(node, policy())["reason"] == "met"
     assert _compaction.load_state(node)["runs"] == {"met": 1}

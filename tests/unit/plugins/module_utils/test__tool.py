@@ -6,7 +6,6 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import io
 import json
 import os
 import signal
@@ -27,23 +26,17 @@ PINNED = "6.1.0-56-cloud-amd64/fragmented"
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
 
 
-def put(root, path, text=""):
-    path = os.path.join(root, path)
-    if not os.path.isdir(os.path.dirname(path)):
-        os.makedirs(os.path.dirname(path))
-    with io.open(path, "wb") as stream:
-        stream.write(text.encode("utf-8"))
-
-
 @pytest.fixture(name="running")
 def running_fixture(node_root):
     """-> a function that makes the root of a kernel that may be compacted, which changes nothing in it"""
 
     def make(name):
         root = node_root(name)
-        put(root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id"))
-        put(root, "sys/devices/system/node/node0/compact")
-        put(root, "run/keep")
+        build_roots.write(
+            root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id")
+        )
+        build_roots.write(root, "sys/devices/system/node/node0/compact")
+        build_roots.write(root, "run/keep")
         return root
 
     return make
@@ -93,7 +86,7 @@ def test_help_has_every_command_option_and_exit_status(memfrag):
 )
 def test_wrong_options(arguments, words, memfrag, node_root):
     healthy = node_root(HEALTHY)
-    put(healthy, "run/keep")
+    build_roots.write(healthy, "run/keep")
     root = ("--root", healthy) if arguments and arguments[0] == "compact" else ()
     status, dummy, errors = memfrag(*(arguments + root))
     assert status == 2
@@ -113,7 +106,7 @@ def test_wrong_options(arguments, words, memfrag, node_root):
 )
 def test_wrong_policy_files(text, status, words, memfrag, node_root):
     root = node_root(HEALTHY)
-    put(root, "etc/memfrag/policy.json", text)
+    build_roots.write(root, "etc/memfrag/policy.json", text)
     found = memfrag("compact", "--dry-run", "--root", root)
     assert found[0] == status
     assert words in found[2]
@@ -121,10 +114,10 @@ def test_wrong_policy_files(text, status, words, memfrag, node_root):
 
 def test_options_go_before_the_policy_file(memfrag, node_root, tmp_path):
     root = node_root(HEALTHY)
-    put(root, "etc/memfrag/policy.json", '{"order": 4, "min_free_blocks": 3}')
+    build_roots.write(root, "etc/memfrag/policy.json", '{"order": 4, "min_free_blocks": 3}')
     policy = json.loads(memfrag("policy", "--root", root, "--order", "7", "--nodes", "0,1", "--zones", "Normal")[1])
     assert (policy["order"], policy["min_free_blocks"], policy["nodes"], policy["zones"]) == (7, 3, [0, 1], ["Normal"])
-    put(str(tmp_path), "other.json", '{"order": 2}')
+    build_roots.write(str(tmp_path), "other.json", '{"order": 2}')
     assert json.loads(memfrag("policy", "--root", root, "--policy", str(tmp_path / "other.json"))[1])["order"] == 2
     status, dummy, errors = memfrag("policy", "--policy", str(tmp_path / "none.json"))
     assert status == 1 and "none.json: no such file" in errors
@@ -153,7 +146,7 @@ def test_dry_run(name, status, words, memfrag, node_root):
 
 def test_compact(memfrag, running):
     root = running(MOVABLE)
-    put(
+    build_roots.write(
         root,
         "etc/memfrag/policy.json",
         json.dumps({"textfile_directory": "/run", "backoff_seconds": 60}),
@@ -172,7 +165,7 @@ def test_compact(memfrag, running):
 
 def test_compact_on_an_archive_is_an_error(memfrag, node_root):
     root = node_root(MOVABLE)
-    put(root, "run/keep")
+    build_roots.write(root, "run/keep")
     status, text, errors = memfrag("compact", "--root", root)
     assert status == 1
     assert "not the running kernel" in errors
@@ -323,7 +316,7 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
         "/var/lib/memfrag/compaction.json",
         "/var/lib/memfrag/.compaction.json.tmp",
     ):
-        put(node.root, path.lstrip("/"))
+        build_roots.write(node.root, path.lstrip("/"))
     there = _install.remove(node, "/sbin/memfrag", check_mode=True)
     assert node.exists("/sbin/memfrag")
     assert _install.remove(node, "/sbin/memfrag") == there
@@ -336,8 +329,8 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
     assert not node.exists("/var/lib/memfrag") and not node.exists("/etc/memfrag") and node.listdir("/run") == []
     assert _install.remove(node, "/sbin/memfrag") == []
     # The record of settings is not the tool's, nor is what others keep beside its policy.
-    put(node.root, "var/lib/memfrag/sysctl.json")
-    put(node.root, "etc/memfrag/other.json")
+    build_roots.write(node.root, "var/lib/memfrag/sysctl.json")
+    build_roots.write(node.root, "etc/memfrag/other.json")
     _install.remove(node, "/sbin/memfrag")
     assert node.exists("/var/lib/memfrag/sysctl.json") and node.exists("/etc/memfrag/other.json")
 
