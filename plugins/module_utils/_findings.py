@@ -18,14 +18,14 @@ DOCS = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rs
 _COMPACT = "echo 1 > /proc/sys/vm/compact_memory"
 _RECLAIM_COMPACT = "sync; echo 2 > /proc/sys/vm/drop_caches; " + _COMPACT
 
-# The command for each way of mending; findings about blocks that are missing take it in place of their own.
-MENDING = {
+# The command for each way of remediation; findings about blocks that are missing take it in place of their own.
+REMEDY_OF_ACTION = {
     "compact": _COMPACT,
     "reclaim_then_compact": _RECLAIM_COMPACT,
     "add_memory": "ps -eo pid,rss,comm --sort=-rss | head -20    # compaction will not help, memory is short",
     "drain_and_reboot": "kubectl drain NODE --ignore-daemonsets && ssh NODE reboot    # compaction will not help",
 }
-MENDED = ("MF101", "MF102", "MF103", "MF104", "MF201", "MF202", "MF203")
+REMEDY_BY_ACTION = ("MF101", "MF102", "MF103", "MF104", "MF201", "MF202", "MF203")
 
 # id: (what it is about, what it means, the command that mends it or shows more, the variable that sets it for good or None)
 FINDINGS = {

@@ -19,7 +19,7 @@ import re
 import time
 
 from . import _consumers, _fragmentation, _policy
-from ._findings import MENDED, MENDING, SEVERITIES, make
+from ._findings import REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 
 # What level the worst severity makes, where its score starts, and what each further finding of a severity adds.
 LEVELS = {"info": "low", "low": "low", "unknown": "unknown", "medium": "medium", "high": "high", "critical": "critical"}
@@ -53,7 +53,7 @@ _ZONE_DEFAULTS = {
 
 
 def assess(facts, journal=None, policy=None, previous=None, now=None):
-    """-> the assessment: {level, score, summary, findings, ignored, mending, policy: as given}.
+    """-> the assessment: {level, score, summary, findings, ignored, remediation, policy: as given}.
 
     facts, journal   contracts memfrag_facts and memfrag_journal_info, or None
     policy           see _policy.complete(); raises PolicyError
@@ -67,17 +67,17 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     ignored = [dict(found, reason=rules["ignore"][found["id"]]) for found in findings if found["id"] in rules["ignore"]]
     findings = [found for found in findings if found["id"] not in rules["ignore"]]
     findings.sort(key=lambda found: (-SEVERITIES.index(found["severity"]), found["id"]))
-    mending = view.mending()
+    remediation = view.remediation()
     for found in findings:
-        if found["id"] in MENDED and mending["action"] in MENDING:
-            found["remedy"] = MENDING[mending["action"]]
+        if found["id"] in REMEDY_BY_ACTION and remediation["action"] in REMEDY_OF_ACTION:
+            found["remedy"] = REMEDY_OF_ACTION[remediation["action"]]
     return {
         "level": level_of(findings),
         "score": score_of(findings),
         "summary": _summary(findings),
         "findings": findings,
         "ignored": ignored,
-        "mending": mending,
+        "remediation": remediation,
         "policy": dict(policy or {}),
     }
 
@@ -435,18 +435,18 @@ class _View:
         affected = sum(zone["managed_pages"] or 0 for zone, _percent_, _exhausted in spoiled)
         beyond = sum(zone["managed_pages"] or 0 for zone, _percent_, exhausted in spoiled if exhausted)
         zone, percent = max(spoiled, key=lambda row: (row[2], row[0]["managed_pages"] or 0))[:2]
-        beyond_mending = managed and 2 * beyond >= managed
+        beyond_help = managed and 2 * beyond >= managed
         title = "%d %% of the pageblocks of zone %s (node %d) are unmovable%s" % (
             percent,
             zone["zone"],
             zone["node"],
-            ", and no huge page can be made: compaction will not help" if beyond_mending else "",
+            ", and no huge page can be made: compaction will not help" if beyond_help else "",
         )
         return [
             make(
                 "MF301",
                 # Zone DMA alone, 16 MB that the others' reserves keep nearly everybody out of, is no reason to act.
-                "high" if beyond_mending else "medium" if _SMALL_SHARE * affected >= managed else "low",
+                "high" if beyond_help else "medium" if _SMALL_SHARE * affected >= managed else "low",
                 title,
                 zones=[
                     {
@@ -639,25 +639,31 @@ class _View:
 
     # --- what would help ------------------------------------------------------------------------------------------
 
-    def mending(self):
-        """-> {action, will_help: true, false or None (cannot be told), reason}, by the zones that lack blocks."""
+    def remediation(self):
+        """-> {action, will_help: true, false or None (cannot be told), reason, order, node, zone, blocks}.
+
+        By the zones that lack blocks: order, NUMA node and zone are those that it speaks of, None where none lacks any.
+        """
         if not self.zones:
-            return _mending("none", None, "what is free is not known")
+            return _remediation("none", None, "what is free is not known")
         sick = self._sick_zones()
         if not sick:
             if self._is_short():
-                return _mending("add_memory", False, "memory is short, and not fragmented: add some, or move work away")
-            return _mending("none", None, "nothing is missing")
+                return _remediation(
+                    "add_memory", False, "memory is short, and not fragmented: add some, or move work away"
+                )
+            return _remediation("none", None, "nothing is missing")
         targets = set(self.needed) | set(self.general)
         verdicts = [self._would_help(zone, order, order in targets) for zone, order in sick]
-        beyond_mending = any(found["severity"] == "high" for found in self._unmovable())
-        if sick[0][1] not in targets and not beyond_mending and verdicts[0]["action"] != "compact":
-            return _mending("none", None, "only huge pages are missing, and compaction would not bring them back")
+        beyond_help = any(found["severity"] == "high" for found in self._unmovable())
+        if sick[0][1] not in targets and not beyond_help and verdicts[0]["action"] != "compact":
+            return _remediation("none", None, "only huge pages are missing, and compaction would not bring them back")
         for action in ("compact", "reclaim_then_compact"):
-            for verdict in verdicts:
+            for verdict, (zone, order) in zip(verdicts, sick):
                 if verdict["action"] == action:
-                    return verdict
-        return verdicts[0]
+                    return dict(verdict, order=order, node=zone["node"], zone=zone["zone"])
+        zone, order = sick[0]
+        return dict(verdicts[0], order=order, node=zone["node"], zone=zone["zone"])
 
     def _sick_zones(self):
         """[(zone, the smallest order it lacks)]: the zones behind MF201, MF202, MF203 and MF301, and huge pages last."""
@@ -688,11 +694,13 @@ class _View:
         reclaimable = zone["reclaimable_pages"]
         state = zone["states"][order]
         if self.kernel.get("config_compaction") is False:
-            return _mending("drain_and_reboot", False, "this kernel cannot compact; only a reboot brings blocks back")
+            return _remediation(
+                "drain_and_reboot", False, "this kernel cannot compact; only a reboot brings blocks back"
+            )
         can = _fragmentation.can_compact(zone, order)
         short = self._is_short() or state == "needs_reclaim"
         if short and not _fragmentation.worth_reclaiming(zone):
-            return _mending(
+            return _remediation(
                 "add_memory",
                 False,
                 "%s is short of memory (%d MB free), compaction needs room: add memory or move work"
@@ -701,14 +709,14 @@ class _View:
         # A block here and there is no help: there must be room for as many as the order is short of.
         movable = _fragmentation.movable_room(zone, order) or 0
         if can and not short and movable >= (self.rules["spare_blocks"] if needed else 1) << order:
-            return _mending(
+            return _remediation(
                 "compact",
                 True,
                 "%s has %d MB free in movable pageblocks, into which pages can be moved"
                 % (place, movable * self.page_kb >> 10),
             )
         if _fragmentation.worth_reclaiming(zone):
-            return _mending(
+            return _remediation(
                 "reclaim_then_compact",
                 None if can is None else True,
                 (
@@ -717,7 +725,7 @@ class _View:
                 ),
             )
         if can is None:
-            return _mending(
+            return _remediation(
                 "compact",
                 None,
                 (
@@ -726,7 +734,7 @@ class _View:
                 ),
             )
         blocks = zone["pageblocks"] or {}
-        return _mending(
+        return _remediation(
             "drain_and_reboot",
             False,
             (
@@ -736,5 +744,13 @@ class _View:
         )
 
 
-def _mending(action, will_help, reason):
-    return {"action": action, "will_help": will_help, "reason": reason}
+def _remediation(action, will_help, reason):
+    return {
+        "action": action,
+        "will_help": will_help,
+        "reason": reason,
+        "order": None,
+        "node": None,
+        "zone": None,
+        "blocks": None,
+    }

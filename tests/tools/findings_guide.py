@@ -66,7 +66,7 @@ none left of a needed order the finding is ``critical``, with fewer than ``spare
 What would help
 ---------------
 
-The ``mending`` of an assessment is one of ``none``, ``compact``, ``reclaim_then_compact``, ``add_memory`` and ``drain_and_reboot``, with a
+The ``remediation`` of an assessment is one of ``none``, ``compact``, ``reclaim_then_compact``, ``add_memory`` and ``drain_and_reboot``, with a
 reason and ``will_help``: ``true``, ``false``, or ``null`` where that cannot be told. Compaction moves pages into free pages of movable
 pageblocks. Where there are none, it will not help, and the assessment says so.
 

@@ -134,7 +134,7 @@ class Page:
             "uptime": kernel.pop("uptime_seconds", None),
             "findings": [self._finding(finding) for finding in assessment.get("findings") or ()],
             "ignored": [[each["id"], each["title"], each.get("reason")] for each in assessment.get("ignored") or ()],
-            "mending": assessment.get("mending"),
+            "remediation": assessment.get("remediation"),
             "incidents": _incidents(journal),
             "searched": [
                 [each.get("source"), each.get("status"), each.get("lines"), each.get("reason")]

@@ -37,7 +37,7 @@ class Document:
                 for zone in facts["zones"]
             ],
             "findings": assessment.get("findings") or [],
-            "mending": assessment.get("mending"),
+            "remediation": assessment.get("remediation"),
             "incidents": [{key: incident.get(key) for key in _INCIDENT} for incident in journal.get("incidents") or ()],
             "metrics": {
                 metric.id: value

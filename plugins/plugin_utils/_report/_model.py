@@ -493,9 +493,9 @@ class _Reader:
             score = _words.number(assessment.get("score"))
             host.score = None if score is None else min(max(score, 0), 100)
             host.sentence = self._same(_words.sentence(_words.text(assessment.get("summary"))))
-            mending = assessment.get("mending") or {}
-            host.action = self._same(mending.get("action") or "") or None
-            host.will_help = mending.get("will_help") is True
+            remediation = assessment.get("remediation") or {}
+            host.action = self._same(remediation.get("action") or "") or None
+            host.will_help = remediation.get("will_help") is True
             found = [(_words.text(finding["id"], 40), finding) for finding in assessment.get("findings") or ()]
             host.findings = tuple(dict.fromkeys(self._same(name) for name, _finding in found))
         else:

@@ -375,10 +375,10 @@ function findingView([id, level, title, evidence, about]) {
 /* Whether the logs were read at all decides what it means that nothing was found in them. */
 const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
 const ACTIONS = { none: "Nothing to mend", compact: "Compact the memory", reclaim_then_compact: "Reclaim, then compact", add_memory: "Add memory or take load away", drain_and_reboot: "Drain the node and restart it" };
-function mendingView(row, mending) {
+function remediationView(row, remediation) {
   const target = /^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'";
-  const runs = DATA.remediate && mending.will_help === true && ["compact", "reclaim_then_compact"].includes(mending.action);
-  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[mending.action] || value(mending.action)), el("p", {}, sentence(mending.reason), mending.will_help === true && " This will help."),
+  const runs = DATA.remediate && remediation.will_help === true && ["compact", "reclaim_then_compact"].includes(remediation.action);
+  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[remediation.action] || value(remediation.action)), el("p", {}, sentence(remediation.reason), remediation.will_help === true && " This will help."),
     runs && command(DATA.remediate + " " + target));
 }
 function pastView(row) {
@@ -412,7 +412,7 @@ function nodeView(index) {
     el("h2", { tabindex: "-1" }, row[NAME]), el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
     el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    detail && detail.mending && part(() => mendingView(row, detail.mending)),
+    detail && detail.remediation && part(() => remediationView(row, detail.remediation)),
     detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
       : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
     detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding))))) : null,

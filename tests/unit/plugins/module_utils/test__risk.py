@@ -73,19 +73,19 @@ def test_the_other_nodes_of_the_write_ups(assess):
 def test_every_capture_gets_its_level_and_its_advice(name, assess):
     state = name.split("/")[1]
     assessment = assess(name)
-    level, mending = assessment["level"], assessment["mending"]
+    level, remediation = assessment["level"], assessment["remediation"]
     if state in ("healthy", "numa-healthy", "released-3s", "oom", "slab-sparse", "fragmented-movable-then-compacted"):
         assert level in ("low", "medium")
-        assert mending["action"] == "none"
+        assert remediation["action"] == "none"
     elif state == "fragmented-movable":
-        assert (mending["action"], mending["will_help"]) == ("compact", True)
+        assert (remediation["action"], remediation["will_help"]) == ("compact", True)
     elif state == "oom-highorder":
         assert level == "critical"
         assert finding(assessment, "MF201")["evidence"]["causes"] == ["fragmentation"]
     else:
         assert level in ("high", "critical")
-        assert (mending["action"], mending["will_help"]) == ("drain_and_reboot", False)
-        assert "compaction will not help" in mending["reason"]
+        assert (remediation["action"], remediation["will_help"]) == ("drain_and_reboot", False)
+        assert "compaction will not help" in remediation["reason"]
     assert "MF205" not in idents(assessment)
 
 
@@ -139,7 +139,7 @@ def test_the_snapshots(fixture_path):
         assessment = _risk.assess({"kernel": {"page_size": snapshot["page_size"]}, "zones": snapshot["zones"]})
         assert (snapshot["name"], assessment["level"]) == (snapshot["name"], level)
         assert words in assessment["summary"]
-        assert assessment["mending"]["action"] == action
+        assert assessment["remediation"]["action"] == action
         if causes:
             assert finding(assessment, "MF201")["evidence"]["causes"] == causes
         else:
@@ -189,7 +189,7 @@ def test_without_the_free_lists_nothing_is_taken_to_be_well(tmp_path):
     assessment = _risk.assess(_facts.collect(Node(str(tmp_path))))
     assert assessment["level"] == "unknown"
     assert idents(assessment) == ["MF901"]
-    assert assessment["mending"]["will_help"] is None
+    assert assessment["remediation"]["will_help"] is None
     assert _risk.assess({})["level"] == "unknown"
 
 
@@ -236,9 +236,9 @@ def test_a_few_movable_pages_do_not_mend_a_zone(node_root):
     normal = [zone for zone in facts["zones"] if zone["zone"] == "Normal"][0]
     free = sum(count << order for order, count in enumerate(normal["free_blocks"]))
     normal["migratetypes"]["Movable"] = [free // 16] + [0] * 10
-    assert _risk.assess(facts)["mending"]["action"] == "drain_and_reboot"
+    assert _risk.assess(facts)["remediation"]["action"] == "drain_and_reboot"
     normal["migratetypes"]["Movable"] = [free // 4] + [0] * 10
-    assert _risk.assess(facts)["mending"]["action"] == "compact"
+    assert _risk.assess(facts)["remediation"]["action"] == "compact"
 
 
 def test_a_small_zone_does_not_decide_about_the_machine(node_root):

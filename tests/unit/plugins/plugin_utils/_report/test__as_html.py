@@ -87,7 +87,7 @@ def hostile_fixture(store: t.Any, make_report: t.Any) -> t.Any:
                 "docs": "javascript:alert(1)",
             }
         ],
-        "mending": {"action": HOSTILE, "will_help": None, "reason": HOSTILE},
+        "remediation": {"action": HOSTILE, "will_help": None, "reason": HOSTILE},
     }
     bad = make_record("dead" + HOSTILE, None, error=HOSTILE)
     report, text = make_report(store(record, bad), hosts=["no record \udcff" + HOSTILE])
