@@ -14,7 +14,8 @@ import io
 import sys
 import zipfile
 
-from . import _compaction, _tool
+from . import _tool
+from ._compaction import run, state
 from ._node import Node, NodeError
 
 PACKAGE = "memfrag_lib"
@@ -92,14 +93,12 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
 
 def remove(node, path=PATH, check_mode=False):
     """Removes the tool, its policy and what its runs have left; the record of settings is not its own. -> what was there"""
-    left = [path, _tool.POLICY_FILE, _compaction.STATE_FILE] + [
-        lock for lock in _compaction.LOCK_FILES if node.exists(lock)
-    ]
+    left = [path, _tool.POLICY_FILE, state.FILE] + [lock for lock in run.LOCK_FILES if node.exists(lock)]
     there = [one for one in left if node.exists(one)]
     if not check_mode:
         for one in left:
             node.remove(one)
         # Only if they are empty.
-        node.remove(_compaction.STATE_DIRECTORY)
+        node.remove(state.DIRECTORY)
         node.remove(_tool.POLICY_FILE.rpartition("/")[0])
     return there

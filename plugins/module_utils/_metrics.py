@@ -15,16 +15,17 @@ __metaclass__ = type
 import calendar
 import time
 
-from . import _compaction
+from ._compaction.target import measure
 from ._fragmentation import STATES
+from ._options import OptionError
 
 FILE_NAME = "memfrag.prom"
 
 
-def render(facts, policy, state):
-    """-> the text of the file. ``state`` is _compaction.load_state()."""
+def render(facts, target, state):
+    """-> the text of the file. ``state`` is _compaction.state.load()."""
     lines = []
-    for name, kind, words, samples in _zones(facts) + _target(facts, policy) + _runs(state):
+    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(state):
         if samples:
             lines.append("# HELP %s %s" % (name, words))
             lines.append("# TYPE %s %s" % (name, kind))
@@ -75,13 +76,13 @@ def _zones(facts):
     ]
 
 
-def _target(facts, policy):
+def _target(facts, target):
     try:
-        nodes = _compaction.measure(facts, policy)["nodes"]
-    except _compaction.PolicyError:
+        nodes = measure(facts, target)["nodes"]
+    except OptionError:
         nodes = {}
     names = sorted(nodes, key=int)
-    labels = {name: (("node", name), ("size", policy["order"])) for name in names}
+    labels = {name: (("node", name), ("size", target["order"])) for name in names}
     return [
         (
             "memfrag_compaction_target_met",

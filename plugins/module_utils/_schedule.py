@@ -9,9 +9,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import json
 import re
 import zlib
+
+from . import _options
+from ._options import OptionError
 
 AUTO = "auto"
 SCHEDULERS = ("auto", "cron", "systemd")
@@ -25,33 +27,29 @@ _FALLBACK_HOURS = 6
 _PART = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?\Z")
 
 
-class ScheduleError(ValueError):
-    """A field of a schedule that is refused; the message names it and what is allowed."""
-
-
 def check(schedule, prefix=""):
-    """-> {"scheduler", "minute", "hour"} as text. Raises ScheduleError with all that is wrong."""
-    wrong, checked = [], {}
-    scheduler = schedule.get("scheduler", AUTO)
-    if scheduler not in SCHEDULERS:
-        wrong.append("%sscheduler: %s is not one of %s" % (prefix, _shown(scheduler), ", ".join(SCHEDULERS)))
-    checked["scheduler"] = scheduler
+    """-> {"scheduler", "minute", "hour"} as text. Raises OptionError with all that is wrong."""
+    checks = {
+        "scheduler": lambda: _options.check(
+            prefix + "scheduler", schedule.get("scheduler", AUTO), {"type": "str", "choices": SCHEDULERS}
+        )
+    }
     for name, first, last in FIELDS:
-        value = schedule.get(name, AUTO)
+        checks[name] = _check_of(prefix + name, schedule.get(name, AUTO), first, last)
+    return _options.check_all(checks)
+
+
+def _check_of(name, value, first, last):
+    def check_one():
         text = "%s" % (value,)
         if isinstance(value, bool) or text != AUTO and _parts(text, first, last) is None:
-            wrong.append(
-                "%s%s: %s is neither auto nor a field of cron: *, numbers from %d to %d, ranges (1-5), steps (*/2), and lists of "
-                "these with commas" % (prefix, name, _shown(value), first, last)
+            raise OptionError(
+                "%s: %s is neither auto nor a field of cron: *, numbers from %d to %d, ranges (1-5), steps (*/2), and lists of "
+                "these with commas" % (name, _options.shown(value), first, last)
             )
-        checked[name] = text
-    if wrong:
-        raise ScheduleError("; ".join(wrong))
-    return checked
+        return text
 
-
-def _shown(value):
-    return json.dumps(value, default=str)
+    return check_one
 
 
 def _parts(text, first, last):
@@ -89,7 +87,7 @@ def resolve(schedule, seed, cron, systemd, proactive, prefix=""):
     if scheduler == AUTO:
         scheduler = "systemd" if systemd and not cron else "cron"
     if not {"cron": cron, "systemd": systemd}[scheduler]:
-        raise ScheduleError(
+        raise OptionError(
             "%sscheduler: %s is not there: %s"
             % (prefix, scheduler, {"cron": "no /etc/cron.d", "systemd": "it does not run this node"}[scheduler])
         )

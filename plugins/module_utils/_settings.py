@@ -19,6 +19,7 @@ import time
 
 from . import _facts, _tuning
 from ._node import NodeError
+from ._options import OptionError
 from ._procfs import pressure
 
 DROP_IN = "/etc/sysctl.d/90-memfrag.conf"
@@ -82,7 +83,7 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
     read_only  "warn" or "fail", for nodes whose /proc/sys cannot be written to
     -> {"changed", "settings": rows of _tuning.plan() with "changed" and "reached", "drop_in": {"path", "before", "after"},
     "live": {"before": {...}, "after": {...}}, "warnings": [...], "read_only": why, or None}
-    Raises SettingError, or ApplyError with nothing left changed.
+    Raises OptionError, or ApplyError with nothing left changed.
     """
     facts = gather(node)
     wanted = _tuning.check(settings, prefix, facts) if state == "present" else {}
@@ -90,7 +91,7 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
     rows = _tuning.plan(wanted, facts, record)
     refused = [row for row in rows if row["refused"]]
     if refused:
-        raise _tuning.SettingError("; ".join("%s%s: %s" % (prefix, row["name"], row["why"]) for row in refused))
+        raise OptionError("; ".join("%s%s: %s" % (prefix, row["name"], row["why"]) for row in refused))
     changes = [row for row in rows if row["steps"]]
     blocked = _blocked(node, changes)
     if blocked and read_only == "fail":
@@ -296,19 +297,20 @@ def preview(node, settings, policy, schedule, seed, variable_prefix):
 
     Raises a ValueError that names all settings, options of the policy and fields of the schedule that are wrong.
     """
-    from . import _compaction, _schedule
+    from . import _schedule
+    from ._compaction import target
 
     facts, job = gather(node), variable_prefix and variable_prefix + "compaction_"
     wrong, rows, complete, fields = [], [], None, None
     try:
         rows = _tuning.plan(_tuning.check(settings, variable_prefix or "vm.", facts), facts, load_record(node))
         wrong.extend("%s%s: %s" % (variable_prefix or "vm.", row["name"], row["why"]) for row in rows if row["refused"])
-    except _tuning.SettingError as error:
+    except OptionError as error:
         wrong.append(str(error))
     try:
-        complete = _compaction.complete(policy)
-        _compaction.measure(facts, complete)
-    except _compaction.PolicyError as error:
+        complete = target.complete(policy)
+        target.measure(facts, complete)
+    except OptionError as error:
         wrong.append(job + str(error))
     values = {row["name"]: row["value"] for row in rows}
     proactive = bool(values.get("compaction_proactiveness"))
@@ -321,7 +323,7 @@ def preview(node, settings, policy, schedule, seed, variable_prefix):
             proactive=proactive,
             prefix=job,
         )
-    except _schedule.ScheduleError as error:
+    except OptionError as error:
         wrong.append(str(error))
     if wrong:
         raise ValueError("; ".join(wrong))

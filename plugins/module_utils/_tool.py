@@ -13,21 +13,33 @@ import argparse
 import json
 import sys
 
-from . import _compaction, _facts, _metrics
+from . import _facts, _metrics
+from ._compaction import guards, state
+from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
+from ._compaction.plan import plan
+from ._compaction.run import run
+from ._compaction.target import OPTIONS, SUBSET, complete
 from ._node import Node, NodeError
 from ._node_writes import WritableNode
+from ._options import TEXT_TYPES, OptionError
 
 POLICY_FILE = "/etc/memfrag/policy.json"
 
 # The modules of the library that the tool consists of; it is installed as one file made of these.
 LIBRARY = (
     "_compaction",
+    "_compaction.guards",
+    "_compaction.plan",
+    "_compaction.run",
+    "_compaction.state",
+    "_compaction.target",
     "_consumers",
     "_facts",
     "_fragmentation",
     "_metrics",
     "_node",
     "_node_writes",
+    "_options",
     "_procfs",
     "_procfs._lines",
     "_procfs.buddyinfo",
@@ -95,7 +107,7 @@ def main(argv=None):
         _parser().error("too few arguments")
     try:
         return arguments.command(arguments, WritableNode(arguments.root))
-    except (UsageError, _compaction.PolicyError) as error:
+    except (UsageError, OptionError) as error:
         sys.stderr.write("memfrag: %s\n" % error)
         return USAGE
     except NodeError as error:
@@ -143,8 +155,8 @@ def _parser():
             sub.add_argument(
                 "--textfile", metavar="DIR", help="write %s in this directory afterwards" % _metrics.FILE_NAME
             )
-        for option in sorted(_compaction.OPTIONS):
-            _add_option(sub, option, _compaction.OPTIONS[option])
+        for option in sorted(OPTIONS):
+            _add_option(sub, option, OPTIONS[option])
     return parser
 
 
@@ -168,7 +180,7 @@ def _add_option(parser, name, about):
 
 def _typed(name, text):
     """An option of the command line as the policy's check wants it; what is no number is left to that."""
-    about = _compaction.OPTIONS[name]
+    about = OPTIONS[name]
     if about["type"] == "list":
         return [_number(word, about["elements"]) for word in text.split(",") if word]
     return _number(text, about["type"])
@@ -196,15 +208,15 @@ def _read_policy(arguments, node):
     except ValueError as error:
         raise UsageError("%s: this is not a policy: %s" % (path, error))
     textfile = options.pop("textfile_directory", None)
-    if textfile is not None and not (isinstance(textfile, _compaction.TEXT_TYPES) and textfile.startswith("/")):
+    if textfile is not None and not (isinstance(textfile, TEXT_TYPES) and textfile.startswith("/")):
         raise UsageError("%s: textfile_directory: %s is not an absolute path" % (path, json.dumps(textfile)))
-    for name in _compaction.OPTIONS:
+    for name in OPTIONS:
         value = getattr(arguments, name)
         if value is not None:
             options[name] = value if value is True else _typed(name, value)
     try:
-        return _compaction.complete(options), getattr(arguments, "textfile", None) or textfile
-    except _compaction.PolicyError as error:
+        return complete(options), getattr(arguments, "textfile", None) or textfile
+    except OptionError as error:
         # Whoever typed an option knows where it is; who did not is told the file.
         typed = getattr(arguments, str(error).partition(":")[0], None) is not None
         raise UsageError(str(error) if typed else "%s: %s" % (path, error))
@@ -229,7 +241,7 @@ def _policy_command(arguments, node):
 
 def _metrics_command(arguments, node):
     policy, dummy = _read_policy(arguments, node)
-    text = _metrics.render(_facts.collect(node, _compaction.SUBSET), policy, _compaction.load_state(node))
+    text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
     if arguments.textfile:
         node.write_file(arguments.textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
     else:
@@ -239,7 +251,7 @@ def _metrics_command(arguments, node):
 
 def _compact(arguments, node):
     policy, textfile = _read_policy(arguments, node)
-    result = _compaction.run(node, policy, dry_run=arguments.dry_run)
+    result = run(node, policy, dry_run=arguments.dry_run)
     if arguments.json:
         _print_json(result)
     elif not arguments.quiet:
@@ -249,7 +261,7 @@ def _compact(arguments, node):
     if result["error"]:
         sys.stderr.write("memfrag: %s\n" % result["error"])
     if textfile and not arguments.dry_run:
-        text = _metrics.render(_facts.collect(node, _compaction.SUBSET), policy, _compaction.load_state(node))
+        text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
         node.write_file(textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
     return exit_status(result)
 
@@ -260,7 +272,7 @@ def exit_status(result):
         return ERROR
     if result["satisfied"] or result["dry_run"] and result["act"]:
         return DONE
-    return HELD_OFF if result["reason"] in _compaction.HELD_OFF else NOT_MET
+    return HELD_OFF if result["reason"] in HELD_OFF_REASONS else NOT_MET
 
 
 def _sentence(result):
@@ -308,14 +320,14 @@ def _log(line, result):
 
 def _status(arguments, node):
     policy, dummy = _read_policy(arguments, node)
-    facts = _facts.collect(node, _compaction.SUBSET + ("slab",))
-    verdict = _compaction.plan(facts, policy, _compaction.conditions(node, facts))
+    facts = _facts.collect(node, SUBSET + ("slab",))
+    verdict = plan(facts, policy, guards.conditions(node, facts))
     status = {
         "schema_version": 1,
         "facts": facts,
         "policy": policy,
         "plan": verdict,
-        "runs": _compaction.load_state(node),
+        "runs": state.load(node),
     }
     if arguments.json:
         _print_json(status)

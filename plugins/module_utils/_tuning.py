@@ -12,10 +12,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import json
-import re
-
+from . import _options
 from ._fragmentation import KERNEL_ZONES
+from ._options import OptionError
 
 LEAVE = "leave"
 AUTO = "auto"
@@ -127,10 +126,6 @@ _DRIFT = 10
 _AVAILABLE_TIMES = 2
 # A larger rise is made in steps of this much, or of this part of the free memory.
 _STEP_LEAST, _STEP_SHARE = 64 * _MIB, 8
-
-
-class SettingError(ValueError):
-    """Settings that are refused; the message names each, and what is allowed."""
 
 
 def table():
@@ -250,50 +245,35 @@ def watermarks(memory_kb, min_free, scale_factor):
 
 
 def check(settings, prefix="vm.", facts=None):
-    """-> {name: "leave", "auto" or an int}. Raises SettingError with all that is wrong; ``prefix`` is what its reader puts before
+    """-> {name: "leave", "auto" or an int}. Raises OptionError with all that is wrong; ``prefix`` is what its reader puts before
     the names. With facts of the node the range of min_free_kbytes is the node's."""
-    wrong, checked, about = [], {}, table()
-    for given in sorted(settings, key=str):
+    about, checks = table(), {}
+    for given, value in settings.items():
         name = str(given)[3:] if str(given).startswith("vm.") else str(given)
-        value = settings[given]
+        checks[name] = _check_of(name, value, prefix, about, facts)
+    return _options.check_all(checks)
+
+
+def _check_of(name, value, prefix, about, facts):
+    def check_one():
         if name in WRITE_ONLY:
-            wrong.append("%s%s: can only be written, which sets it off; it is not a setting" % (prefix, name))
-        elif name not in about:
-            wrong.append("%s%s: no such setting; there are %s" % (prefix, name, ", ".join(NAMES)))
-        else:
-            try:
-                checked[name] = _checked(value, about[name], facts)
-            except SettingError as error:
-                wrong.append("%s%s: %s" % (prefix, name, error))
-    if wrong:
-        raise SettingError("; ".join(wrong))
-    return checked
+            raise OptionError("%s%s: can only be written, which sets it off; it is not a setting" % (prefix, name))
+        if name not in about:
+            raise OptionError("%s%s: no such setting; there are %s" % (prefix, name, ", ".join(NAMES)))
+        return _options.check(prefix + name, value, _allowed(about[name], facts))
+
+    return check_one
 
 
-def _checked(value, about, facts):
-    if isinstance(value, bool):
-        number = None
-    elif isinstance(value, int):
-        number = value
-    else:
-        text = "%s" % (value,)
-        if text == LEAVE or text == AUTO and about["auto"]:
-            return text
-        # Through Jinja a number arrives as text.
-        number = int(text) if re.match(r"-?[0-9]{1,18}\Z", text) else None
-    least, most, unit = about["min"], about["max"], ""
+def _allowed(about, facts):
+    """A setting as _options.py wants to have it described."""
+    allowed = dict(about, type="int", words=(LEAVE, AUTO) if about["auto"] else (LEAVE,))
     if about["name"] == "min_free_kbytes":
-        unit = " kB"
+        allowed["unit"] = " kB"
         if facts is not None:
-            least, most = limits(memory(facts))
-            unit = " kB (5 % of this node's memory without reserved huge pages)"
-    allowed = "%s or a whole number " % ", ".join([LEAVE] + ([AUTO] if about["auto"] else []))
-    allowed += "from %d to %d%s" % (least, most, unit) if most is not None else "of at least %d%s" % (least, unit)
-    if number is None:
-        raise SettingError("%s is not allowed: %s" % (json.dumps(value, default=str), allowed))
-    if number < least or most is not None and number > most:
-        raise SettingError("%d is out of range: %s" % (number, allowed))
-    return number
+            allowed["min"], allowed["max"] = limits(memory(facts))
+            allowed["unit"] = " kB (5 % of this node's memory without reserved huge pages)"
+    return allowed
 
 
 # --- what would be changed ----------------------------------------------------------------------------------------

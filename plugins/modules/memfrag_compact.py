@@ -280,18 +280,21 @@ duration_seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.plan import FAILED
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.run import run
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS, complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
 RETURNED = "reason message satisfied helped before after nodes steps counters duration_seconds".split()
 
 
 def argument_spec():
-    """The options of a policy, and those of the module itself. Ranges are checked by the library."""
+    """The options of a target, and those of the module itself. Ranges are checked by the library."""
     known = ("type", "elements", "default", "choices")
     spec = {}
-    for name, about in _compaction.OPTIONS.items():
+    for name, about in OPTIONS.items():
         spec[name] = {key: about[key] for key in known if about.get(key) is not None}
     spec["drop_caches"] = dict(spec["drop_caches"], default="none")
     spec["root"] = {"type": "path", "default": "/"}
@@ -310,12 +313,10 @@ def table(measured):
 
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    options = {name: module.params[name] for name in _compaction.OPTIONS}
+    options = {name: module.params[name] for name in OPTIONS}
     try:
-        done = _compaction.run(
-            WritableNode(module.params["root"]), _compaction.complete(options), dry_run=module.check_mode
-        )
-    except (NodeError, _compaction.PolicyError) as error:
+        done = run(WritableNode(module.params["root"]), complete(options), dry_run=module.check_mode)
+    except (NodeError, OptionError) as error:
         module.fail_json(msg=str(error))
     result = {name: done[name] for name in RETURNED}
     result["changed"] = done["act"] if module.check_mode else done["acted"]
@@ -323,7 +324,7 @@ def main():
     result["diff"] = {"before_header": "free blocks", "after_header": "free blocks"}
     result["diff"].update(before=table(done["before"]), after=after)
     module.log("%(reason)s: %(message)s" % done)
-    if done["error"] or done["reason"] in _compaction.FAILED or done["reason"] == "unsupported":
+    if done["error"] or done["reason"] in FAILED or done["reason"] == "unsupported":
         module.fail_json(msg=done["message"], **result)
     if module.params["fail_if_unsatisfied"] and not done["satisfied"] and not (module.check_mode and done["act"]):
         module.fail_json(msg="the node is not in the wanted condition: %(message)s" % done, **result)

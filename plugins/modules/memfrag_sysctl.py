@@ -187,7 +187,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
-from ansible_collections.kernelops.memfrag.plugins.module_utils._tuning import SettingError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
 
 def main():
@@ -211,7 +211,7 @@ def main():
             module.check_mode,
             options["variable_prefix"],
         )
-    except (NodeError, SettingError, _settings.ApplyError) as error:
+    except (NodeError, OptionError, _settings.ApplyError) as error:
         module.fail_json(msg=str(error))
     for warning in result["warnings"]:
         module.warn(warning)

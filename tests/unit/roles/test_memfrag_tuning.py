@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _schedule, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _schedule, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import target
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "memfrag_tuning"
 PREFIX = "memfrag_tuning_"
@@ -58,9 +59,9 @@ def test_every_setting_is_a_variable_and_its_range_is_documented(about: dict[str
     assert _tuning.check({about["name"]: DEFAULTS[PREFIX + about["name"]]})
 
 
-@pytest.mark.parametrize("name", sorted(set(_compaction.OPTIONS) - {"force"}))
+@pytest.mark.parametrize("name", sorted(set(target.OPTIONS) - {"force"}))
 def test_every_option_of_the_policy_is_a_variable_with_the_librarys_default_and_range(name: str) -> None:
-    about, option = _compaction.OPTIONS[name], OPTIONS[JOB + name]
+    about, option = target.OPTIONS[name], OPTIONS[JOB + name]
     default = DEFAULTS[JOB + name]
     assert (default or None if name == "window" else default) == about["default"]
     assert option["type"] == about["type"]
@@ -72,7 +73,7 @@ def test_every_option_of_the_policy_is_a_variable_with_the_librarys_default_and_
 def test_every_variable_of_the_job_reaches_the_library() -> None:
     internal = load("vars/main.yml")
     assert set(internal["__memfrag_tuning_settings"]) == set(_tuning.NAMES)
-    assert set(internal["__memfrag_tuning_policy"]) == set(_compaction.OPTIONS) - {"force"}
+    assert set(internal["__memfrag_tuning_policy"]) == set(target.OPTIONS) - {"force"}
     assert set(internal["__memfrag_tuning_schedule"]) == {"scheduler"} | {field[0] for field in _schedule.FIELDS}
     used = "".join(path.read_text() for folder in ("tasks", "templates", "vars") for path in (ROLE / folder).iterdir())
     assert [name for name in DEFAULTS if name not in used] == []

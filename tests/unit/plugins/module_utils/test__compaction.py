@@ -13,9 +13,11 @@ import shutil
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import guards, plan, run, state, target
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 COMPACTED = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
@@ -58,11 +60,11 @@ DECISIONS = {
 
 
 def policy(**options):
-    return _compaction.complete(options)
+    return target.complete(options)
 
 
 def collect(root):
-    return _facts.collect(Node(root), _compaction.SUBSET)
+    return _facts.collect(Node(root), target.SUBSET)
 
 
 def quiet(**differences):
@@ -126,11 +128,11 @@ def kernel_fixture(node_root, tmp_path):
 
 def test_a_policy_is_complete_and_a_copy_of_no_default():
     complete = policy(order=4)
-    assert set(complete) == set(_compaction.OPTIONS)
+    assert set(complete) == set(target.OPTIONS)
     assert complete["order"] == 4
-    assert complete["min_free_blocks"] == _compaction.OPTIONS["min_free_blocks"]["default"]
-    assert _compaction.complete(complete) == complete
-    assert complete["zones"] is not _compaction.OPTIONS["zones"]["default"]
+    assert complete["min_free_blocks"] == target.OPTIONS["min_free_blocks"]["default"]
+    assert target.complete(complete) == complete
+    assert complete["zones"] is not target.OPTIONS["zones"]["default"]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,8 @@ def test_a_policy_is_complete_and_a_copy_of_no_default():
     ],
 )
 def test_a_wrong_policy_is_refused_by_name(options, words):
-    with pytest.raises(_compaction.PolicyError) as caught:
-        _compaction.complete(options)
+    with pytest.raises(OptionError) as caught:
+        target.complete(options)
     assert words in str(caught.value)
 
 
@@ -166,15 +168,15 @@ def test_numbers_may_come_as_text_and_guards_may_be_off():
 
 def test_an_order_or_node_that_is_not_there_is_refused(node_root):
     facts = collect(node_root(HEALTHY))
-    with pytest.raises(_compaction.PolicyError) as caught:
-        _compaction.plan(facts, policy(order=11))
+    with pytest.raises(OptionError) as caught:
+        plan.plan(facts, policy(order=11))
     assert str(caught.value) == "order: 11 is more than this kernel has; its orders are 0 to 10"
-    with pytest.raises(_compaction.PolicyError) as caught:
-        _compaction.plan(facts, policy(nodes=[0, 3]))
+    with pytest.raises(OptionError) as caught:
+        plan.plan(facts, policy(nodes=[0, 3]))
     assert str(caught.value) == "nodes: there is no node 3; there are 0"
     # 16 kB pages: twelve orders.
     facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
-    assert _compaction.plan(facts, policy(order=11))["reason"] == "met"
+    assert plan.plan(facts, policy(order=11))["reason"] == "met"
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ def test_every_capture_is_decided_on():
 
 @pytest.mark.parametrize("name", sorted(DECISIONS))
 def test_decision(name, node_root):
-    verdict = _compaction.plan(collect(node_root(name)), policy())
+    verdict = plan.plan(collect(node_root(name)), policy())
     assert verdict["reason"] == DECISIONS[name]
     assert verdict["act"] == (verdict["reason"] == "needed") == bool(verdict["nodes"])
     assert verdict["before"]["satisfied"] == (verdict["reason"] == "met")
@@ -201,7 +203,7 @@ def test_decision(name, node_root):
     ],
 )
 def test_decision_on_huge_pages(name, reason, node_root):
-    assert _compaction.plan(collect(node_root(name)), policy(order=11))["reason"] == reason
+    assert plan.plan(collect(node_root(name)), policy(order=11))["reason"] == reason
 
 
 def test_shortage_is_not_for_compaction(node_root):
@@ -212,40 +214,40 @@ def test_shortage_is_not_for_compaction(node_root):
         zone["migratetypes"]["Movable"] = list(zone["free_blocks"])
         zone["states"] = ["exhausted"] * 11
         zone["unusable_index"] = [0] + [1000] * 10
-    verdict = _compaction.plan(facts, policy())
+    verdict = plan.plan(facts, policy())
     assert (verdict["act"], verdict["reason"]) == (False, "memory_shortage")
     # Whoever asks for caches to be dropped first has an answer to that.
-    assert _compaction.plan(facts, policy(drop_caches="all"))["reason"] == "needed"
+    assert plan.plan(facts, policy(drop_caches="all"))["reason"] == "needed"
 
 
 def test_a_kernel_without_compaction_is_told_so(node_root):
     facts = collect(node_root(MOVABLE))
     facts["kernel"]["config_compaction"] = False
-    verdict = _compaction.plan(facts, policy())
+    verdict = plan.plan(facts, policy())
     assert (verdict["act"], verdict["reason"]) == (False, "unsupported")
     assert "CONFIG_COMPACTION" in verdict["message"]
 
 
 def test_no_zone_is_no_silent_success(node_root):
     facts = collect(node_root(HEALTHY, without=("buddyinfo",)))
-    verdict = _compaction.plan(facts, policy())
+    verdict = plan.plan(facts, policy())
     assert (verdict["act"], verdict["reason"]) == (False, "no_zones")
     assert "/proc/buddyinfo" in verdict["message"]
 
 
 def test_force_compacts_a_healthy_node_and_keeps_the_guards(node_root):
     facts = collect(node_root(HEALTHY))
-    assert _compaction.plan(facts, policy(force=True), quiet())["reason"] == "forced"
-    assert _compaction.plan(facts, policy(force=True), quiet(container="lxc"))["reason"] == "container"
+    assert plan.plan(facts, policy(force=True), quiet())["reason"] == "forced"
+    assert plan.plan(facts, policy(force=True), quiet(container="lxc"))["reason"] == "container"
 
 
 def test_the_measure_speaks_for_each_node(node_root):
     facts = collect(node_root(NUMA))
-    nodes = _compaction.measure(facts, policy())["nodes"]
+    nodes = target.measure(facts, policy())["nodes"]
     assert sorted(nodes) == ["0", "1"]
     for name, about in nodes.items():
         assert about["state"] == facts["allocatable"][5]["nodes"][name]
-    assert sorted(_compaction.measure(facts, policy(nodes=[1]))["nodes"]) == ["1"]
+    assert sorted(target.measure(facts, policy(nodes=[1]))["nodes"]) == ["1"]
 
 
 def test_only_the_node_in_need_is_compacted(node_root):
@@ -253,13 +255,13 @@ def test_only_the_node_in_need_is_compacted(node_root):
     for zone in sick["zones"]:
         zone["node"] = 1
     facts = dict(well, zones=well["zones"] + sick["zones"])
-    assert _compaction.plan(facts, policy())["nodes"] == [1]
+    assert plan.plan(facts, policy())["nodes"] == [1]
 
 
 def test_a_goal_beyond_half_of_the_free_memory_is_cut(node_root):
     # 768 MB in blocks of 32 MB: sixteen of them are not there to be had.
     facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
-    assert _compaction.measure(facts, policy(order=11, min_free_blocks=1000000))["satisfied"]
+    assert target.measure(facts, policy(order=11, min_free_blocks=1000000))["satisfied"]
 
 
 # --- the guards ---------------------------------------------------------------------------------------------------
@@ -278,25 +280,25 @@ def test_a_goal_beyond_half_of_the_free_memory_is_cut(node_root):
 def test_a_guard_holds_off(reason, differences, node_root):
     facts = collect(node_root(MOVABLE))
     rule = policy(window="01:00-11:00")
-    assert _compaction.plan(facts, rule, quiet())["act"]
-    verdict = _compaction.plan(facts, rule, quiet(**differences))
+    assert plan.plan(facts, rule, quiet())["act"]
+    verdict = plan.plan(facts, rule, quiet(**differences))
     assert (verdict["act"], verdict["reason"], verdict["nodes"]) == (False, reason, [0])
-    assert reason in _compaction.HELD_OFF
+    assert reason in plan.HELD_OFF
 
 
 def test_pressure_and_free_memory_hold_off(node_root):
     facts = collect(node_root(MOVABLE))
     facts["pressure"]["some_avg10"] = 1.01
-    assert _compaction.plan(facts, policy(), quiet())["reason"] == "pressure"
-    assert _compaction.plan(facts, policy(max_pressure_percent=None), quiet())["act"]
+    assert plan.plan(facts, policy(), quiet())["reason"] == "pressure"
+    assert plan.plan(facts, policy(max_pressure_percent=None), quiet())["act"]
     facts["pressure"] = None
-    assert _compaction.plan(facts, policy(), quiet())["act"]
+    assert plan.plan(facts, policy(), quiet())["act"]
     facts["meminfo"]["memfree"] = facts["meminfo"]["memtotal"] // 101
-    assert _compaction.plan(facts, policy(), quiet())["reason"] == "low_memory"
+    assert plan.plan(facts, policy(), quiet())["reason"] == "low_memory"
 
 
 def test_another_nodes_kcompactd_is_no_obstacle(node_root):
-    assert _compaction.plan(collect(node_root(MOVABLE)), policy(), quiet(kcompactd_busy=[1]))["act"]
+    assert plan.plan(collect(node_root(MOVABLE)), policy(), quiet(kcompactd_busy=[1]))["act"]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_another_nodes_kcompactd_is_no_obstacle(node_root):
     ],
 )
 def test_what_is_over_or_unknown_does_not_hold_off(differences, node_root):
-    assert _compaction.plan(collect(node_root(MOVABLE)), policy(), quiet(**differences))["act"]
+    assert plan.plan(collect(node_root(MOVABLE)), policy(), quiet(**differences))["act"]
 
 
 @pytest.mark.parametrize(
@@ -326,13 +328,13 @@ def test_what_is_over_or_unknown_does_not_hold_off(differences, node_root):
     ],
 )
 def test_window(window, minute, inside):
-    assert _compaction.in_window(window, minute) is inside
+    assert guards.in_window(window, minute) is inside
 
 
 def test_conditions_are_read_from_the_node(kernel):
     node = kernel(MOVABLE)
     facts = collect(node.root)
-    found = _compaction.conditions(node, facts)
+    found = guards.conditions(node, facts)
     assert (found["load"], found["container"], found["kcompactd_busy"], found["state"]) == (None, None, [], {})
     build_roots.write(node.root, "proc/loadavg", "3.00 2.50 2.00 1/345 21\n")
     build_roots.write(node.root, "sys/devices/system/cpu/online", "0-3\n")
@@ -341,7 +343,7 @@ def test_conditions_are_read_from_the_node(kernel):
     # A program that only calls itself so.
     build_roots.write(node.root, "proc/99/stat", "99 (kcompactd7) R 1 99 99 0 -1 4194304\n")
     build_roots.write(node.root, "run/systemd/container", "systemd-nspawn\n")
-    found = _compaction.conditions(node, facts)
+    found = guards.conditions(node, facts)
     assert (found["load"], found["cpus"], found["kcompactd_busy"]) == (2.5, 4, [1])
     assert found["container"] == "systemd-nspawn"
     assert found["boot_id"] and 0 <= found["minute_of_day"] < 1440
@@ -358,7 +360,7 @@ def test_conditions_are_read_from_the_node(kernel):
 )
 def test_containers_are_recognised(path, text, name, tmp_path):
     build_roots.write(str(tmp_path), path, text)
-    assert _compaction.container(Node(str(tmp_path))) == name
+    assert guards.container(Node(str(tmp_path))) == name
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -366,7 +368,7 @@ def test_containers_are_recognised(path, text, name, tmp_path):
 
 def test_a_run_that_helps(kernel):
     node = kernel(MOVABLE, COMPACTED)
-    result = _compaction.run(node, policy())
+    result = run.run(node, policy())
     assert node.written == [("/sys/devices/system/node/node0/compact", 1)]
     assert (result["acted"], result["reason"], result["satisfied"], result["helped"]) == (True, "needed", True, True)
     assert [(step["action"], step["node"], step["ended"]) for step in result["steps"]] == [("compact", 0, "done")]
@@ -375,32 +377,32 @@ def test_a_run_that_helps(kernel):
     assert after["free_blocks"] > before["free_blocks"]
     assert result["counters"]["compact_isolated"] > 0
     assert "unusable index 985 -> 135" in result["message"]
-    state = _compaction.load_state(node)
-    assert (state["failures"], state["retry_after"], state["runs"]) == (0, 0, {"needed": 1})
+    found = state.load(node)
+    assert (found["failures"], found["retry_after"], found["runs"]) == (0, 0, {"needed": 1})
 
 
 def test_a_run_that_does_not_help_is_not_repeated_at_once(kernel):
     node = kernel("seeds/001-failing")
-    first = _compaction.run(node, policy())
+    first = run.run(node, policy())
     assert (first["acted"], first["helped"], first["satisfied"]) == (True, False, False)
     # It has no pagetypeinfo, so that nobody could know. Now it is known.
-    second = _compaction.run(node, policy())
+    second = run.run(node, policy())
     assert (second["acted"], second["reason"]) == (False, "backoff")
     assert len(node.written) == 1
-    state = _compaction.load_state(node)
-    assert (state["failures"], state["runs"]) == (1, {"needed": 1, "backoff": 1})
+    found = state.load(node)
+    assert (found["failures"], found["runs"]) == (1, {"needed": 1, "backoff": 1})
 
 
 def test_kernels_without_numa_have_one_file(kernel):
     node = kernel(MOVABLE, COMPACTED, nodes=0)
-    assert _compaction.run(node, policy())["satisfied"]
+    assert run.run(node, policy())["satisfied"]
     assert node.written == [("/proc/sys/vm/compact_memory", 1)]
 
 
 def test_a_dry_run_writes_nothing(kernel):
     node = kernel(MOVABLE)
     there = sorted(os.walk(node.root))
-    result = _compaction.run(node, policy(), dry_run=True)
+    result = run.run(node, policy(), dry_run=True)
     assert (result["act"], result["acted"], result["reason"]) == (True, False, "needed")
     assert (node.written, sorted(os.walk(node.root))) == ([], there)
 
@@ -410,15 +412,15 @@ def test_another_run_holds_the_lock(kernel):
     with node.lock("/run/memfrag.lock") as held:
         assert held
         for dry_run in (True, False):
-            result = _compaction.run(Kernel(node.root), policy(), dry_run=dry_run)
+            result = run.run(Kernel(node.root), policy(), dry_run=dry_run)
             assert (result["acted"], result["reason"]) == (False, "locked")
-    assert _compaction.run(node, policy())["acted"]
+    assert run.run(node, policy())["acted"]
 
 
 def test_an_archive_is_not_compacted(node_root):
     node = Kernel(node_root(MOVABLE))
     build_roots.write(node.root, "run/keep")
-    result = _compaction.run(node, policy())
+    result = run.run(node, policy())
     assert (result["acted"], result["reason"], node.written) == (False, "not_live", [])
     assert "not the running kernel" in result["error"]
 
@@ -427,18 +429,18 @@ def test_a_file_that_cannot_be_written_is_named(kernel):
     node = kernel(MOVABLE, nodes=0)
     os.remove(os.path.join(node.root, "proc/sys/vm/compact_memory"))
     os.mkdir(os.path.join(node.root, "proc/sys/vm/compact_memory"))
-    result = _compaction.run(node, policy())
+    result = run.run(node, policy())
     assert (result["acted"], result["reason"], node.written) == (False, "not_writable", [])
     assert result["error"].startswith("/proc/sys/vm/compact_memory: ")
     # A failure leaves no trace in the back-off.
-    assert _compaction.load_state(node) == {}
+    assert state.load(node) == {}
 
 
 def test_slab_is_dropped_only_where_it_is_in_the_way_and_compaction_has_failed(kernel):
     drop = ("/proc/sys/vm/drop_caches", 2)
     compact = ("/sys/devices/system/node/node0/compact", 1)
     helped = kernel(MOVABLE, COMPACTED)
-    _compaction.run(helped, policy())
+    run.run(helped, policy())
     assert helped.written == [compact]
 
     def with_slab(node):
@@ -454,20 +456,20 @@ def test_slab_is_dropped_only_where_it_is_in_the_way_and_compaction_has_failed(k
         return node
 
     failed = with_slab(kernel(MOVABLE))
-    result = _compaction.run(failed, policy())
+    result = run.run(failed, policy())
     assert failed.written == [compact, drop, compact]
     assert [step["action"] for step in result["steps"]] == ["compact", "drop_caches_slab", "compact"]
     asked = with_slab(kernel(MOVABLE))
-    _compaction.run(asked, policy(drop_caches="none"))
+    run.run(asked, policy(drop_caches="none"))
     assert asked.written == [compact]
     without = kernel(MOVABLE)
-    _compaction.run(without, policy())
+    run.run(without, policy())
     assert without.written == [compact]
 
 
 def test_caches_that_were_asked_for_go_first(kernel):
     node = kernel(MOVABLE, COMPACTED)
-    _compaction.run(node, policy(drop_caches="all"))
+    run.run(node, policy(drop_caches="all"))
     assert node.written == [
         ("sync", None),
         ("/proc/sys/vm/drop_caches", 3),
@@ -485,7 +487,7 @@ def test_pressure_breaks_it_off(kernel):
             return Kernel.write_value_watched(self, path, value, stop, interval)
 
     busy = Busy(node.root)
-    result = _compaction.run(busy, policy(drop_caches="slab"))
+    result = run.run(busy, policy(drop_caches="slab"))
     assert busy.written == [("/proc/sys/vm/drop_caches", 2)]
     assert result["steps"][0]["ended"] == "memory pressure of 7.25 %"
     assert result["message"].endswith("broke off: memory pressure of 7.25 %")
@@ -494,23 +496,23 @@ def test_pressure_breaks_it_off(kernel):
 def test_a_time_limit_breaks_it_off(kernel, monkeypatch):
     node = kernel(MOVABLE)
     clock = iter(range(0, 100000, 100))
-    monkeypatch.setattr(_compaction.time, "time", lambda: float(next(clock)))
-    result = _compaction.run(node, policy(time_limit_seconds=1))
+    monkeypatch.setattr(run.time, "time", lambda: float(next(clock)))
+    result = run.run(node, policy(time_limit_seconds=1))
     assert result["steps"][0]["ended"] == "time limit of 1 seconds"
     assert (result["acted"], node.written) == (False, [])
 
 
 def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
-    rule, state, waits = policy(backoff_seconds=100, backoff_max_seconds=350), {}, []
+    rule, found, waits = policy(backoff_seconds=100, backoff_max_seconds=350), {}, []
     for _dummy in range(4):
-        state = _compaction.next_state(state, {"reason": "needed", "acted": True, "helped": False}, rule, "b", 1000)
-        waits.append(state["retry_after"] - 1000)
+        found = state.following(found, {"reason": "needed", "acted": True, "helped": False}, rule, "b", 1000)
+        waits.append(found["retry_after"] - 1000)
     assert waits == [100, 200, 350, 350]
-    state = _compaction.next_state(state, {"reason": "met", "acted": False, "helped": None}, rule, "b", 1000)
-    assert state["failures"] == 4
-    rebooted = _compaction.next_state(state, {"reason": "met", "acted": False, "helped": None}, rule, "c", 1000)
+    found = state.following(found, {"reason": "met", "acted": False, "helped": None}, rule, "b", 1000)
+    assert found["failures"] == 4
+    rebooted = state.following(found, {"reason": "met", "acted": False, "helped": None}, rule, "c", 1000)
     assert (rebooted["failures"], rebooted["retry_after"]) == (0, 0)
-    helped = _compaction.next_state(state, {"reason": "needed", "acted": True, "helped": True}, rule, "b", 1000)
+    helped = state.following(found, {"reason": "needed", "acted": True, "helped": True}, rule, "b", 1000)
     assert (helped["failures"], helped["retry_after"], helped["runs"]["needed"]) == (0, 0, 5)
 
 
@@ -518,9 +520,9 @@ def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
 def test_a_damaged_state_is_no_state(text, kernel):
     node = kernel(HEALTHY)
     build_roots.write(node.root, "var/lib/memfrag/compaction.json", text)
-    assert _compaction.load_state(node) == {}
-    assert _compaction.run(node, policy())["reason"] == "met"
-    assert _compaction.load_state(node)["runs"] == {"met": 1}
+    assert state.load(node) == {}
+    assert run.run(node, policy())["reason"] == "met"
+    assert state.load(node)["runs"] == {"met": 1}
 
 
 def test_no_needless_compaction_in_a_replay(kernel, node_root):
@@ -543,12 +545,12 @@ def test_no_needless_compaction_in_a_replay(kernel, node_root):
     node = kernel(HEALTHY)
     compacted = []
     for name in history:
-        state = node_root(name)
+        capture = node_root(name)
         for file in ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo"):
-            shutil.copy(os.path.join(state, "proc", file), os.path.join(node.root, "proc", file))
+            shutil.copy(os.path.join(capture, "proc", file), os.path.join(node.root, "proc", file))
         node.states = [node_root(COMPACTED)] if name == MOVABLE else []
-        if _compaction.run(node, policy())["acted"]:
+        if run.run(node, policy())["acted"]:
             compacted.append(name)
     assert compacted == [MOVABLE]
-    runs = json.loads(node.read_text(_compaction.STATE_FILE))["runs"]
+    runs = json.loads(node.read_text(state.FILE))["runs"]
     assert runs == {"met": 7, "unmovable": 5, "needed": 1}

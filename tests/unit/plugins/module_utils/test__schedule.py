@@ -8,7 +8,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _schedule
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _options, _schedule
 
 
 def resolve(seed="node1", cron=True, systemd=True, proactive=False, **schedule):
@@ -35,13 +35,13 @@ def resolve(seed="node1", cron=True, systemd=True, proactive=False, **schedule):
     ],
 )
 def test_wrong_fields_are_refused_by_name(schedule, words):
-    with pytest.raises(_schedule.ScheduleError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         _schedule.check(schedule, "compaction_")
     assert words in str(caught.value)
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(_schedule.ScheduleError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         _schedule.check({"minute": "x", "hour": "y", "scheduler": "z"})
     assert all(name + ": " in str(caught.value) for name in ("minute", "hour", "scheduler"))
 
@@ -97,6 +97,6 @@ def test_scheduler(scheduler, cron, systemd, expected):
     "scheduler, words", [("cron", "no /etc/cron.d"), ("auto", "no /etc/cron.d"), ("systemd", "does not run")]
 )
 def test_a_scheduler_that_is_not_there(scheduler, words):
-    with pytest.raises(_schedule.ScheduleError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         resolve(scheduler=scheduler, cron=False, systemd=False)
     assert words in str(caught.value)

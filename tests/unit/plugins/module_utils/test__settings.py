@@ -12,7 +12,7 @@ import shutil
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _options, _settings, _tuning
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
@@ -144,7 +144,7 @@ def test_the_record_keeps_the_first_value(root):
 def test_bad_settings_write_nothing(root):
     files = contents(root)
     for settings in ({"min_free_kbytes": 0}, {"extfrag_threshold": 300, "compact_memory": 1}):
-        with pytest.raises(_tuning.SettingError):
+        with pytest.raises(_options.OptionError):
             apply(root, settings)
     assert contents(root) == files
 
@@ -155,7 +155,7 @@ def test_a_refused_raise_writes_nothing(root):
         "/proc/meminfo", text.replace("MemAvailable:     168088 kB", "MemAvailable:      12000 kB")
     )
     files = contents(root)
-    with pytest.raises(_tuning.SettingError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         apply(root, {"min_free_kbytes": 9000, "extfrag_threshold": 300})
     assert "12000 kB are available now" in str(caught.value)
     assert contents(root) == files

@@ -17,7 +17,8 @@ import zipfile
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction, _facts, _install, _metrics, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _install, _metrics, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS, SUBSET, complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
@@ -67,7 +68,7 @@ def test_help_has_every_command_option_and_exit_status(memfrag):
     assert all(word in text for word in ("status", "compact", "metrics", "policy", "exit status:"))
     status, text, dummy = memfrag("compact", "--help")
     assert status == 0
-    assert all("--" + name.replace("_", "-") in text for name in _compaction.OPTIONS)
+    assert all("--" + name.replace("_", "-") in text for name in OPTIONS)
     assert all("\n  %d  " % number in text for number in range(5))
 
 
@@ -233,13 +234,13 @@ def test_exit_status(differences, status):
 
 @pytest.mark.parametrize("name", build_roots.names())
 def test_metrics_are_what_a_textfile_collector_takes(name, node_root):
-    facts = _facts.collect(Node(node_root(name)), _compaction.SUBSET)
+    facts = _facts.collect(Node(node_root(name)), SUBSET)
     state = {
         "failures": 2,
         "runs": {'a"b\\c': 1, "met": 7},
         "last_run": {"started_at": "2026-11-21T03:00:00Z", "duration_seconds": 0.5},
     }
-    text = _metrics.render(facts, _compaction.complete({}), state)
+    text = _metrics.render(facts, complete({}), state)
     typed, seen = set(), set()
     for line in text.splitlines():
         if line.startswith("# TYPE "):

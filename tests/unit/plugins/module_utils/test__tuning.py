@@ -8,7 +8,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _options, _settings, _tuning
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 MIB, GIB = 1024, 1024 * 1024
@@ -250,13 +250,13 @@ def facts_fixture(node_root):
     ],
 )
 def test_wrong_settings_are_refused_by_name_and_range(settings, words, facts):
-    with pytest.raises(_tuning.SettingError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         _tuning.check(settings, facts=facts)
     assert words in str(caught.value)
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(_tuning.SettingError) as caught:
+    with pytest.raises(_options.OptionError) as caught:
         _tuning.check({"zone_reclaim_mode": 9, "defrag_mode": "on", "extfrag_threshold": 100}, "memfrag_tuning_")
     assert "memfrag_tuning_defrag_mode: " in str(caught.value) and "memfrag_tuning_zone_reclaim_mode: " in str(
         caught.value

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _compaction
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import target
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
@@ -69,7 +69,7 @@ def test_info(run_module, root):
     result = run_module("memfrag_tuning_info", {"root": root, "settings": AUTO, "seed": "node17"})
     assert not result["changed"]
     assert result["settings"][0]["value"] == 2007
-    assert result["policy"] == _compaction.complete({})
+    assert result["policy"] == target.complete({})
     assert (result["proactive"], result["schedule"]["scheduler"], result["memory"]["total"]) == (True, "cron", 200744)
     assert not Node(root).exists("/var/lib/memfrag")
 

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Whether to compact, on which NUMA nodes, and why (not): is it needed, will it help, does a guard speak against it. Pure functions."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from .. import _fragmentation
+from .._fragmentation import RESERVED
+from . import guards
+from .target import measure, that_matter, zones_of
+
+COMPACT_ALL = "/proc/sys/vm/compact_memory"
+
+# drop_caches: what is asked for -> what is written (mm/vmscan.c, fs/drop_caches.c).
+DROP_VALUES = {"pagecache": 1, "slab": 2, "all": 3}
+
+# Why a run did not act, or broke off. Those of the second group hold off something that is needed.
+NOT_NEEDED = ("met",)
+HELD_OFF = ("locked",) + guards.NAMES
+NO_HELP = ("unsupported", "unmovable", "memory_shortage")
+FAILED = ("not_live", "not_writable", "no_zones")
+
+# Slab is in the way where one page in so many is reclaimable slab, or one pageblock in so many belongs to it.
+_SLAB_SHARE = 20
+
+
+def obstacle(zone, order):
+    """What keeps compaction of this zone from making blocks of the order: None, "memory_shortage" or "unmovable".
+
+    Compaction moves pages into free pages of movable pageblocks (mm/compaction.c, suitable_migration_target()), and needs
+    free memory above the watermark for it (compaction_suitable(); 2 << order is compact_gap()).
+    """
+    gap = 2 << order
+    marks = zone["watermarks"] or {"min": 0, "low": 0}
+    mark = marks["low"] if order > _fragmentation.PAGE_ALLOC_COSTLY_ORDER else marks["min"]
+    if _fragmentation.free_pages(zone["free_blocks"]) < mark + gap:
+        return "memory_shortage"
+    room = _fragmentation.movable_room(zone, order)
+    return "unmovable" if room is not None and room < gap else None
+
+
+def _slab_in_the_way(facts, zones):
+    memory = facts["meminfo"] or {}
+    if memory.get("sreclaimable", 0) * _SLAB_SHARE >= memory.get("memtotal", float("inf")):
+        return True
+    blocks = [zone["pageblocks"] for zone in zones if zone["pageblocks"]]
+    reclaimable = sum(block.get("Reclaimable", 0) for block in blocks)
+    return reclaimable and reclaimable * _SLAB_SHARE >= sum(sum(block.values()) for block in blocks)
+
+
+def plan(facts, target, conditions=None):
+    """Whether to act, on which nodes, and why (not). Pure.
+
+    facts       as _facts.collect() gives them, at least target.SUBSET
+    target      as target.complete() gives it
+    conditions  as guards.conditions() gives them; without them the guards are left out
+
+    -> {"act", "reason" (one word: "needed", "forced", or one of NOT_NEEDED, HELD_OFF, NO_HELP, FAILED), "message" (a sentence),
+    "nodes": [NUMA nodes to compact], "drop_caches": what to drop before it or None, "slab_in_the_way", "before": measure()}
+    """
+    verdict = {"act": False, "nodes": [], "drop_caches": None, "slab_in_the_way": False, "before": None}
+
+    def no(reason, message):
+        return dict(verdict, reason=reason, message=message)
+
+    zones = zones_of(facts, target)
+    if not zones:
+        return no(
+            "no_zones",
+            "no zone %s on this node: %s"
+            % (
+                " or ".join(target["zones"]),
+                facts["unavailable"].get("buddyinfo", "nothing like it in /proc/buddyinfo"),
+            ),
+        )
+    if facts["kernel"]["config_compaction"] is False:
+        return no("unsupported", "the kernel was built without CONFIG_COMPACTION: %s does not exist" % COMPACT_ALL)
+    before = verdict["before"] = measure(facts, target)
+    verdict["slab_in_the_way"] = bool(_slab_in_the_way(facts, zones))
+    if target["drop_caches"] in DROP_VALUES:
+        verdict["drop_caches"] = target["drop_caches"]
+    if target["force"]:
+        verdict["nodes"] = sorted({zone["node"] for zone in zones})
+        reason, message = "forced", "asked to compact unconditionally"
+    else:
+        if before["satisfied"]:
+            return no("met", "every node has what is wanted of order %d" % target["order"])
+        reason, message = _need(verdict, zones, before, target)
+        if reason != "needed":
+            return no(reason, message)
+    held = guards.held_off(facts, target, conditions, verdict["nodes"]) if conditions is not None else None
+    if held:
+        return no(*held)
+    return dict(verdict, act=True, reason=reason, message=message)
+
+
+def _need(verdict, zones, before, target):
+    """Sets the nodes that compaction would help. -> (reason, message)"""
+    order, obstacles = target["order"], []
+    for name in sorted(before["nodes"], key=int):
+        if before["nodes"][name]["satisfied"]:
+            continue
+        usable = [zone for zone in zones if str(zone["node"]) == name and zone["states"][order] != RESERVED]
+        found = [obstacle(zone, order) for zone in that_matter(usable)]
+        if None in found or verdict["drop_caches"] and found:
+            verdict["nodes"].append(int(name))
+        obstacles.extend(found)
+    if verdict["nodes"]:
+        return "needed", "; ".join(
+            "node %d: %s" % (node, ", ".join(before["nodes"][str(node)]["missing"])) for node in verdict["nodes"]
+        )
+    if "unmovable" in obstacles:
+        return "unmovable", (
+            "compaction would not help: the free memory is in pageblocks of unmovable pages; drain and reboot the node"
+        )
+    return (
+        "memory_shortage",
+        "compaction would not help: too little memory is free to move pages into; free or add memory",
+    )

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The whole of a run: look, decide, act within limits, measure, and remember it for the back-off."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import contextlib
+import time
+
+from .. import _facts
+from .._fragmentation import STATES
+from .._node import NodeError
+from . import guards, state
+from .plan import COMPACT_ALL, DROP_VALUES, FAILED, plan
+from .target import SUBSET, measure
+
+COMPACT_NODE = "/sys/devices/system/node/node%d/compact"
+DROP_CACHES = "/proc/sys/vm/drop_caches"
+
+# Directories that only root may write to, so that nobody else can hold the lock; the second is for el6.
+LOCK_FILES = ("/run/memfrag.lock", "/var/run/memfrag.lock")
+
+# The fall of the unusable index, in thousandths, from which on a run has helped that did not reach its goal.
+_HELPED = 50
+
+
+def run(node, target, dry_run=False, remember=True, gather=_facts.collect):
+    """Looks, decides, acts and measures. Raises OptionError alone; whatever else goes wrong is a reason in the result.
+
+    node      a WritableNode; one that is not live is only looked at
+    dry_run   decides and writes nothing, not even a lock file
+    remember  keeps the outcome on the node for the back-off (state.FILE)
+
+    -> {"schema_version": 1, "started_at", "duration_seconds", "dry_run", "acted" (something was written to the kernel), "act" (in a
+    dry run: something would be), "reason", "message", "order", "nodes": [compacted], "steps": [{"action", "node", "path", "seconds",
+    "ended": "done" or why not}], "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
+    field: increase}, "error": what failed or None}
+    """
+    started = time.time()
+    result = {
+        "schema_version": 1,
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "dry_run": dry_run,
+        "act": False,
+        "acted": False,
+        "order": target["order"],
+        "nodes": [],
+        "steps": [],
+        "before": None,
+        "after": None,
+        "satisfied": None,
+        "helped": None,
+        "counters": {},
+        "error": None,
+    }
+    with _lock(node, dry_run) as held:
+        if held is not True:
+            result.update(reason="locked" if held is False else "not_writable", error=held or None)
+            result["message"] = held or "another run holds the lock"
+        else:
+            _run_locked(node, target, result, gather, started)
+            result["duration_seconds"] = round(time.time() - started, 3)
+            if remember and not dry_run and result["reason"] not in FAILED:
+                state.remember(node, target, result)
+    result["duration_seconds"] = round(time.time() - started, 3)
+    return result
+
+
+@contextlib.contextmanager
+def _lock(node, dry_run):
+    """Gives True where this run holds the lock, False where another one does, and otherwise the error."""
+    path = next((path for path in LOCK_FILES if node.exists(path.rpartition("/")[0])), None)
+    if path is None:
+        yield True if dry_run else "no directory for the lock: none of %s" % ", ".join(LOCK_FILES)
+        return
+    # What happens while the lock is held is not the lock's to translate.
+    lock = node.lock(path, create=not dry_run)
+    try:
+        held = lock.__enter__()
+    except NodeError as error:
+        # Whoever may not even open the lock may look, but not act.
+        yield True if dry_run else str(error)
+        return
+    try:
+        yield held
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _run_locked(node, target, result, gather, started):
+    facts = gather(node, SUBSET)
+    verdict = plan(facts, target)
+    if verdict["act"]:
+        verdict = plan(facts, target, guards.conditions(node, facts))
+    result.update((name, verdict[name]) for name in ("act", "reason", "message", "nodes", "before"))
+    result["satisfied"] = verdict["before"]["satisfied"] if verdict["before"] else None
+    if not verdict["act"] or result["dry_run"]:
+        return
+    if not node.live:
+        result.update(act=False, reason="not_live", error="%s is not the running kernel's" % node.root)
+        result["message"] = "nothing to compact: " + result["error"]
+        return
+    targets = _targets(node, verdict["nodes"])
+    try:
+        for path in sorted({path for dummy, path in targets}):
+            node.check_writable(path)
+        if verdict["drop_caches"]:
+            node.check_writable(DROP_CACHES)
+    except NodeError as error:
+        result.update(act=False, reason="not_writable", message="cannot compact: %s" % error, error=str(error))
+        return
+    try:
+        after = _act(node, target, verdict, targets, result, gather, started)
+    except NodeError as error:
+        result.update(reason="not_writable", message="broke off: %s" % error, error=str(error))
+        after = gather(node, SUBSET)
+    _settle(result, facts, after, target)
+
+
+def _targets(node, nodes):
+    """[(NUMA node or None for all, file to write)]; kernels without NUMA have one file for all."""
+    by_node = [(number, COMPACT_NODE % number) for number in nodes]
+    return by_node if all(node.exists(path) for dummy, path in by_node) else [(None, COMPACT_ALL)]
+
+
+def _act(node, target, verdict, targets, result, gather, started):
+    """-> the facts after it."""
+
+    def stop(dummy_seconds):
+        if time.time() - started > target["time_limit_seconds"]:
+            return "time limit of %d seconds" % target["time_limit_seconds"]
+        limit, pressure = target["abort_pressure_percent"], None
+        if limit is not None:
+            pressure = (gather(node, ("!all", "!min", "pressure"))["pressure"] or {}).get("some_avg10")
+        if pressure is not None and pressure > limit:
+            return "memory pressure of %.2f %%" % pressure
+        return None
+
+    def step(action, number, path, value):
+        reason = stop(0)
+        begun = time.time()
+        if reason is None:
+            reason = node.sync(stop) if action == "sync" else node.write_value_watched(path, value, stop)
+            result["acted"] = result["acted"] or action != "sync"
+        result["steps"].append(
+            {
+                "action": action,
+                "node": number,
+                "path": path,
+                "seconds": round(time.time() - begun, 3),
+                "ended": reason or "done",
+            }
+        )
+        return reason is None
+
+    def compact():
+        return all(step("compact", number, path, 1) for number, path in targets)
+
+    def drop(what):
+        # Dirty pages cannot be dropped; slab does not wait for them.
+        if what != "slab" and not step("sync", None, None, None):
+            return False
+        return step("drop_caches_" + what, None, DROP_CACHES, DROP_VALUES[what])
+
+    going = drop(verdict["drop_caches"]) if verdict["drop_caches"] else True
+    going = going and compact()
+    after = gather(node, SUBSET)
+    fallback = target["drop_caches"] == "auto" and verdict["slab_in_the_way"] and not target["force"]
+    if going and fallback and not measure(after, target)["satisfied"] and drop("slab") and compact():
+        after = gather(node, SUBSET)
+    return after
+
+
+def _settle(result, facts, after, target):
+    """Puts into the result what the run has done to memory."""
+    before, measured = result["before"], measure(after, target)
+    result["after"] = measured
+    result["satisfied"] = measured["satisfied"]
+    result["counters"] = _increases(facts["vmstat"], after["vmstat"])
+    pairs = [(before["nodes"][str(number)], measured["nodes"].get(str(number))) for number in result["nodes"]]
+    result["helped"] = measured["satisfied"] or any(
+        new
+        and (
+            new["satisfied"]
+            or STATES.index(new["state"]) < STATES.index(old["state"])
+            or old["unusable_index"] - new["unusable_index"] >= _HELPED
+        )
+        for old, new in pairs
+    )
+    broken_off = [step for step in result["steps"] if step["ended"] != "done"]
+    if result["error"] is None and result["acted"]:
+        result["message"] = "compacted %s: %s" % (
+            "node " + ", ".join(map(str, result["nodes"])),
+            "; ".join(
+                "node %s: free blocks of order %d %d -> %d, unusable index %d -> %d"
+                % (
+                    number,
+                    target["order"],
+                    old["free_blocks"],
+                    new["free_blocks"],
+                    old["unusable_index"],
+                    new["unusable_index"],
+                )
+                for number, (old, new) in zip(result["nodes"], pairs)
+                if new
+            ),
+        )
+    if broken_off:
+        result["message"] += "; broke off: " + broken_off[0]["ended"]
+
+
+def _increases(before, after):
+    """Counters of /proc/vmstat that went up in between: compact_*, pgmigrate_*, drop_*."""
+    names = [name for name in after or () if name.startswith(("compact_", "pgmigrate_", "drop_"))]
+    increases = {name: after[name] - (before or {}).get(name, 0) for name in names}
+    return {name: value for name, value in increases.items() if value > 0}
