@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs package browser fleet molecule molecule-kernels clean
+.PHONY: help audit test lint format units sanity integration docs package oracle browser fleet molecule molecule-kernels clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -50,6 +50,9 @@ docs: ## the documentation as a site, under .cache/docs
 
 package: ## build the collection and have Galaxy's importer look at it
 	$(SESSIONS) package
+
+oracle: ## the journal reader on 20,000 reports of simulated machines; ARGS='--seed 2'
+	$(SESSIONS) oracle
 
 browser: ## the report in headless Chromium
 	$(SESSIONS) browser

@@ -201,6 +201,15 @@ def quick(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
 
 
+@nox.session(python=TOOLS_PYTHON, default=False)
+def oracle(session: nox.Session) -> None:
+    """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
+    install(session, f"ansible-core~={newest_core()}.0")
+    session.run(
+        *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
+    )
+
+
 @nox.session(python=TOOLS_PYTHON)
 def browser(session: nox.Session) -> None:
     """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names."""
