@@ -16,10 +16,11 @@ import re
 import time
 
 from .._node import NodeError
-from . import readers, runtimes
+from . import readers, runtimes, scanner
+from .clock import Clock, iso
 from .incidents import Store
 from .kernel import KernelLog
-from .prefixes import Clock, Line, harmless, has, iso, split
+from .prefixes import Line, harmless, has, split
 
 UNITS = (
     "kubelet.service",
@@ -186,7 +187,7 @@ class _Journal:
         self.sink = _Sink(self)
         self.suppressed = {}
         self._last = (None, None, None)
-        self.gates = readers.RUNTIME_GATES + tuple(
+        self.gates = scanner.RUNTIME_GATES + tuple(
             literal.encode("utf-8") for signature in self.signatures for literal in signature.contains
         )
 

@@ -42,7 +42,7 @@ def _library():
 
     modules = [
         importlib.import_module("memfrag." + name)
-        for name in ("_logs.journal", "_logs.readers", "_logs.reports", "_node")
+        for name in ("_logs.journal", "_logs.readers", "_logs.scanner", "_node")
     ]
     shutil.rmtree(package)
     return modules
@@ -50,7 +50,7 @@ def _library():
 
 def measure(options: dict[str, object]) -> dict[str, object]:
     """One run in this process."""
-    journal, _readers, _reports, node = _library()
+    journal, _readers, _scanner, node = _library()
     before = _cpu()
     if options.get("kernel_only"):
         state = journal._Journal(node.Node("/"), options, time.time())
@@ -142,11 +142,11 @@ def main() -> int:
     if options.measure:
         print(json.dumps(measure(json.loads(options.measure))))
         return 0
-    _journal, readers, _reports, _node = _library()
+    _journal, _readers, scanner, _node = _library()
     directory = options.directory or pathlib.Path(tempfile.mkdtemp(prefix="bench-logs-"))
     directory.mkdir(parents=True, exist_ok=True)
     made = {name: str(path) for name, path in _prepare(directory, options.size, options.journal_remote).items()}
-    literals = [word.decode() for word in readers.KERNEL_GATES + readers.RUNTIME_GATES]
+    literals = [word.decode() for word in scanner.KERNEL_GATES + scanner.RUNTIME_GATES]
     grep = ["grep", "-F", *[part for literal in literals for part in ("-e", literal)], made["plain"]]
     always = "1970-01-01"
     rows = [

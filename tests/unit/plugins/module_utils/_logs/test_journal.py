@@ -19,7 +19,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, readers
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, readers, scanner, streams
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), *([os.pardir] * 4 + ["fixtures", "logs"]))
@@ -194,9 +194,9 @@ def test_large_files_are_searched_and_small_ones_read_with_the_same_result(tmp_p
     data = b"".join(parts)
     path = tmp_path / "messages"
     path.write_bytes(gzip_bytes(data) if wrap == "gzip" else data)
-    monkeypatch.setattr(readers, "WHOLE", 1 << 40)
+    monkeypatch.setattr(scanner, "WHOLE", 1 << 40)
     whole = strip(collect(path))
-    monkeypatch.setattr(readers, "WHOLE", 1)
+    monkeypatch.setattr(scanner, "WHOLE", 1)
     searched = strip(collect(path))
     assert searched[0] == whole[0]
     assert searched[1:] == whole[1:]
@@ -208,7 +208,7 @@ def test_large_files_are_searched_and_small_ones_read_with_the_same_result(tmp_p
 def test_a_large_file_without_grep(tmp_path, monkeypatch):
     path = tmp_path / "messages"
     path.write_bytes(NOISE * 3000 + REPORT + NOISE * 3000)
-    monkeypatch.setattr(readers, "WHOLE", 1)
+    monkeypatch.setattr(scanner, "WHOLE", 1)
     with_grep = strip(collect(path))
     monkeypatch.setenv("PATH", "/nonexistent")
     without = collect(path)
@@ -217,7 +217,7 @@ def test_a_large_file_without_grep(tmp_path, monkeypatch):
 
 
 def test_a_large_log_without_the_tag_of_the_kernel(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "WHOLE", 1)
+    monkeypatch.setattr(scanner, "WHOLE", 1)
     path = tmp_path / "dmesg"
     path.write_bytes(b"[    1.000000] usb 1-1: new device\n" * 20000 + fixture("peers", "frag_paf_order4.dmesg"))
     assert collect(path)["counts"]["by_cause"] == {"fragmentation": 3}
@@ -272,8 +272,8 @@ def days(count):
     ],
 )
 def test_the_window(tmp_path, monkeypatch, whole, since, until, expected):
-    monkeypatch.setattr(readers, "WHOLE", whole)
-    monkeypatch.setattr(readers, "CHUNK", 4096)
+    monkeypatch.setattr(scanner, "WHOLE", whole)
+    monkeypatch.setattr(streams, "CHUNK", 4096)
     path = tmp_path / "messages"
     path.write_bytes(days(10))
     os.utime(str(path), (1795230000, 1795230000))
@@ -648,7 +648,7 @@ def test_a_file_that_is_no_journal(tmp_path):
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("whole", [1, 1 << 40])
 def test_any_mixture_of_lines_gives_a_consistent_result(tmp_path, monkeypatch, seed, whole):
-    monkeypatch.setattr(readers, "WHOLE", whole)
+    monkeypatch.setattr(scanner, "WHOLE", whole)
     dice = random.Random(seed)
     lines = b"\n".join(fixture("seeds", name) for name in names("seeds")).split(b"\n")
     lines += b"\n".join(fixture("peers", name) for name in names("peers")).split(b"\n")

@@ -12,7 +12,7 @@ import json
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import prefixes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import clock, prefixes
 
 REPORT = "runc:[1:CHILD]: page allocation failure: order:5, mode:0x10c0d0"
 # 2026-11-21T03:00:00Z
@@ -62,13 +62,13 @@ def test_every_prefix_leaves_the_message(prefix, host, tag, caller, time):
     line = prefixes.split(prefix + REPORT)
     assert line.text == REPORT
     assert (line.host, line.tag, line.caller) == (host, tag, caller)
-    assert prefixes.iso(prefixes.Clock(NOW, local=False).of(line)) == time
+    assert clock.iso(clock.Clock(NOW, local=False).of(line)) == time
 
 
 def test_names_of_months_in_another_language_do_not_hide_the_message():
     line = prefixes.split(b"d\xc3\xa9c. 03 21:58:33 node kernel: ".decode("utf-8") + REPORT)
     assert (line.text, line.tag) == (REPORT, "kernel")
-    assert prefixes.Clock(NOW).of(line) is None
+    assert clock.Clock(NOW).of(line) is None
 
 
 def test_programs_are_told_from_the_kernel():
@@ -112,7 +112,7 @@ def test_escaped_line_ends_are_line_ends():
 def test_json_of_journalctl(entry):
     line = prefixes.split(json.dumps(entry))
     assert (line.text, line.host, line.tag) == (REPORT, "node", "kernel")
-    assert prefixes.iso(prefixes.Clock(NOW).of(line)) == "2020-07-01T00:45:31Z"
+    assert clock.iso(clock.Clock(NOW).of(line)) == "2020-07-01T00:45:31Z"
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_json_that_is_no_log_entry_is_text(raw):
 
 def test_a_leap_day_belongs_to_a_leap_year():
     line = prefixes.split("Feb 29 10:00:00 node kernel: x")
-    assert prefixes.iso(prefixes.Clock(NOW, local=False).of(line)) == "2024-02-29T10:00:00Z"
+    assert clock.iso(clock.Clock(NOW, local=False).of(line)) == "2024-02-29T10:00:00Z"
 
 
 def test_uptime_has_a_date_only_where_the_boot_time_is_known():
     line = prefixes.split("[   90.500000] x")
-    assert prefixes.Clock(NOW).of(line) is None
-    assert prefixes.Clock(NOW, boot=1000.0).of(line) == 1090.5
+    assert clock.Clock(NOW).of(line) is None
+    assert clock.Clock(NOW, boot=1000.0).of(line) == 1090.5
 
 
 @pytest.mark.parametrize("stamp", ["Foo 99 99:99:99", "9999-99-99T99:99:99Z", "2020-13-01T00:00:00", "Jan 32 00:00:00"])
 def test_impossible_times_are_unknown(stamp):
     line = prefixes.Line("x")
     line.stamp = stamp
-    assert prefixes.Clock(NOW).of(line) is None
+    assert clock.Clock(NOW).of(line) is None
 
 
 def test_long_lines_are_cut():

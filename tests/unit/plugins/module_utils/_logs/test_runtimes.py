@@ -10,7 +10,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import prefixes, runtimes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import clock, prefixes, runtimes
 
 CID = "029ce88eb5e7ed97a7a52134c5ca26748e104d90cc3ba5434d2ef501b4d74b85"
 UID = "1bcd0d00-baf1-11ea-88c6-0242c0219250"
@@ -222,7 +222,7 @@ def test_kind_pod_and_container():
         'container: OCI runtime create failed" pod="shop/web-0" podUID=' + UID
     )
     assert (found["pod"], found["namespace"], found["pod_uid"]) == ("web-0", "shop", UID)
-    assert prefixes.iso(prefixes.Clock(1795230000, local=False).of(found["line"])) == "2026-07-01T12:09:55Z"
+    assert clock.iso(clock.Clock(1795230000, local=False).of(found["line"])) == "2026-07-01T12:09:55Z"
 
 
 def test_events_say_how_often():

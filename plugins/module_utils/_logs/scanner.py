@@ -1,0 +1,190 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Lines out of a stream of bytes, as few of them as possible.
+
+A scanner gives them to a ``sink`` with two methods: take(raw line, number, cursor) -> whether the line was part of something, and patience()
+-> in how many of the next lines more of what was seen may come. A large log is searched for literals (GATES) without being cut into lines;
+only around a hit are lines made. Lines are cut at MAX_LINE.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from .prefixes import MAX_LINE, has, split
+
+# Up to this size every line is looked at: pasted logs may be wrapped in the middle of a literal.
+WHOLE = 2 * 1024 * 1024
+
+# Literals that every kernel report, and every runtime failure that a signature knows, has one of.
+KERNEL_GATES = (
+    b"allocation f",
+    b"invoked oom-killer",
+    b"ut of memory: Kill",
+    b"kmem_cache_create",
+    b"alloc failed, req-size",
+    b"soft lockup",
+    b"blocked for more than",
+    b"vmalloc error",
+    b"allocation stall",
+    b"to allocate memory on",
+)
+RUNTIME_GATES = (b"rpc error: code = ", b"level=error msg=", b"failed to create container")
+# The tag of kernel messages: where logs have it, one search for it replaces those for KERNEL_GATES.
+KERNEL_TAG = b"kernel: "
+
+
+class Scanner:
+    """Gives the lines of one source that matter to the sink."""
+
+    def __init__(self, sink, source, gates, whole=False):
+        self.sink, self.source = sink, source
+        # None: every line is looked at, until the source turns out to be larger than it seemed.
+        self.gates = None if whole else gates
+        self._later = gates
+        self.number = 0
+        self.offset = 0
+        self.counting = True
+        self.last = b""
+        self.tagged = None
+        self._idle = 0
+        self._carry = b""
+        self._skipping = self._cut = False
+
+    def chunks(self, chunks):
+        """Takes a stream of bytes to its end. Whatever ends it early, the lines so far have been taken."""
+        try:
+            for data in chunks:
+                self.source.bytes = (self.source.bytes or 0) + len(data)
+                if self.gates is None and self.source.bytes > 2 * WHOLE:
+                    self.gates = self._later
+                self.feed(data)
+        finally:
+            if self._carry:
+                self._block(self._carry[:MAX_LINE] + b"\n", min(len(self._carry), MAX_LINE) + 1)
+                self._carry = b""
+
+    def feed(self, data):
+        if self._skipping:
+            # The tail of a line that was cut: nobody needs it.
+            end = data.find(b"\n")
+            if end < 0:
+                self.offset += len(data)
+                return
+            self.offset += end + 1
+            data, self._skipping = data[end + 1 :], False
+        if self._carry:
+            data = self._carry + data
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._block(data, end)
+        self._carry = data[end:]
+        if len(self._carry) > MAX_LINE:
+            if not self._cut:
+                self.source.notes.append("lines of more than %d bytes were cut" % MAX_LINE)
+                self._cut = True
+            lost = len(self._carry) - MAX_LINE
+            self._block(self._carry[:MAX_LINE] + b"\n", MAX_LINE + 1)
+            self.offset += lost - 1
+            self._carry, self._skipping = b"", True
+
+    def _block(self, block, size):
+        """Whole lines: the first ``size`` bytes of ``block``."""
+        if not self.last:
+            self._first(block)
+        if self.tagged is None:
+            self.tagged = KERNEL_TAG in block
+        self.last = block
+        if self.gates is None:
+            for raw in block[:size].split(b"\n")[:-1]:
+                self.number += 1
+                self._give(raw, self.offset)
+                self.offset += len(raw) + 1
+            return
+        position = counted = 0
+        hits, sink = None, self.sink
+        while position < size:
+            following = sink.patience() > self._idle
+            if not following and self._idle:
+                sink.flush()
+            if following:
+                start = position
+            else:
+                self._idle = 0
+                if hits is None:
+                    hits = self._hits(block, position, size)
+                while hits and hits[-1] < position:
+                    hits.pop()
+                if not hits:
+                    break
+                start = block.rfind(b"\n", position, hits.pop()) + 1 or position
+            if self.counting:
+                if counted != start:
+                    self.number += block.count(b"\n", counted, start)
+                self.number += 1
+            end = block.find(b"\n", start)
+            position = counted = end + 1
+            if following:
+                self._follow(block[start:end], self.offset + start)
+            else:
+                self._give(block[start:end], self.offset + start)
+        if self.counting and counted < size:
+            self.number += block.count(b"\n", counted, size)
+        self.offset += size
+
+    def _hits(self, block, position, size):
+        """Positions of literals at or after ``position``, the last one first."""
+        found, gates = [], self.gates
+        if self.tagged:
+            # A kernel line every 500 bytes and more: then searching for each literal is cheaper.
+            limit = (size - position) // 500
+            at = block.find(KERNEL_TAG, position, size)
+            while at >= 0 and limit:
+                limit -= 1
+                end = block.find(b"\n", at)
+                text = block[at:end]
+                if has(text, KERNEL_GATES):
+                    found.append(at)
+                at = block.find(KERNEL_TAG, end, size)
+            if at >= 0:
+                found, gates = [], gates + KERNEL_GATES
+        else:
+            gates = gates + KERNEL_GATES
+        for gate in gates:
+            at = block.find(gate, position, size)
+            while at >= 0:
+                found.append(at)
+                at = block.find(gate, at + 1, size)
+        found.sort(reverse=True)
+        return found
+
+    def _follow(self, raw, offset):
+        """A line after a hit: of a tagged log, only the kernel's lines and those with a literal are worth cutting up."""
+        if self.tagged and KERNEL_TAG not in raw[:300] and not has(raw, self.gates) and raw[:1] != b" ":
+            self._idle += 1
+            return
+        if self._give(raw, offset):
+            self._idle = 0
+        else:
+            self._idle += 1
+
+    def _give(self, raw, offset):
+        return self.sink.take(raw[:MAX_LINE].decode("utf-8", "replace"), self.number if self.counting else None, offset)
+
+    def _first(self, block):
+        for raw in block[:4096].split(b"\n")[:5]:
+            self.source.first = self.source.clock.of(split(raw.decode("utf-8", "replace")))
+            if self.source.first is not None:
+                return
+
+    def finish(self):
+        """Fills in what is known of the source once its end is reached."""
+        self.source.lines = self.number if self.counting else None
+        for raw in reversed(self.last[-4096:].split(b"\n")[-6:]):
+            if raw:
+                self.source.last = self.source.clock.of(split(raw.decode("utf-8", "replace")))
+                if self.source.last is not None:
+                    return
