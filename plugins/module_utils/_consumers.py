@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""Who asks the kernel for contiguous memory, and for how much: sizes in bytes, orders by the node's page size."""
+"""Who asks the kernel for contiguous memory, and for how much: sizes in bytes, orders by the node's page size.
+
+What comes with a kernel's version or memory layout is here alone: facts, readers of logs and the assessment ask these functions.
+"""
 
 from __future__ import absolute_import, division, print_function
 
@@ -37,16 +40,37 @@ def is_el(release, *versions):
     return any(".el%d" % version in (release or "") for version in versions)
 
 
+def scaled_check(release):
+    """Whether the kernel wants half the watermark again free above every order (up to 4.3, el6 and el7); for _fragmentation.watermark_ok()."""
+    version = version_of(release)
+    return bool(version and (version < (4, 4) or is_el(release, 6, 7)))
+
+
+def _memcg_arrays(page_size):
+    """[(cgroups from which on it is needed, order)] for each size that the array grows through."""
+    cgroups, entries, sizes = 0, _MEMCG_ARRAY_MIN, []
+    while True:
+        size = _MEMCG_ARRAY_HEADER + entries * _POINTER
+        sizes.append((cgroups, order_of(size, page_size) if size > _KMALLOC_SLAB_PAGES * page_size else 0))
+        if entries == _MEMCG_ARRAY_MAX:
+            return sizes
+        cgroups, entries = entries, min(2 * (entries + 1), _MEMCG_ARRAY_MAX)
+
+
 def memcg_array_order(memory_cgroups, page_size):
     """Order of the array that each new slab cache of Linux 3.8 to 4.13 and el7 has, 0 where it comes from a slab cache.
 
     The array doubles whenever a cgroup gets an id beyond it, and never shrinks.
     """
-    entries = _MEMCG_ARRAY_MIN
-    while entries <= memory_cgroups and entries < _MEMCG_ARRAY_MAX:
-        entries = min(2 * (entries + 1), _MEMCG_ARRAY_MAX)
-    size = _MEMCG_ARRAY_HEADER + entries * _POINTER
-    return order_of(size, page_size) if size > _KMALLOC_SLAB_PAGES * page_size else 0
+    return [order for cgroups, order in _memcg_arrays(page_size) if cgroups <= memory_cgroups][-1]
+
+
+def memcg_array_cgroups(order, page_size):
+    """How many kernel-memory cgroups there must once have been for the array to have this order; None where it never has."""
+    for cgroups, reached in _memcg_arrays(page_size):
+        if order and reached == order:
+            return cgroups
+    return None
 
 
 # Each answers with [(order, what asks for it, does something fail without it)] for one kernel.
@@ -83,14 +107,17 @@ def veth_affected(release):
     return not any(version[:2] == stable[:2] and version >= stable for stable in ((6, 7, 9), (6, 6, 21), (6, 1, 81)))
 
 
+def veth_bytes(kernel):
+    """drivers/net/veth.c, veth_alloc_queues(): 832 bytes per possible CPU in one block. 0 on kernels that do not ask for it so."""
+    return 832 * (kernel["possible_cpus"] or 0) if veth_affected(kernel["release"]) else 0
+
+
 def _veth(kernel, conntrack_caches, memory_cgroups):
-    """drivers/net/veth.c, veth_alloc_queues(): 832 bytes per possible CPU in one block."""
-    cpus = kernel["possible_cpus"] or 0
-    if not veth_affected(kernel["release"]) or 832 * cpus <= _KMALLOC_SLAB_PAGES * kernel["page_size"]:
+    size = veth_bytes(kernel)
+    if size <= _KMALLOC_SLAB_PAGES * kernel["page_size"]:
         return []
-    return [
-        (order_of(832 * cpus, kernel["page_size"]), "each new veth pair: its queues for %d possible CPUs" % cpus, True)
-    ]
+    text = "each new veth pair: its queues for %d possible CPUs" % kernel["possible_cpus"]
+    return [(order_of(size, kernel["page_size"]), text, True)]
 
 
 def _network_buffers(kernel, conntrack_caches, memory_cgroups):

@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 
-from . import _consumers, _fragmentation
+from . import _consumers, _fragmentation, _outlook
 from ._node import NodeError
 from ._procfs import (
     buddyinfo,
@@ -176,7 +176,7 @@ def collect(node, gather_subset=("all",), top_slabs=10):
         "kernel": kernel,
         "cgroups": groups,
         "zones": zones,
-        "allocatable": _fragmentation.allocatable(zones, needed_by),
+        "allocatable": _outlook.allocatable(zones, needed_by),
         "slab": _slab(caches, conntrack, raw["meminfo"], kernel, top_slabs) if "slab" in subset else None,
         "meminfo": _only(raw["meminfo"], _MEMINFO.__contains__) if "meminfo" in subset else None,
         "vmstat": _only(raw["vmstat"], lambda name: name.startswith(tuple(_VMSTAT))) if "vmstat" in subset else None,
@@ -377,8 +377,7 @@ def _watermark_check(raw, settings, release):
         return "scaled"
     if (settings or {}).get("vm.watermark_scale_factor") is not None or "compact_daemon_wake" in (raw["vmstat"] or {}):
         return "order0"
-    version = _consumers.version_of(release)
-    return "scaled" if version and (version < (4, 4) or _consumers.is_el(release, 6, 7)) else "order0"
+    return "scaled" if _consumers.scaled_check(release) else "order0"
 
 
 def _cgroups(sources):
@@ -439,7 +438,7 @@ def _zones(raw, kernel):
     names = {zone["zone"] for zone in zones}
     for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
         zone["reclaimable_pages"] = pages
-        zone["states"], zone["atomic"] = _fragmentation.zone_states(zone, names, kernel["watermark_check"] == "scaled")
+        zone["states"], zone["atomic"] = _outlook.zone_states(zone, names, kernel["watermark_check"] == "scaled")
     return zones
 
 

@@ -16,8 +16,8 @@ import calendar
 import time
 
 from ._compaction.target import measure
-from ._fragmentation import STATES
 from ._options import OptionError
+from ._outlook import STATES
 
 FILE_NAME = "memfrag.prom"
 

@@ -18,7 +18,7 @@ import datetime
 import re
 import time
 
-from . import _consumers, _fragmentation, _policy
+from . import _consumers, _fragmentation, _outlook, _policy
 from ._findings import REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 
 # What level the worst severity makes, where its score starts, and what each further finding of a severity adds.
@@ -37,19 +37,6 @@ _SHORT_BYTES = ((4 << 20, "critical"), (8 << 20, "high"), (16 << 20, "medium"))
 
 # Zones with less than a tenth of the machine's memory do not decide about it.
 _SMALL_SHARE = 10
-
-# What zones of the facts have beyond the contract, for facts that were made by others.
-_ZONE_DEFAULTS = {
-    "managed_pages": None,
-    "watermarks": None,
-    "lowmem_reserve": None,
-    "migratetypes": None,
-    "pageblocks": None,
-    "pcp_pages": None,
-    "free_cma_pages": None,
-    "reserved_highatomic_pages": None,
-    "reclaimable_pages": 0,
-}
 
 
 def assess(facts, journal=None, policy=None, previous=None, now=None):
@@ -204,21 +191,16 @@ class _View:
         self.sysctl = facts.get("sysctl") or {}
         self.cgroups = facts.get("cgroups") or {}
         self.page_kb = max(1, self.kernel["page_size"] // 1024)
-        self.zones = [dict(_ZONE_DEFAULTS, **zone) for zone in facts.get("zones") or ()]
+        self.zones = [_outlook.complete(zone) for zone in facts.get("zones") or ()]
         self.names = {zone["zone"] for zone in self.zones}
         check = self.kernel.get("watermark_check")
-        version = _consumers.version_of(self.kernel["release"])
-        self.scaled = (
-            check == "scaled"
-            if check
-            else bool(version and (version < (4, 4) or _consumers.is_el(self.kernel["release"], 6, 7)))
-        )
+        self.scaled = check == "scaled" if check else _consumers.scaled_check(self.kernel["release"])
         # Zones that serve ordinary kernel requests; the states are worked out anew, for facts that do not have them.
         self.serving = []
         for zone in self.zones:
             if zone["zone"] in _fragmentation.KERNEL_ZONES:
-                zone["states"] = _fragmentation.zone_states(zone, self.names, self.scaled)[0]
-                if _fragmentation.RESERVED not in zone["states"]:
+                zone["outlook"] = _outlook.Outlook(zone, self.names, self.scaled)
+                if not zone["outlook"].reserved:
                     self.serving.append(zone)
         self.orders = max([len(zone["free_blocks"]) for zone in self.zones] or [0])
         self.requests = _consumers.requests(
@@ -268,11 +250,7 @@ class _View:
         return "%d kB" % kilobytes if kilobytes < 10240 else "%d MB" % (kilobytes >> 10)
 
     def room(self, order, zones):
-        return sum(
-            _fragmentation.headroom(zone, self.names, order, self.scaled)
-            for zone in zones
-            if order < len(zone["free_blocks"])
-        )
+        return sum(zone["outlook"].now(order) for zone in zones)
 
     def findings(self):
         if not self.zones:
@@ -423,8 +401,8 @@ class _View:
             blocks = zone["pageblocks"] or {}
             percent = _percent(blocks.get("Unmovable", 0), sum(blocks.values()))
             if percent >= self.rules["unmovable_percent"]:
-                stuck = order is not None and not self.room(order, [zone]) and not _fragmentation.worth_reclaiming(zone)
-                found.append((zone, percent, bool(stuck and _fragmentation.can_compact(zone, order) is False)))
+                stuck = order is not None and not self.room(order, [zone]) and not zone["outlook"].worth_reclaiming()
+                found.append((zone, percent, bool(stuck and zone["outlook"].has_targets(order) is False)))
         return found
 
     def _unmovable(self):
@@ -632,7 +610,7 @@ class _View:
             )
         cpus = self.kernel["possible_cpus"] or 0
         if cpus >= 40 and _consumers.veth_affected(release):
-            order = _consumers.order_of(832 * cpus, self.kernel["page_size"])
+            order = _consumers.order_of(_consumers.veth_bytes(self.kernel), self.kernel["page_size"])
             title = "Each veth pair needs order %d on this kernel, for %d possible CPUs" % (order, cpus)
             found.append(make("MF603", "low", title, possible_cpus=cpus, release=release, order=order))
         return found
@@ -682,8 +660,8 @@ class _View:
             sick = [
                 (zone, order)
                 for zone in largest
-                if order < len(zone["states"])
-                and zone["states"][order] in ("needs_compaction", "exhausted")
+                if order < len(zone["free_blocks"])
+                and zone["outlook"].state(order) in ("needs_compaction", "exhausted")
                 and not self.room(order, [zone])
             ]
         return sick
@@ -691,57 +669,32 @@ class _View:
     def _would_help(self, zone, order, needed):
         place = "zone %s of node %d" % (zone["zone"], zone["node"])
         free = _fragmentation.free_pages(zone["free_blocks"])
-        reclaimable = zone["reclaimable_pages"]
-        state = zone["states"][order]
         if self.kernel.get("config_compaction") is False:
             return _remediation(
                 "drain_and_reboot", False, "this kernel cannot compact; only a reboot brings blocks back"
             )
-        can = _fragmentation.can_compact(zone, order)
-        short = self._is_short() or state == "needs_reclaim"
-        if short and not _fragmentation.worth_reclaiming(zone):
-            return _remediation(
-                "add_memory",
-                False,
-                "%s is short of memory (%d MB free), compaction needs room: add memory or move work"
-                % (place, free * self.page_kb >> 10),
-            )
-        # A block here and there is no help: there must be room for as many as the order is short of.
-        movable = _fragmentation.movable_room(zone, order) or 0
-        if can and not short and movable >= (self.rules["spare_blocks"] if needed else 1) << order:
-            return _remediation(
-                "compact",
-                True,
-                "%s has %d MB free in movable pageblocks, into which pages can be moved"
-                % (place, movable * self.page_kb >> 10),
-            )
-        if _fragmentation.worth_reclaiming(zone):
-            return _remediation(
-                "reclaim_then_compact",
-                None if can is None else True,
-                (
-                    "%s has %d MB of page cache and reclaimable slab; freed first, they make room to compact"
-                    % (place, reclaimable * self.page_kb >> 10)
-                ),
-            )
-        if can is None:
-            return _remediation(
-                "compact",
-                None,
-                (
-                    "%s has %d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo"
-                    % (place, free * self.page_kb >> 10)
-                ),
-            )
+        wanted = self.rules["spare_blocks"] if needed else 1
+        action, will_help, why = zone["outlook"].what_helps(order, wanted, self._is_short())
         blocks = zone["pageblocks"] or {}
-        return _remediation(
-            "drain_and_reboot",
-            False,
-            (
-                "the %d MB free in %s stand among unmovable pages (%d %% of the pageblocks), compaction will not help: drain and reboot"
-                % (free * self.page_kb >> 10, place, _percent(blocks.get("Unmovable", 0), sum(blocks.values())))
-            ),
-        )
+        values = {
+            "place": place,
+            "free": free * self.page_kb >> 10,
+            "movable": (zone["outlook"].movable_pages(order) or 0) * self.page_kb >> 10,
+            "reclaimable": zone["reclaimable_pages"] * self.page_kb >> 10,
+            "percent": _percent(blocks.get("Unmovable", 0), sum(blocks.values())),
+        }
+        return _remediation(action, will_help, _WHY_IT_HELPS[why] % values)
+
+
+_WHY_IT_HELPS = {
+    "shortage": "%(place)s is short of memory (%(free)d MB free), compaction needs room: add memory or move work",
+    "movable": "%(place)s has %(movable)d MB free in movable pageblocks, into which pages can be moved",
+    "reclaimable": "%(place)s has %(reclaimable)d MB of page cache and reclaimable slab; freed first, they make room to compact",
+    "unknown": "%(place)s has %(free)d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo",
+    "unmovable": (
+        "the %(free)d MB free in %(place)s stand among unmovable pages (%(percent)d %% of the pageblocks), compaction will not help: drain and reboot"
+    ),
+}
 
 
 def _remediation(action, will_help, reason):

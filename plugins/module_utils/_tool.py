@@ -40,6 +40,7 @@ LIBRARY = (
     "_node",
     "_node_writes",
     "_options",
+    "_outlook",
     "_procfs",
     "_procfs._lines",
     "_procfs.buddyinfo",

@@ -9,8 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .. import _fragmentation
-from .._fragmentation import RESERVED
+from .._outlook import RESERVED, UNMOVABLE, Outlook
 from . import guards
 from .target import measure, that_matter, zones_of
 
@@ -27,21 +26,6 @@ FAILED = ("not_live", "not_writable", "no_zones")
 
 # Slab is in the way where one page in so many is reclaimable slab, or one pageblock in so many belongs to it.
 _SLAB_SHARE = 20
-
-
-def obstacle(zone, order):
-    """What keeps compaction of this zone from making blocks of the order: None, "memory_shortage" or "unmovable".
-
-    Compaction moves pages into free pages of movable pageblocks (mm/compaction.c, suitable_migration_target()), and needs
-    free memory above the watermark for it (compaction_suitable(); 2 << order is compact_gap()).
-    """
-    gap = 2 << order
-    marks = zone["watermarks"] or {"min": 0, "low": 0}
-    mark = marks["low"] if order > _fragmentation.PAGE_ALLOC_COSTLY_ORDER else marks["min"]
-    if _fragmentation.free_pages(zone["free_blocks"]) < mark + gap:
-        return "memory_shortage"
-    room = _fragmentation.movable_room(zone, order)
-    return "unmovable" if room is not None and room < gap else None
 
 
 def _slab_in_the_way(facts, zones):
@@ -90,7 +74,7 @@ def plan(facts, target, conditions=None):
     else:
         if before["satisfied"]:
             return no("met", "every node has what is wanted of order %d" % target["order"])
-        reason, message = _need(verdict, zones, before, target)
+        reason, message = _need(verdict, facts, zones, before, target)
         if reason != "needed":
             return no(reason, message)
     held = guards.held_off(facts, target, conditions, verdict["nodes"]) if conditions is not None else None
@@ -99,14 +83,15 @@ def plan(facts, target, conditions=None):
     return dict(verdict, act=True, reason=reason, message=message)
 
 
-def _need(verdict, zones, before, target):
+def _need(verdict, facts, zones, before, target):
     """Sets the nodes that compaction would help. -> (reason, message)"""
     order, obstacles = target["order"], []
+    names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"]["watermark_check"] == "scaled"
     for name in sorted(before["nodes"], key=int):
         if before["nodes"][name]["satisfied"]:
             continue
         usable = [zone for zone in zones if str(zone["node"]) == name and zone["states"][order] != RESERVED]
-        found = [obstacle(zone, order) for zone in that_matter(usable)]
+        found = [Outlook(zone, names, scaled).obstacle(order) for zone in that_matter(usable)]
         if None in found or verdict["drop_caches"] and found:
             verdict["nodes"].append(int(name))
         obstacles.extend(found)
@@ -114,7 +99,7 @@ def _need(verdict, zones, before, target):
         return "needed", "; ".join(
             "node %d: %s" % (node, ", ".join(before["nodes"][str(node)]["missing"])) for node in verdict["nodes"]
         )
-    if "unmovable" in obstacles:
+    if UNMOVABLE in obstacles:
         return "unmovable", (
             "compaction would not help: the free memory is in pageblocks of unmovable pages; drain and reboot the node"
         )

@@ -13,8 +13,8 @@ import contextlib
 import time
 
 from .. import _facts
-from .._fragmentation import STATES
 from .._node import NodeError
+from .._outlook import STATES
 from . import guards, state
 from .plan import COMPACT_ALL, DROP_VALUES, FAILED, plan
 from .target import SUBSET, measure

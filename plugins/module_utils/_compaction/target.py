@@ -13,9 +13,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .. import _fragmentation, _options
-from .._fragmentation import KERNEL_ZONES, RESERVED
+from .. import _fragmentation, _options, _outlook
+from .._fragmentation import KERNEL_ZONES
 from .._options import OptionError
+from .._outlook import RESERVED
 
 # What a look at the target needs of the facts; slabs and settings play no part in it.
 SUBSET = ("kernel", "zones", "migratetypes", "meminfo", "vmstat", "pressure")
@@ -100,7 +101,7 @@ def zones_of(facts, target):
 
 def _measure_node(zones, order, target):
     usable = [zone for zone in zones if zone["states"][order] != RESERVED]
-    state = _fragmentation.best([zone["states"][order] for zone in usable] or ["exhausted"])
+    state = _outlook.best([zone["states"][order] for zone in usable] or ["exhausted"])
     blocks = sum(_fragmentation.suitable_blocks(_fragmentation.usable_blocks(zone), order) for zone in usable)
     unusable = max([zone["unusable_index"][order] for zone in that_matter(usable)] or [1000])
     # More than half of the free memory in blocks of this size is not for compaction to bring about.

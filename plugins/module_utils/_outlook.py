@@ -1,0 +1,285 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""THE answer to "what would help here": for a zone and an order, what can be had now, after compaction, after reclaim, and why.
+
+Facts (``states``, ``allocatable``), the compaction plan (``obstacle()``) and the assessment (``now()``, ``what_helps()``) all ask an
+Outlook, so that they cannot contradict each other. It speaks of an ordinary kernel request (GFP_KERNEL, unmovable) unless it says
+otherwise, and counts in pages and in blocks of the order asked about.
+
+A survey of the zone's pageblocks, where one was taken, puts its measured yields in the place of the estimates.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from ._fragmentation import (
+    CLOSED_MIGRATETYPES,
+    KERNEL_ZONES,
+    PAGE_ALLOC_COSTLY_ORDER,
+    free_pages,
+    kernel_reserve,
+    suitable_blocks,
+    usable_blocks,
+    watermark_ok,
+)
+
+# The answers to "can I have a block of this order?", best first.
+STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
+
+# The answer of a zone that lowmem_reserve keeps from ordinary requests however much of it is free.
+RESERVED = "reserved"
+
+# What keeps compaction from making blocks: too little is free to move pages into, or it is free among unmovable pages only.
+SHORTAGE, UNMOVABLE = "memory_shortage", "unmovable"
+
+# The 16 MiB that ISA devices reach: all that the DMA zone of a PC has.
+_DMA_PAGES = 4096
+
+# Guesses, tried on the captures. Reclaim turns up contiguous memory only where it frees at least a tenth of the zone.
+_RECLAIM_SHARE = 10
+# Of the free memory in small blocks, at least a tenth must be in movable pageblocks for compaction to matter.
+_MOVABLE_SHARE = 10
+
+# What a zone of the facts has beyond node, zone and free_blocks, for facts that were made by others or cut short.
+_DEFAULTS = {
+    "managed_pages": None,
+    "watermarks": None,
+    "lowmem_reserve": None,
+    "migratetypes": None,
+    "pageblocks": None,
+    "pcp_pages": None,
+    "free_cma_pages": None,
+    "reserved_highatomic_pages": None,
+    "reclaimable_pages": 0,
+}
+
+
+def complete(zone):
+    """A copy of a zone of the facts with every key that an Outlook reads."""
+    return dict(_DEFAULTS, **zone)
+
+
+def best(states):
+    return min(states, key=STATES.index)
+
+
+class Outlook:
+    """What one zone can give.
+
+    zone     as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes, free_cma_pages,
+             reserved_highatomic_pages, reclaimable_pages (complete() adds what is missing)
+    names    the zone names of the machine
+    scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_consumers.scaled_check())
+    survey   the zone's entry of the facts' ``pageblock_survey``, or None. Of it ``yields`` counts: [{order, now, low, expected, high}],
+             the free blocks after one compaction
+    """
+
+    __slots__ = ("zone", "scaled", "survey", "free", "marks", "reserve", "closed", "reserved", "usable")
+
+    def __init__(self, zone, names, scaled, survey=None):
+        self.zone, self.scaled, self.survey = zone, scaled, survey
+        self.free = free_pages(zone["free_blocks"])
+        self.usable = usable_blocks(zone)
+        self.marks = zone["watermarks"] or {"min": 0, "low": 0}
+        # Free pages that are counted, but closed to the request.
+        self.closed = (zone["free_cma_pages"] or 0) + (zone["reserved_highatomic_pages"] or 0)
+        self.reserve = kernel_reserve(zone, names)
+        if self.reserve is None:
+            # Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved,
+            # as lowmem_reserve_ratio makes it on every machine that has a larger zone.
+            self.reserved = zone["zone"] == "DMA" and len(names) > 1 and self.free <= _DMA_PAGES
+            self.reserve = self.free if self.reserved else 0
+        else:
+            self.reserved = self.reserve > 0 and (zone["managed_pages"] or 0) <= self.marks["min"] + self.reserve
+
+    # --- now
+
+    def serves(self, order):
+        """Whether the allocator would hand out a block at once."""
+        return not self.reserved and watermark_ok(
+            self.zone["free_blocks"],
+            order,
+            self.marks["min"],
+            self.reserve,
+            self.closed,
+            self.usable,
+            scaled=self.scaled,
+        )
+
+    def now(self, order):
+        """How many blocks can be taken, one after the other: serves() as a number.
+
+        The order-0 watermark counts what can be reclaimed as free, since kswapd keeps that up by itself.
+        """
+        blocks, size = self.zone["free_blocks"], 1 << order
+        if self.reserved or order >= len(blocks):
+            return 0
+        margins = [self.free - self.closed + self.zone["reclaimable_pages"] - self.marks["min"] - self.reserve]
+        if self.scaled:
+            free, mark = self.free, self.marks["min"]
+            for smaller in range(order):
+                free -= blocks[smaller] << smaller
+                mark >>= 1
+                margins.append(free - mark)
+        # The request itself must leave more than the mark: free - (size - 1) > mark, and the same again for each further one.
+        limits = [suitable_blocks(self.usable, order)] + [(margin - size) // size + 1 for margin in margins]
+        return max(0, min(limits))
+
+    def state(self, order):
+        """One of STATES, or RESERVED."""
+        if self.reserved:
+            return RESERVED
+        if self.serves(order):
+            return "ok"
+        short = self.missing_pages(order)
+        if short > 0:
+            return "needs_reclaim" if self.zone["reclaimable_pages"] >= short else "exhausted"
+        if self.has_targets(order) is False and not self.worth_reclaiming():
+            return "exhausted"
+        return "needs_compaction"
+
+    # --- what stands in the way of more
+
+    def missing_pages(self, order):
+        """Pages that must become free before compaction may run at all; 0 or less where enough are.
+
+        mm/compaction.c, compaction_suitable(): the watermark, what is reserved from the request, and compact_gap() to move pages into.
+        """
+        mark = self.marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER else self.marks["min"]
+        return mark + self.reserve + (2 << order) - (self.free - self.closed)
+
+    def has_targets(self, order):
+        """Whether there is a place to move pages to: free pages in movable pageblocks. None if not known.
+
+        mm/compaction.c, suitable_migration_target(): free pages of unmovable pageblocks are no target.
+        """
+        if not self.zone["migratetypes"]:
+            return None
+        return free_pages(self.zone["migratetypes"].get("Movable", ())) >= 2 << order
+
+    def movable_pages(self, order):
+        """Free pages in movable pageblocks, in blocks smaller than ``order``: what compaction makes such blocks of. None if not known.
+
+        0 where they are next to nothing beside those in unmovable pageblocks: a block here and there does not help the zone.
+        """
+        if not self.zone["migratetypes"]:
+            return None
+        movable = free_pages(self.zone["migratetypes"].get("Movable", ())[:order])
+        return movable if movable * _MOVABLE_SHARE >= free_pages(self.zone["free_blocks"][:order]) else 0
+
+    def worth_reclaiming(self):
+        """Whether page cache and slab are so much of the zone that reclaiming them turns up contiguous memory."""
+        return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (self.zone["managed_pages"] or self.free or 1)
+
+    def obstacle(self, order):
+        """What keeps compaction from making blocks of the order: None, SHORTAGE or UNMOVABLE."""
+        if self.missing_pages(order) > 0:
+            return SHORTAGE
+        movable = self.movable_pages(order)
+        return UNMOVABLE if movable is not None and movable < 2 << order else None
+
+    # --- after it
+
+    def after_compaction(self, order):
+        """Free blocks after a compaction: {low, expected, high}; None where nothing tells."""
+        for row in (self.survey or {}).get("yields") or ():
+            if row["order"] == order:
+                return {name: row[name] for name in ("low", "expected", "high")}
+        return self._joined(order, 0)
+
+    def after_reclaim(self, order):
+        """The same, for page cache and reclaimable slab freed before the compaction."""
+        return self._joined(order, self.zone["reclaimable_pages"])
+
+    def _joined(self, order, freed):
+        """Blocks there are, and those that the pages in movable pageblocks make if they can all be joined; half of that is expected."""
+        movable, now = self.movable_pages(order), suitable_blocks(self.usable, order)
+        if movable is None:
+            return None
+        if self.missing_pages(order) > freed:
+            return {"low": now, "expected": now, "high": now}
+        return {
+            "low": now,
+            "expected": now + (movable + freed >> order + 1),
+            "high": now + (movable + freed >> order),
+        }
+
+    def of(self, order):
+        """All of it for one order, as plain data."""
+        return {
+            "order": order,
+            "state": self.state(order),
+            "now": self.now(order),
+            "after_compaction": self.after_compaction(order),
+            "after_reclaim": self.after_reclaim(order),
+            "obstacle": self.obstacle(order),
+            "free_pages": self.free,
+            "missing_pages": max(0, self.missing_pages(order)),
+            "movable_pages": self.movable_pages(order),
+            "reclaimable_pages": self.zone["reclaimable_pages"],
+        }
+
+    def what_helps(self, order, wanted, short=False):
+        """What to do for ``wanted`` more blocks of the order. -> (action, will it help: True, False or None, why)
+
+        short    the machine is short of memory, whatever this zone has
+        action   "compact", "reclaim_then_compact", "add_memory" or "drain_and_reboot"
+        why      what decided: "shortage", "movable", "reclaimable", "unknown" or "unmovable"
+        """
+        targets = self.has_targets(order)
+        short = short or self.state(order) == "needs_reclaim"
+        if short and not self.worth_reclaiming():
+            return "add_memory", False, "shortage"
+        # There must be pages for as many blocks as are wanted: one here and there is no help.
+        if targets and not short and (self.movable_pages(order) or 0) >= wanted << order:
+            return "compact", True, "movable"
+        if self.worth_reclaiming():
+            return "reclaim_then_compact", None if targets is None else True, "reclaimable"
+        if targets is None:
+            return "compact", None, "unknown"
+        return "drain_and_reboot", False, "unmovable"
+
+
+def zone_states(zone, names, scaled):
+    """-> ([state per order] for a request with GFP_KERNEL, [would GFP_ATOMIC be served, per order]) of one zone, as for Outlook."""
+    outlook, orders = Outlook(zone, names, scaled), range(len(zone["free_blocks"]))
+    # An atomic request may go below the mark, and take of the blocks that are set aside for it.
+    usable, cma = usable_blocks(zone, CLOSED_MIGRATETYPES[1:]), zone["free_cma_pages"] or 0
+    atomic = [
+        watermark_ok(
+            zone["free_blocks"], order, outlook.marks["min"], outlook.reserve, cma, usable, atomic=True, scaled=scaled
+        )
+        for order in orders
+    ]
+    return [outlook.state(order) for order in orders], atomic
+
+
+def allocatable(zones, needed_by):
+    """The graded answer: [{order, state, nodes: {"0": state}, atomic, needed_by}], one entry per order.
+
+    zones carry ``states`` and ``atomic`` of zone_states(). A request that is not bound to a node falls back to the others
+    (zonelists), so the machine's state is that of its best node, and a node's that of its best zone. Orders that only
+    some zones list are answered by those.
+    """
+    answer = []
+    for order in range(max([len(zone["free_blocks"]) for zone in zones] or [0])):
+        nodes, atomic = {}, False
+        for zone in zones:
+            if zone["zone"] in KERNEL_ZONES and order < len(zone["states"]):
+                name, state = str(zone["node"]), zone["states"][order]
+                nodes[name] = best([nodes.get(name, "exhausted"), "exhausted" if state == RESERVED else state])
+                atomic = atomic or zone["atomic"][order]
+        answer.append(
+            {
+                "order": order,
+                "state": best(nodes.values()) if nodes else "exhausted",
+                "nodes": nodes,
+                "atomic": atomic,
+                "needed_by": needed_by.get(order, []),
+            }
+        )
+    return answer

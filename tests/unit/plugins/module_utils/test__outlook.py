@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import watermark_ok
+from ansible_collections.kernelops.memfrag.plugins.module_utils._outlook import (
+    Outlook,
+    allocatable,
+    complete,
+    zone_states,
+)
+
+
+def make_zone(**values):
+    zone = {
+        "node": 0,
+        "zone": "Normal",
+        "free_blocks": [0] * 11,
+        "managed_pages": 100000,
+        "watermarks": {"min": 100, "low": 125, "high": 150},
+        "lowmem_reserve": [0, 0, 0, 0, 0],
+        "migratetypes": None,
+        "free_cma_pages": 0,
+        "reserved_highatomic_pages": None,
+        "reclaimable_pages": 0,
+    }
+    zone.update(values)
+    return zone
+
+
+def test_states_of_a_zone():
+    names = {"Normal"}
+    scattered = [20000, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert zone_states(make_zone(free_blocks=scattered), names, False)[0] == ["ok"] * 5 + ["needs_compaction"] * 6
+    # Short of memory: reclaim helps where there is enough to reclaim, else nothing does.
+    assert (
+        zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5000), names, False)[0]
+        == ["needs_reclaim"] * 11
+    )
+    assert (
+        zone_states(make_zone(free_blocks=[90] + [0] * 10, reclaimable_pages=5), names, False)[0] == ["exhausted"] * 11
+    )
+    # All that is free sits in unmovable pageblocks: nothing to move pages into, unless much of the zone is reclaimable.
+    stuck = make_zone(free_blocks=scattered, migratetypes={"Unmovable": scattered, "Movable": [0] * 11})
+    stuck["reclaimable_pages"] = 9999
+    assert zone_states(stuck, names, False)[0][5:] == ["exhausted"] * 6
+    stuck["reclaimable_pages"] = 10000
+    assert zone_states(stuck, names, False)[0][5:] == ["needs_compaction"] * 6
+
+
+def test_free_cma_and_highatomic_blocks_are_not_for_ordinary_requests():
+    blocks = [1000, 0, 0, 0, 0, 8]
+    types = {
+        "Unmovable": [1000, 0, 0, 0, 0, 0],
+        "HighAtomic": [0, 0, 0, 0, 0, 3],
+        "CMA": [0, 0, 0, 0, 0, 5],
+        "Movable": [0] * 6,
+    }
+    zone = make_zone(free_blocks=blocks, migratetypes=types, free_cma_pages=160, reserved_highatomic_pages=96)
+    states, atomic = zone_states(zone, {"Normal"}, False)
+    assert states[5] == "exhausted"
+    assert atomic[5]
+
+
+def test_the_dma_zone_is_reserved_where_larger_zones_exist():
+    dma = make_zone(
+        zone="DMA",
+        free_blocks=[1, 0, 0, 1, 2, 1, 1, 0, 1, 1, 3],
+        managed_pages=3977,
+        lowmem_reserve=[0, 1706, 64137, 64137],
+    )
+    names = {"DMA", "DMA32", "Normal"}
+    assert zone_states(dma, names, True)[0] == ["reserved"] * 11
+    # Without /proc/zoneinfo the size tells.
+    unknown = dict(dma, managed_pages=None, lowmem_reserve=None, watermarks=None)
+    assert zone_states(unknown, names, True)[0] == ["reserved"] * 11
+    assert zone_states(unknown, {"DMA"}, True)[0] == ["ok"] * 11
+
+
+def test_the_machine_is_as_good_as_its_best_node_and_a_node_as_its_best_zone():
+    zones = [
+        {"node": 0, "zone": "DMA", "free_blocks": [0, 0], "states": ["reserved", "reserved"], "atomic": [False, True]},
+        {"node": 0, "zone": "Normal", "free_blocks": [0, 0], "states": ["ok", "exhausted"], "atomic": [True, False]},
+        {
+            "node": 1,
+            "zone": "Normal",
+            "free_blocks": [0, 0, 0],
+            "states": ["ok", "needs_compaction", "exhausted"],
+            "atomic": [1, 0, 0],
+        },
+        {"node": 1, "zone": "Movable", "free_blocks": [0, 9], "states": ["ok", "ok"], "atomic": [True, True]},
+    ]
+    answer = allocatable(zones, {1: ["somebody"]})
+    assert [entry["state"] for entry in answer] == ["ok", "needs_compaction", "exhausted"]
+    assert answer[1]["nodes"] == {"0": "exhausted", "1": "needs_compaction"}
+    assert answer[1]["needed_by"] == ["somebody"]
+    assert answer[2]["nodes"] == {"1": "exhausted"}
+    assert allocatable([], {}) == []
+
+
+def test_what_is_there_now_is_the_watermark_check_as_a_number():
+    names = {"Normal"}
+    for scaled in (False, True):
+        for count in range(12):
+            zone = make_zone(
+                free_blocks=[300, 100, 60, 40, 30, count, 0, 0, 0, 0, 0],
+                watermarks={"min": 2500, "low": 3000, "high": 3500},
+            )
+            expected, left = 0, list(zone["free_blocks"])
+            while watermark_ok(left, 5, 2500, scaled=scaled):
+                left[5] -= 1
+                expected += 1
+            assert Outlook(zone, names, scaled).now(5) == expected
+    assert Outlook(make_zone(free_blocks=[0] * 5 + [7], reclaimable_pages=0), names, False).now(5) == 3
+    assert Outlook(make_zone(free_blocks=[0] * 5 + [7], reclaimable_pages=500), names, False).now(5) == 7
+
+
+SCATTERED = [20000, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+NOTHING = [0] * 11
+
+
+def look(names=("Normal",), survey=None, **values):
+    return Outlook(make_zone(free_blocks=SCATTERED, **values), set(names), False, survey)
+
+
+def types(movable):
+    return {"Unmovable": SCATTERED, "Movable": [movable] + NOTHING[1:]}
+
+
+@pytest.mark.parametrize(
+    "values, obstacle, helps",
+    [
+        # Nothing tells where the free pages are.
+        ({}, None, ("compact", None, "unknown")),
+        ({"migratetypes": types(10000)}, None, ("compact", True, "movable")),
+        ({"migratetypes": types(0)}, "unmovable", ("drain_and_reboot", False, "unmovable")),
+        # Less than a tenth of the small blocks.
+        ({"migratetypes": types(1900)}, "unmovable", ("drain_and_reboot", False, "unmovable")),
+        (
+            {"migratetypes": types(0), "reclaimable_pages": 10000},
+            "unmovable",
+            ("reclaim_then_compact", True, "reclaimable"),
+        ),
+        # Free memory that lowmem_reserve or the reserve for atomic requests keeps away is no room to move pages into.
+        ({"lowmem_reserve": [0, 0, 19900, 0], "migratetypes": types(10000)}, "memory_shortage", None),
+        ({"reserved_highatomic_pages": 19900, "migratetypes": types(10000)}, "memory_shortage", None),
+        ({"free_cma_pages": 19900, "migratetypes": types(10000)}, "memory_shortage", None),
+    ],
+)
+def test_what_stands_in_the_way_and_what_helps(values, obstacle, helps):
+    outlook = look(("DMA", "DMA32", "Normal") if "lowmem_reserve" in values else ("Normal",), **values)
+    assert outlook.obstacle(5) == obstacle
+    if helps:
+        assert outlook.what_helps(5, 16) == helps
+
+
+def test_a_zone_that_is_short_wants_memory_unless_there_is_something_to_reclaim():
+    assert look(migratetypes=types(10000)).what_helps(5, 16, short=True) == ("add_memory", False, "shortage")
+    assert (
+        look(migratetypes=types(10000), reclaimable_pages=10000).what_helps(5, 16, short=True)[0]
+        == "reclaim_then_compact"
+    )
+
+
+def test_amounts_after_compaction():
+    outlook = look(migratetypes=types(12800), reclaimable_pages=3200)
+    assert outlook.of(5) == {
+        "order": 5,
+        "state": "needs_compaction",
+        "now": 0,
+        "after_compaction": {"low": 0, "expected": 200, "high": 400},
+        "after_reclaim": {"low": 0, "expected": 250, "high": 500},
+        "obstacle": None,
+        "free_pages": 20016,
+        "missing_pages": 0,
+        "movable_pages": 12800,
+        "reclaimable_pages": 3200,
+    }
+    assert look().after_compaction(5) is None
+    # Compaction that may not run leaves what there is; enough reclaimed before lets it run.
+    short = look(migratetypes=types(12800), free_cma_pages=19900, reclaimable_pages=3200)
+    assert short.after_compaction(5) == {"low": 0, "expected": 0, "high": 0}
+    assert short.after_reclaim(5)["high"] == 500
+
+
+def test_a_survey_knows_better():
+    survey = {"yields": [{"order": 5, "now": 0, "low": 3, "expected": 7, "high": 9}]}
+    outlook = look(survey=survey, migratetypes=types(12800))
+    assert outlook.after_compaction(5) == {"low": 3, "expected": 7, "high": 9}
+    assert outlook.after_compaction(6)["high"] == 200
+
+
+def test_a_zone_of_the_bare_contract_is_enough():
+    outlook = Outlook(complete({"node": 0, "zone": "Normal", "free_blocks": SCATTERED}), {"Normal"}, False)
+    assert (outlook.now(4), outlook.now(5), outlook.now(12)) == (1, 0, 0)
