@@ -113,6 +113,13 @@ class Node:
         except (IOError, OSError) as error:
             raise _translated(path, error)
 
+    def readlink(self, path):
+        """Where a symbolic link leads, as it stands there."""
+        try:
+            return os.readlink(self.path(path))
+        except (IOError, OSError) as error:
+            raise _translated(path, error)
+
     def listdir(self, path):
         try:
             return sorted(os.listdir(self.path(path)))

@@ -28,8 +28,10 @@ POLICY_FILE = "/etc/memfrag/policy.json"
 # The modules of the library that the tool consists of; it is installed as one file made of these.
 LIBRARY = (
     "_compaction",
+    "_compaction.container",
     "_compaction.guards",
     "_compaction.plan",
+    "_compaction.reading",
     "_compaction.run",
     "_compaction.state",
     "_compaction.target",

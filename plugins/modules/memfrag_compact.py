@@ -73,6 +73,7 @@ options:
   nodes:
     description:
       - The NUMA nodes to look at and to compact. All of them if empty.
+      - Each of them has to have one of the O(zones). What is wanted is judged by these nodes and zones alone.
     type: list
     elements: int
     default: []
@@ -189,7 +190,8 @@ reason:
     - Why it acted or not, in one word.
     - V(needed) and V(forced), it acted. V(met), nothing was missing.
     - V(unmovable), V(memory_shortage) and V(unsupported), compaction would not help.
-    - V(locked), V(window), V(backoff), V(container), V(pressure), V(load), V(kcompactd_busy) and V(low_memory), a guard held it off.
+    - V(locked), V(kill_switch), V(container), V(window), V(backoff), V(pressure), V(load), V(kcompactd_busy) and V(low_memory),
+      a guard held it off; it is in RV(guard) as well.
     - V(not_writable), V(not_live) and V(no_zones), it could not; the module fails.
   returned: always
   type: str
@@ -271,6 +273,19 @@ counters:
   returned: always
   type: dict
   sample: {compact_migrate_scanned: 80522, compact_free_scanned: 120411, compact_isolated: 30121, pgmigrate_success: 15002}
+guard:
+  description:
+    - The guard that held it off, V(null) if none did.
+    - V(kill_switch) is the file C(/etc/memfrag/disable). As long as it is there, nothing is compacted on that node.
+    - A guard whose source is there, but cannot be read or understood, holds off as well, and RV(message) says so.
+  returned: always
+  type: str
+  sample: pressure
+unchecked_guards:
+  description: Guards that could not be asked, since this kernel does not have what they look at, and why.
+  returned: always
+  type: dict
+  sample: {pressure: '/proc/pressure/memory: no such file'}
 duration_seconds:
   description: How long it took, measurements included.
   returned: always
@@ -287,7 +302,9 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Nod
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
-RETURNED = "reason message satisfied helped before after nodes steps counters duration_seconds".split()
+RETURNED = (
+    "reason message satisfied helped before after nodes steps counters guard unchecked_guards duration_seconds".split()
+)
 
 
 def argument_spec():

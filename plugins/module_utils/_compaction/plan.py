@@ -45,9 +45,18 @@ def plan(facts, target, conditions=None):
     conditions  as guards.conditions() gives them; without them the guards are left out
 
     -> {"act", "reason" (one word: "needed", "forced", or one of NOT_NEEDED, HELD_OFF, NO_HELP, FAILED), "message" (a sentence),
-    "nodes": [NUMA nodes to compact], "drop_caches": what to drop before it or None, "slab_in_the_way", "before": measure()}
+    "nodes": [NUMA nodes to compact], "drop_caches": what to drop before it or None, "slab_in_the_way", "before": measure(),
+    "guard": the one that holds it off or None, "unchecked_guards": {guard: why it could not be asked}}
     """
-    verdict = {"act": False, "nodes": [], "drop_caches": None, "slab_in_the_way": False, "before": None}
+    verdict = {
+        "act": False,
+        "nodes": [],
+        "drop_caches": None,
+        "slab_in_the_way": False,
+        "before": None,
+        "guard": None,
+        "unchecked_guards": {},
+    }
 
     def no(reason, message):
         return dict(verdict, reason=reason, message=message)
@@ -77,9 +86,11 @@ def plan(facts, target, conditions=None):
         reason, message = _need(verdict, facts, zones, before, target)
         if reason != "needed":
             return no(reason, message)
-    held = guards.held_off(facts, target, conditions, verdict["nodes"]) if conditions is not None else None
-    if held:
-        return no(*held)
+    if conditions is not None:
+        answer = guards.ask(target, conditions, verdict["nodes"])
+        verdict.update(guard=answer["guard"], unchecked_guards=answer["unchecked"])
+        if answer["guard"]:
+            return no(answer["guard"], answer["message"])
     return dict(verdict, act=True, reason=reason, message=message)
 
 

@@ -25,6 +25,9 @@ DROP_CACHES = "/proc/sys/vm/drop_caches"
 # Directories that only root may write to, so that nobody else can hold the lock; the second is for el6.
 LOCK_FILES = ("/run/memfrag.lock", "/var/run/memfrag.lock")
 
+# What a run takes over from its plan.
+_OF_THE_PLAN = ("act", "reason", "message", "nodes", "before", "guard", "unchecked_guards")
+
 # The fall of the unusable index, in thousandths, from which on a run has helped that did not reach its goal.
 _HELPED = 50
 
@@ -39,7 +42,8 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect):
     -> {"schema_version": 1, "started_at", "duration_seconds", "dry_run", "acted" (something was written to the kernel), "act" (in a
     dry run: something would be), "reason", "message", "order", "nodes": [compacted], "steps": [{"action", "node", "path", "seconds",
     "ended": "done" or why not}], "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
-    field: increase}, "error": what failed or None}
+    field: increase}, "guard": which one held it off or None, "unchecked_guards": {guard: why this kernel does not answer it},
+    "error": what failed or None}
     """
     started = time.time()
     result = {
@@ -56,12 +60,15 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect):
         "satisfied": None,
         "helped": None,
         "counters": {},
+        "guard": None,
+        "unchecked_guards": {},
         "error": None,
     }
     with _lock(node, dry_run) as held:
         if held is not True:
             result.update(reason="locked" if held is False else "not_writable", error=held or None)
             result["message"] = held or "another run holds the lock"
+            result["guard"] = "locked" if held is False else None
         else:
             _run_locked(node, target, result, gather, started)
             result["duration_seconds"] = round(time.time() - started, 3)
@@ -97,7 +104,10 @@ def _run_locked(node, target, result, gather, started):
     verdict = plan(facts, target)
     if verdict["act"]:
         verdict = plan(facts, target, guards.conditions(node, facts))
-    result.update((name, verdict[name]) for name in ("act", "reason", "message", "nodes", "before"))
+    switch = guards.switched_off(node)
+    if switch:
+        verdict.update(act=False, reason="kill_switch", guard="kill_switch", message=switch, nodes=[])
+    result.update((name, verdict[name]) for name in _OF_THE_PLAN)
     result["satisfied"] = verdict["before"]["satisfied"] if verdict["before"] else None
     if not verdict["act"] or result["dry_run"]:
         return
@@ -134,12 +144,14 @@ def _act(node, target, verdict, targets, result, gather, started):
     def stop(dummy_seconds):
         if time.time() - started > target["time_limit_seconds"]:
             return "time limit of %d seconds" % target["time_limit_seconds"]
-        limit, pressure = target["abort_pressure_percent"], None
+        limit = target["abort_pressure_percent"]
         if limit is not None:
-            pressure = (gather(node, ("!all", "!min", "pressure"))["pressure"] or {}).get("some_avg10")
-        if pressure is not None and pressure > limit:
-            return "memory pressure of %.2f %%" % pressure
-        return None
+            pressure = guards.memory_pressure(node)
+            if pressure["broken"]:
+                return "memory pressure cannot be judged: %s" % pressure["broken"]
+            if not pressure["missing"] and pressure["value"] > limit:
+                return "memory pressure of %.2f %%" % pressure["value"]
+        return guards.switched_off(node)
 
     def step(action, number, path, value):
         reason = stop(0)

@@ -13,9 +13,11 @@ import json
 import time
 
 from .._node import NodeError
+from . import reading
 
 DIRECTORY = "/var/lib/memfrag"
 FILE = DIRECTORY + "/compaction.json"
+_LIMIT = 65536
 
 
 def boot_id(node):
@@ -26,13 +28,37 @@ def boot_id(node):
         return None
 
 
-def load(node):
-    """What the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}; {} without one."""
+def read(node):
+    """-> a reading of what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
+    the first. Broken where that cannot be known, since runs that did not help may be among them."""
     try:
-        state = json.loads(node.read_text(FILE, 65536))
-    except (NodeError, ValueError):
-        return {}
-    return state if isinstance(state, dict) and isinstance(state.get("runs"), dict) else {}
+        state = json.loads(node.read_text(FILE, _LIMIT))
+    except NodeError as error:
+        return reading.of({}) if error.missing else reading.of(broken=str(error))
+    except ValueError:
+        state = None
+    if _is_state(state):
+        return reading.of(state)
+    return reading.of(broken="%s: this is no record of runs; the back-off begins anew" % FILE)
+
+
+def _is_state(state):
+    def number(name):
+        value = state.get(name, 0)
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
+
+    return (
+        isinstance(state, dict)
+        and isinstance(state.get("runs"), dict)
+        and all(isinstance(count, int) for count in state["runs"].values())
+        and number("failures")
+        and number("retry_after")
+    )
+
+
+def load(node):
+    """What is known of the runs before, {} where nothing is."""
+    return read(node)["value"] or {}
 
 
 def following(state, result, target, boot, now):
@@ -50,7 +76,11 @@ def following(state, result, target, boot, now):
 
 
 def remember(node, target, result):
-    state = following(load(node), result, target, boot_id(node), int(time.time()))
+    before, boot, now = read(node), boot_id(node), int(time.time())
+    state = following(before["value"] or {}, result, target, boot, now)
+    if before["broken"] and not result["helped"]:
+        # What may have been learned is lost with it. The caution is not.
+        state.update(failures=1, retry_after=now + target["backoff_seconds"])
     state["last_run"] = {
         name: result[name] for name in ("started_at", "duration_seconds", "reason", "acted", "satisfied", "helped")
     }

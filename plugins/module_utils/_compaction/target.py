@@ -96,6 +96,10 @@ def zones_of(facts, target):
     if missing and facts["zones"]:
         there = sorted({zone["node"] for zone in facts["zones"]})
         raise OptionError("nodes: there is no node %s; there are %s" % (missing[0], ", ".join(map(str, there))))
+    without = sorted(set(target["nodes"]) - {zone["node"] for zone in zones})
+    if without and zones:
+        # Whoever asks for it would be told of the other nodes instead.
+        raise OptionError("zones: node %s has no zone %s" % (without[0], " or ".join(target["zones"])))
     return [zone for zone in zones if target["order"] < len(zone["free_blocks"])]
 
 

@@ -14,7 +14,13 @@ import build_roots
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
-from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import guards, plan, run, state, target
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import (
+    plan,
+    reading,
+    run,
+    state,
+    target,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
@@ -68,18 +74,22 @@ def collect(root):
 
 
 def quiet(**differences):
-    """Conditions that no guard has anything against."""
-    conditions = {
-        "now": 1000000,
-        "minute_of_day": 600,
-        "boot_id": "b",
+    """Conditions that no guard has anything against; a difference is a value, or a whole reading."""
+    values = {
+        "kill_switch": None,
         "container": None,
-        "load": 0.1,
-        "cpus": 2,
+        "window": None,
+        "backoff": {},
+        "pressure": 0.0,
+        "load": (0.1, 2),
         "kcompactd_busy": [],
-        "state": {},
+        "low_memory": 20.0,
     }
-    conditions.update(differences)
+    conditions = {"now": 1000000, "minute_of_day": 600, "boot_id": "b"}
+    conditions.update((name, reading.of(value)) for name, value in values.items())
+    for name, value in differences.items():
+        plain = name in ("now", "minute_of_day", "boot_id") or isinstance(value, dict) and "broken" in value
+        conditions[name] = value if plain else reading.of(value)
     return conditions
 
 
@@ -262,105 +272,6 @@ def test_a_goal_beyond_half_of_the_free_memory_is_cut(node_root):
     # 768 MB in blocks of 32 MB: sixteen of them are not there to be had.
     facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
     assert target.measure(facts, policy(order=11, min_free_blocks=1000000))["satisfied"]
-
-
-# --- the guards ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "reason, differences",
-    [
-        ("container", {"container": "podman"}),
-        ("window", {"minute_of_day": 59}),
-        ("backoff", {"state": {"boot_id": "b", "failures": 2, "retry_after": 1000001}}),
-        ("load", {"load": 2.01}),
-        ("kcompactd_busy", {"kcompactd_busy": [0]}),
-    ],
-)
-def test_a_guard_holds_off(reason, differences, node_root):
-    facts = collect(node_root(MOVABLE))
-    rule = policy(window="01:00-11:00")
-    assert plan.plan(facts, rule, quiet())["act"]
-    verdict = plan.plan(facts, rule, quiet(**differences))
-    assert (verdict["act"], verdict["reason"], verdict["nodes"]) == (False, reason, [0])
-    assert reason in plan.HELD_OFF
-
-
-def test_pressure_and_free_memory_hold_off(node_root):
-    facts = collect(node_root(MOVABLE))
-    facts["pressure"]["some_avg10"] = 1.01
-    assert plan.plan(facts, policy(), quiet())["reason"] == "pressure"
-    assert plan.plan(facts, policy(max_pressure_percent=None), quiet())["act"]
-    facts["pressure"] = None
-    assert plan.plan(facts, policy(), quiet())["act"]
-    facts["meminfo"]["memfree"] = facts["meminfo"]["memtotal"] // 101
-    assert plan.plan(facts, policy(), quiet())["reason"] == "low_memory"
-
-
-def test_another_nodes_kcompactd_is_no_obstacle(node_root):
-    assert plan.plan(collect(node_root(MOVABLE)), policy(), quiet(kcompactd_busy=[1]))["act"]
-
-
-@pytest.mark.parametrize(
-    "differences",
-    [
-        {"state": {"boot_id": "another boot", "failures": 2, "retry_after": 1000001}},
-        {"state": {"boot_id": "b", "failures": 2, "retry_after": 999999}},
-        # A clock that was set back must not hold the job off for years.
-        {"state": {"boot_id": "b", "failures": 2, "retry_after": 90000000}},
-        {"load": None, "cpus": None},
-    ],
-)
-def test_what_is_over_or_unknown_does_not_hold_off(differences, node_root):
-    assert plan.plan(collect(node_root(MOVABLE)), policy(), quiet(**differences))["act"]
-
-
-@pytest.mark.parametrize(
-    "window, minute, inside",
-    [
-        ("01:00-05:00", 60, True),
-        ("01:00-05:00", 300, False),
-        ("01:00-05:00", 59, False),
-        ("22:30-04:00", 1350, True),
-        ("22:30-04:00", 239, True),
-        ("22:30-04:00", 240, False),
-        ("00:00-00:00", 777, True),
-    ],
-)
-def test_window(window, minute, inside):
-    assert guards.in_window(window, minute) is inside
-
-
-def test_conditions_are_read_from_the_node(kernel):
-    node = kernel(MOVABLE)
-    facts = collect(node.root)
-    found = guards.conditions(node, facts)
-    assert (found["load"], found["container"], found["kcompactd_busy"], found["state"]) == (None, None, [], {})
-    build_roots.write(node.root, "proc/loadavg", "3.00 2.50 2.00 1/345 21\n")
-    build_roots.write(node.root, "sys/devices/system/cpu/online", "0-3\n")
-    build_roots.write(node.root, "proc/36/stat", "36 (kcompactd1) D 2 0 0 0 -1 2129984\n")
-    build_roots.write(node.root, "proc/37/stat", "37 (kcompactd0) S 2 0 0 0 -1 2129984\n")
-    # A program that only calls itself so.
-    build_roots.write(node.root, "proc/99/stat", "99 (kcompactd7) R 1 99 99 0 -1 4194304\n")
-    build_roots.write(node.root, "run/systemd/container", "systemd-nspawn\n")
-    found = guards.conditions(node, facts)
-    assert (found["load"], found["cpus"], found["kcompactd_busy"]) == (2.5, 4, [1])
-    assert found["container"] == "systemd-nspawn"
-    assert found["boot_id"] and 0 <= found["minute_of_day"] < 1440
-
-
-@pytest.mark.parametrize(
-    "path, text, name",
-    [
-        (".dockerenv", "", "docker"),
-        ("run/.containerenv", "", "podman"),
-        ("proc/1/environ", "HOME=/\0container=lxc\0", "lxc"),
-        ("proc/1/environ", "HOME=/\0xcontainer=lxc\0container=\0", None),
-    ],
-)
-def test_containers_are_recognised(path, text, name, tmp_path):
-    build_roots.write(str(tmp_path), path, text)
-    assert guards.container(Node(str(tmp_path))) == name
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -554,3 +465,74 @@ def test_no_needless_compaction_in_a_replay(kernel, node_root):
     assert compacted == [MOVABLE]
     runs = json.loads(node.read_text(state.FILE))["runs"]
     assert runs == {"met": 7, "unmovable": 5, "needed": 1}
+
+
+def test_the_kill_switch_stops_every_run_and_says_why(kernel):
+    node = kernel(MOVABLE)
+    build_roots.write(node.root, "etc/memfrag/disable", "change 4711\n")
+    for options in ({}, {"force": True}, {"order": 1}):
+        for dry_run in (True, False):
+            result = run.run(node, policy(**options), dry_run=dry_run)
+            assert (result["act"], result["acted"], result["reason"]) == (False, False, "kill_switch")
+            assert (result["guard"], result["nodes"]) == ("kill_switch", [])
+            assert result["message"] == "/etc/memfrag/disable is there: change 4711"
+    assert node.written == []
+
+
+def test_the_kill_switch_ends_what_is_going_on(kernel):
+    node = kernel(MOVABLE)
+
+    class Stopped(Kernel):
+        def write_value_watched(self, path, value, stop, interval=1.0):
+            build_roots.write(self.root, "etc/memfrag/disable", "now")
+            return Kernel.write_value_watched(self, path, value, stop, interval)
+
+    stopped = Stopped(node.root)
+    result = run.run(stopped, policy(drop_caches="slab"))
+    assert stopped.written == [("/proc/sys/vm/drop_caches", 2)]
+    assert result["message"].endswith("broke off: /etc/memfrag/disable is there: now")
+
+
+def test_pressure_that_can_no_longer_be_judged_breaks_it_off(kernel):
+    node = kernel(MOVABLE)
+
+    class Blind(Kernel):
+        def write_value_watched(self, path, value, stop, interval=1.0):
+            build_roots.write(self.root, "proc/pressure/memory", "what?\n")
+            return Kernel.write_value_watched(self, path, value, stop, interval)
+
+    result = run.run(Blind(node.root), policy(drop_caches="slab"))
+    assert result["steps"][0]["ended"] == "memory pressure cannot be judged: /proc/pressure/memory: not understood"
+
+
+def test_a_guard_that_was_not_asked_is_named(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    result = run.run(node, policy())
+    assert result["acted"] and result["guard"] is None
+    assert "kcompactd_busy" in result["unchecked_guards"] and "load" in result["unchecked_guards"]
+
+
+def test_a_damaged_back_off_begins_anew(kernel):
+    node = kernel(MOVABLE)
+    build_roots.write(node.root, "var/lib/memfrag/compaction.json", "{")
+    first = run.run(node, policy())
+    assert (first["acted"], first["guard"]) == (False, "backoff") and "begins anew" in first["message"]
+    assert run.run(node, policy())["message"].startswith("the last 1 runs did not help; the next one is due in ")
+    assert state.load(node)["runs"] == {"backoff": 2}
+
+
+def test_what_is_wanted_is_judged_by_the_nodes_and_zones_that_were_named(node_root):
+    facts = collect(node_root(NUMA))
+    zones = {(zone["node"], zone["zone"]) for zone in facts["zones"]}
+    for number, name in sorted(zones):
+        measured = target.measure(facts, policy(nodes=[number], zones=[name]))["nodes"]
+        assert {node: sorted(about["zones"]) for node, about in measured.items()} == {str(number): [name]}
+    # A node without the zone is no node that has what is wanted.
+    absent = sorted({(number, name) for number in (0, 1) for name in ("DMA32", "Normal", "DMA")} - zones)
+    assert absent
+    for number, name in absent:
+        other = 1 - number
+        if (other, name) in zones:
+            with pytest.raises(OptionError) as caught:
+                target.measure(facts, policy(nodes=[0, 1], zones=[name]))
+            assert str(caught.value) == "zones: node %d has no zone %s" % (number, name)
