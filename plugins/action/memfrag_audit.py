@@ -14,7 +14,9 @@ import typing as t
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _policy, _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -36,9 +38,9 @@ class ActionModule(ActionBase):
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
         try:
             # Before the node is troubled: these are the same mistake on every host.
-            _policy.complete(options["policy"])
+            policy.complete(options["policy"])
             _records.run_directory(options["records_dir"], run_id)
-        except (_policy.PolicyError, _records.RecordError) as error:
+        except (policy.PolicyError, _records.RecordError) as error:
             raise AnsibleActionFail(str(error)) from error
         record: dict[str, t.Any] = {
             "schema_version": _records.SCHEMA_VERSION,
@@ -81,7 +83,7 @@ class ActionModule(ActionBase):
 
         if record["error"] is None:
             record["status"] = "audited"
-            record["assessment"] = _risk.assess(
+            record["assessment"] = assess(
                 record["facts"],
                 record["journal"],
                 options["policy"],

@@ -13,7 +13,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
 
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
                 history=options["history"],
                 stale_after=datetime.timedelta(hours=options["stale_after_hours"]),
             )
-        except (_records.RecordError, _policy.PolicyError) as error:
+        except (_records.RecordError, PolicyError) as error:
             raise AnsibleActionFail(str(error)) from error
         except OSError as error:
             raise AnsibleActionFail(f"Cannot write the report: {error}") from error

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _policy, _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
 
 
 def _mapping(name: str, value: t.Any) -> t.Any:
@@ -26,10 +27,8 @@ def risk(facts: t.Any, journal: t.Any = None, policy: t.Any = None, previous: t.
             f"Input of kernelops.memfrag.risk must be the facts of memfrag_facts, not {type(facts).__name__}"
         )
     try:
-        return _risk.assess(
-            facts, _mapping("journal", journal), _mapping("policy", policy), _mapping("previous", previous)
-        )
-    except _policy.PolicyError as error:
+        return assess(facts, _mapping("journal", journal), _mapping("policy", policy), _mapping("previous", previous))
+    except PolicyError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

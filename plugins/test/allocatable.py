@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import blocks_left
 
 
 def _whole(name: str, value: t.Any, smallest: int) -> int:
@@ -30,7 +30,7 @@ def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None
     order, count = _whole("order", order, 0), _whole("count", count, 1)
     if node is not None:
         node = _whole("node", node, 0)
-    return _risk.blocks_left(facts, order, node) >= count
+    return blocks_left(facts, order, node) >= count
 
 
 class TestModule:

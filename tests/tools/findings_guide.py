@@ -108,12 +108,14 @@ FAMILIES = {
 }
 
 
-def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
-    """The whole page, from the modules _findings, _policy and _risk."""
+def guide(catalogue: t.Any, policy: t.Any, score: t.Any) -> str:
+    """The whole page, from the modules of the assessment."""
     parts = [HEAD]
     severities = [["Worst finding", "Base", "Weight of another", "Limit"]]
-    for severity in reversed(findings.SEVERITIES):
-        severities.append([severity, str(risk.BASE[severity]), str(risk.WEIGHT[severity]), str(risk.HIGHEST[severity])])
+    for severity in reversed(catalogue.SEVERITIES):
+        severities.append(
+            [severity, str(score.BASE[severity]), str(score.WEIGHT[severity]), str(score.HIGHEST[severity])]
+        )
     parts += [table(severities), ORDERS]
     keys = [["Key", "Default", "Range", "Meaning"]]
     for name, (default, smallest, largest, meaning) in policy.NUMBERS.items():
@@ -129,16 +131,16 @@ def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
     keys.append(["``ignore``", "{}", "", "ids of findings to leave out, each with a reason"])
     parts.append(table(keys))
     family = None
-    for ident, (about, meaning, remedy, variable) in sorted(findings.FINDINGS.items()):
+    for ident, known in sorted(catalogue.FINDINGS.items()):
         if ident[:3] != family:
             family = ident[:3]
             title = FAMILIES[family]
             parts.append(f"\n{title}\n{'-' * len(title)}\n")
         # The heading is the id alone, so that its anchor is what the findings link to.
-        parts.append(f"\n{ident}\n{'^' * len(ident)}\n\n**{about}.** {meaning}\n")
-        parts.append(f"\n.. code-block:: shell\n\n   {remedy}\n")
-        if variable:
-            parts.append(f"\nFor good: ``{variable}`` of the role ``memfrag_tuning``.\n")
+        parts.append(f"\n{ident}\n{'^' * len(ident)}\n\n**{known.about}.** {known.meaning}\n")
+        parts.append(f"\n.. code-block:: shell\n\n   {known.remedy}\n")
+        if known.variable:
+            parts.append(f"\nFor good: ``{known.variable}`` of the role ``memfrag_tuning``.\n")
         parts.append(f"\nSilence it with ``ignore: {{{ident}: <reason>}}`` in the policy.\n")
     return "".join(parts)
 
@@ -146,9 +148,9 @@ def guide(findings: t.Any, policy: t.Any, risk: t.Any) -> str:
 def main() -> None:
     namespace = os.path.dirname(os.path.dirname(os.path.dirname(ROOT)))
     sys.path.insert(0, os.environ.get("ANSIBLE_COLLECTIONS_PATH", namespace).split(":")[0])
-    from ansible_collections.kernelops.memfrag.plugins.module_utils import _findings, _policy, _risk
+    from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, policy, score
 
-    sys.stdout.write(guide(_findings, _policy, _risk))
+    sys.stdout.write(guide(catalogue, policy, score))
 
 
 if __name__ == "__main__":

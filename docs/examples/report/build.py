@@ -86,7 +86,8 @@ FAILURES: dict[str, tuple[str, str]] = {
 def record(host: str, group: str, state: str, log: str | None, day: str, second: int, scratch: str) -> dict[str, t.Any]:
     import build_roots
 
-    from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _risk
+    from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+    from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
     from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
     from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
@@ -115,7 +116,7 @@ def record(host: str, group: str, state: str, log: str | None, day: str, second:
     made["facts"] = _facts.collect(Node(root))
     made["facts"]["collected_at"] = made["started_at"]
     made["journal"] = journal.collect(Node(root), {"files": ["/var/log/messages"], "since": "2026-10-01T00:00:00Z"})
-    made["assessment"] = _risk.assess(made["facts"], made["journal"])
+    made["assessment"] = assess(made["facts"], made["journal"])
     return made
 
 

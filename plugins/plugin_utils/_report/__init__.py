@@ -17,7 +17,8 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _policy, _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy as _policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _as_csv,
@@ -99,7 +100,7 @@ def make(
 
 def _assess(policy: Mapping[str, t.Any]) -> _model.Assess:
     _policy.complete(policy)  # raises before the first record is read, and not for each of them
-    return lambda facts, journal: _risk.assess(facts, journal, policy)
+    return lambda facts, journal: assess(facts, journal, policy)
 
 
 @functools.cache

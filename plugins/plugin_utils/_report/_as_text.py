@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _findings
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
 
 WORST = 10
@@ -59,7 +59,7 @@ def _next(host: _model.Host, remedies: dict[str, str]) -> str:
         return f"{_words.REMEDIATE} {_words.printable(shlex.quote(host.name))}"
     if host.action in _ADVICE:
         return _ADVICE[host.action]
-    remedy = _findings.REMEDY_OF_ACTION.get(host.action or "") or (remedies[host.findings[0]] if host.findings else "")
+    remedy = catalogue.REMEDY_OF_ACTION.get(host.action or "") or (remedies[host.findings[0]] if host.findings else "")
     return f"on the node: {_words.printable(remedy)}" if remedy else ""
 
 

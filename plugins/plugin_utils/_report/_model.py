@@ -16,7 +16,7 @@ import statistics
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _findings
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
 
@@ -551,12 +551,12 @@ def _metric(metric: Metric, facts: Record) -> int | None:
 
 def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
     """Title and meaning of the catalogue, which hold for the whole fleet; the node's own for what is not in it."""
-    known = _findings.FINDINGS.get(name)
+    known = catalogue.FINDINGS.get(name)
     return Finding(
         id=name,
         severity=_words.text(finding.get("severity"), 20),
-        title=known[0] if known else _words.text(finding.get("title"), 400),
-        meaning=known[1] if known else "",
+        title=known.about if known else _words.text(finding.get("title"), 400),
+        meaning=known.meaning if known else "",
         remedy=_words.text(finding.get("remedy"), 400),
         variable=_words.text(finding.get("variable"), 100),
         docs=_words.text(finding.get("docs"), 400),
@@ -566,7 +566,7 @@ def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
 
 def _severity(severity: str) -> int:
     """Gravest first."""
-    known = _findings.SEVERITIES
+    known = catalogue.SEVERITIES
     return -known.index(severity) if severity in known else len(known)
 
 

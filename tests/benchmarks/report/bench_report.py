@@ -27,7 +27,8 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "fixtures"), os.path.join(ROOT, "tes
 import build_roots  # noqa: E402
 import chromium  # noqa: E402
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _risk  # noqa: E402
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts  # noqa: E402
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess  # noqa: E402
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node  # noqa: E402
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records  # noqa: E402
 
@@ -49,7 +50,7 @@ def records(directory: str, count: int) -> None:
         with tempfile.TemporaryDirectory() as root:
             facts = _facts.collect(Node(build_roots.build(capture, root + "/root")))
         facts["collected_at"] = "2026-11-20T06:00:00Z"
-        seen.append((json.dumps(facts), _risk.assess(facts)))
+        seen.append((json.dumps(facts), assess(facts)))
     for number in range(count):
         text, assessment = seen[number % 2]
         facts = json.loads(text)

@@ -14,7 +14,8 @@ import typing as t
 
 import build_roots  # type: ignore[import-not-found]  # tests/unit/conftest.py has made it importable
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
@@ -41,11 +42,11 @@ def facts_of(capture: t.Any, without: t.Any = ()) -> t.Any:
 
 @functools.cache
 def _assessment_of(capture: t.Any) -> t.Any:
-    return _risk.assess(facts_of(capture))
+    return assess(facts_of(capture))
 
 
 def _assessment(capture: t.Any, facts: t.Any, journal: t.Any) -> t.Any:
-    return _risk.assess(facts, journal) if journal else copy.deepcopy(_assessment_of(capture))
+    return assess(facts, journal) if journal else copy.deepcopy(_assessment_of(capture))
 
 
 def journal_of(text: t.Any, cause: t.Any = "fragmentation") -> t.Any:

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
@@ -251,7 +251,7 @@ def test_another_policy_assesses_everything_again(store: t.Any, make_report: t.A
 def test_a_policy_that_makes_no_sense_is_refused_before_anything_is_written(
     store: t.Any, make_report: t.Any, tmp_path: t.Any
 ) -> None:
-    with pytest.raises(_policy.PolicyError, match="spare_block"):
+    with pytest.raises(PolicyError, match="spare_block"):
         make_report(store(make_record("a")), policy={"spare_block": 1})
     assert not (tmp_path / "report").exists()
 

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._findings import FINDINGS
+from .catalogue import FINDINGS
 
 # key: (default, smallest, largest, meaning). A percentage is one of the memory of the node unless it says otherwise.
 NUMBERS = {

@@ -16,7 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _findings, _policy, _risk
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _outlook
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy as _policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess as judge
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 CAPTURES = [name for name in build_roots.names() if not name.startswith("seeds/")]
@@ -26,7 +29,7 @@ LEVELS = ("low", "unknown", "medium", "high", "critical")
 @pytest.fixture(name="assess")
 def assess_fixture(node_root):
     def assess(name, **options):
-        return _risk.assess(_facts.collect(Node(node_root(name))), **options)
+        return judge(_facts.collect(Node(node_root(name))), **options)
 
     return assess
 
@@ -136,7 +139,7 @@ def test_the_snapshots(fixture_path):
     assert {snapshot["name"] for snapshot in snapshots} == set(SNAPSHOTS)
     for snapshot in snapshots:
         level, causes, words, action = SNAPSHOTS[snapshot["name"]]
-        assessment = _risk.assess({"kernel": {"page_size": snapshot["page_size"]}, "zones": snapshot["zones"]})
+        assessment = judge({"kernel": {"page_size": snapshot["page_size"]}, "zones": snapshot["zones"]})
         assert (snapshot["name"], assessment["level"]) == (snapshot["name"], level)
         assert words in assessment["summary"]
         assert assessment["remediation"]["action"] == action
@@ -167,7 +170,7 @@ def by_hand(findings):
 def test_level_and_score_follow_from_the_findings(name, assess):
     assessment = assess(name)
     assert by_hand(assessment["findings"]) == (assessment["level"], assessment["score"])
-    ranks = [_findings.SEVERITIES.index(found["severity"]) for found in assessment["findings"]]
+    ranks = [catalogue.SEVERITIES.index(found["severity"]) for found in assessment["findings"]]
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -186,16 +189,16 @@ def test_the_remedy_follows_what_would_help(assess):
 
 
 def test_without_the_free_lists_nothing_is_taken_to_be_well(tmp_path):
-    assessment = _risk.assess(_facts.collect(Node(str(tmp_path))))
+    assessment = judge(_facts.collect(Node(str(tmp_path))))
     assert assessment["level"] == "unknown"
     assert idents(assessment) == ["MF901"]
     assert assessment["remediation"]["will_help"] is None
-    assert _risk.assess({})["level"] == "unknown"
+    assert judge({})["level"] == "unknown"
 
 
 def test_missing_parts_are_named(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy", without=("slabinfo", "zoneinfo"))))
-    found = finding(_risk.assess(facts), "MF902")
+    found = finding(judge(facts), "MF902")
     assert set(found["evidence"]["unavailable"]) >= {"slabinfo", "zoneinfo"}
     assert "slabinfo" in found["title"]
 
@@ -236,19 +239,19 @@ def test_a_few_movable_pages_do_not_mend_a_zone(node_root):
     normal = [zone for zone in facts["zones"] if zone["zone"] == "Normal"][0]
     free = sum(count << order for order, count in enumerate(normal["free_blocks"]))
     normal["migratetypes"]["Movable"] = [free // 16] + [0] * 10
-    assert _risk.assess(facts)["remediation"]["action"] == "drain_and_reboot"
+    assert judge(facts)["remediation"]["action"] == "drain_and_reboot"
     normal["migratetypes"]["Movable"] = [free // 4] + [0] * 10
-    assert _risk.assess(facts)["remediation"]["action"] == "compact"
+    assert judge(facts)["remediation"]["action"] == "compact"
 
 
 def test_a_small_zone_does_not_decide_about_the_machine(node_root):
     facts = _facts.collect(Node(node_root("6.1.0-56-cloud-amd64/healthy")))
     zones = {zone["zone"]: zone for zone in facts["zones"]}
     zones["DMA"]["pageblocks"] = {"Unmovable": 7, "Movable": 1}
-    assert finding(_risk.assess(facts), "MF301")["severity"] == "low"
+    assert finding(judge(facts), "MF301")["severity"] == "low"
     blocks = sum(zones["Normal"]["pageblocks"].values())
     zones["Normal"]["pageblocks"] = {"Unmovable": blocks - 1, "Movable": 1}
-    assert finding(_risk.assess(facts), "MF301")["severity"] == "medium"
+    assert finding(judge(facts), "MF301")["severity"] == "medium"
 
 
 def test_target_orders_of_the_policy_take_the_place_of_the_derived_ones(assess):
@@ -278,16 +281,16 @@ def test_counters_are_told_as_rates_of_one_boot_only(node_root):
         "drop_slab": 40,
     }
     after = with_counters(facts, "2026-11-21T12:00:00Z", 90000.0, **counters)
-    assert not set(idents(_risk.assess(after))) & {"MF302", "MF303", "MF508"}
+    assert not set(idents(judge(after))) & {"MF302", "MF303", "MF508"}
     before = with_counters(
         facts, "2026-11-21T10:00:00Z", 82800.0, compact_stall=100, compact_fail=100, allocstall_normal=0, drop_slab=20
     )
-    assessment = _risk.assess(after, previous=before)
+    assessment = judge(after, previous=before)
     assert finding(assessment, "MF302")["title"] == "700 of 800 direct compactions failed in 2.0 hours"
     assert finding(assessment, "MF303")["evidence"]["allocstall"] == 90000
     assert finding(assessment, "MF508")["evidence"]["drops"] == 20
     rebooted = with_counters(facts, "2026-11-21T10:00:00Z", 500.0)
-    assert not set(idents(_risk.assess(after, previous=rebooted))) & {"MF302", "MF303", "MF508"}
+    assert not set(idents(judge(after, previous=rebooted))) & {"MF302", "MF303", "MF508"}
 
 
 def changed(facts, **parts):
@@ -314,15 +317,15 @@ def test_settings_and_kernels(node_root):
         ({"slab": {"reclaimable_kb": 200000}}, "MF402", "low"),
         ({"kernel": {"release": "5.15.0-25-generic", "possible_cpus": 96}}, "MF603", "low"),
     ):
-        assessment = _risk.assess(changed(facts, **parts))
+        assessment = judge(changed(facts, **parts))
         assert (ident, finding(assessment, ident)["severity"]) == (ident, severity)
-    assert not set(idents(_risk.assess(facts))) - {"MF902"}
+    assert not set(idents(judge(facts))) - {"MF902"}
 
 
 def test_the_cgroup_leak_is_the_root_cause_of_the_large_orders(node_root):
     facts = _facts.collect(Node(node_root("seeds/001-failing")))
     facts["cgroups"] = {"memory_cgroups": 7000, "memory_directories": 140}
-    assessment = _risk.assess(facts)
+    assessment = judge(facts)
     found = finding(assessment, "MF602")
     assert (found["severity"], found["evidence"]["order"]) == ("high", 5)
     assert "each new slab cache therefore needs order 5" in found["title"]
@@ -353,15 +356,28 @@ def test_incidents_become_findings(node_root):
         ],
     }
     now = 1795262400  # 2026-11-21 12:00 UTC
-    assessment = _risk.assess(facts, journal, now=now)
+    assessment = judge(facts, journal, now=now)
     found = {one["id"]: one["severity"] for one in assessment["findings"]}
     assert (found["MF102"], found["MF103"], found["MF105"]) == ("critical", "critical", "medium")
     assert (found["MF110"], found["MF108"]) == ("low", "low")
     assert finding(assessment, "MF103")["title"] == "Order 5 failed with 300 MB free (300 times)"
     long = incident("fragmentation", ["MF104"], reason="order 5 failed, " + "and so on, " * 20)
-    title = finding(_risk.assess(facts, {"incidents": [long]}, now=now), "MF104")["title"]
+    title = finding(judge(facts, {"incidents": [long]}, now=now), "MF104")["title"]
     assert title.startswith("Order 5 failed, and so on") and title.endswith("and so on") and len(title) <= 140
-    assert _risk.assess(facts, {"incidents": [incident("unknown", [])]}, now=now)["level"] == "low"
+    assert judge(facts, {"incidents": [incident("unknown", [])]}, now=now)["level"] == "low"
+
+
+def test_work_grows_with_the_number_of_zones_and_no_faster(monkeypatch):
+    now, asked = _outlook.Outlook.now, []
+    monkeypatch.setattr(_outlook.Outlook, "now", lambda self, order: asked.append(order) or now(self, order))
+
+    def work(zones):
+        blocks = [500, 100, 10] + [0] * 8
+        del asked[:]
+        judge({"zones": [{"node": node, "zone": "Normal", "free_blocks": blocks} for node in range(zones)]})
+        return len(asked)
+
+    assert work(200) < 4.5 * work(50)
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
@@ -402,11 +418,11 @@ PROPERTIES = settings(deadline=None, max_examples=150, suppress_health_check=[He
 @PROPERTIES
 @given(machines(), st.integers(0, 10), st.integers(1, 5000))
 def test_fewer_blocks_of_an_order_never_lower_the_score(facts, order, taken):
-    before = _risk.assess(facts)["score"]
+    before = judge(facts)["score"]
     poorer = copy.deepcopy(facts)
     for zone in poorer["zones"]:
         zone["free_blocks"][order] = max(0, zone["free_blocks"][order] - taken)
-    assert _risk.assess(poorer)["score"] >= before
+    assert judge(poorer)["score"] >= before
 
 
 @PROPERTIES
@@ -414,7 +430,7 @@ def test_fewer_blocks_of_an_order_never_lower_the_score(facts, order, taken):
 def test_one_page_never_swings_the_level_by_two(facts, which):
     more = copy.deepcopy(facts)
     more["zones"][which % len(more["zones"])]["free_blocks"][0] += 1
-    levels = [LEVELS.index(_risk.assess(one)["level"]) for one in (facts, more)]
+    levels = [LEVELS.index(judge(one)["level"]) for one in (facts, more)]
     # "unknown" is no step between low and medium here: the free lists are known.
     steps = [0, 0, 1, 2, 3]
     assert abs(steps[levels[0]] - steps[levels[1]]) <= 1

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The facts of a node with what the rules ask of them: zones by NUMA node, orders that are needed, blocks that are left, rates."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import calendar
+import datetime
+import re
+
+from .. import _consumers, _outlook
+from .._fragmentation import KERNEL_ZONES
+
+# Requests of up to 32 kB may not fail: the kernel reclaims, compacts and in the end kills for them (PAGE_ALLOC_COSTLY_ORDER).
+# Larger ones are asked for by drivers, core dumps, and containers on older kernels.
+MUST_NOT_FAIL = 32 * 1024
+_GENERAL = (64 * 1024, 128 * 1024, 256 * 1024)
+
+# Two runs are of the same boot if what they say of its time differs by no more than this.
+_BOOT_SECONDS = 120
+
+# time.strptime() would load its tables anew in the process of every host.
+_TIME = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})")
+
+
+def parse_time(text):
+    """ISO 8601 UTC -> seconds since the epoch, or None."""
+    match = _TIME.match(str(text))
+    try:
+        return calendar.timegm(datetime.datetime(*map(int, match.groups())).timetuple()) if match else None
+    except ValueError:
+        return None
+
+
+def percent(part, whole):
+    return 100.0 * part / whole if whole else 0.0
+
+
+class NodeState:
+    """What the facts of one node say, in the form that the rules want it.
+
+    zones      all of them, complete
+    serving    an Outlook for each zone that serves ordinary kernel requests and is not reserved from them
+    by_node    {NUMA node: its part of serving}, largest the Outlook of the largest zone of each node that has several
+    needed     {order: who asks for it, and fails without it}; wanted {order: severity when there is none}; targets all of these orders
+    rates      {counter: growth since the previous run}, over so many hours; {} and None without one
+    """
+
+    def __init__(self, facts, previous, policy):
+        self.facts, self.policy = facts, policy
+        self.kernel = {"release": None, "page_size": 4096, "possible_cpus": None, "hugepage_order": None}
+        self.kernel.update(facts.get("kernel") or {})
+        self.slab = facts.get("slab") or {}
+        self.memory = facts.get("meminfo") or {}
+        self.sysctl = facts.get("sysctl") or {}
+        self.cgroups = facts.get("cgroups") or {}
+        self.page_kb = max(1, self.kernel["page_size"] // 1024)
+        check = self.kernel.get("watermark_check")
+        self.scaled = check == "scaled" if check else _consumers.scaled_check(self.kernel["release"])
+        self._look_at_zones()
+        self.needed, self.wanted = self._target_orders()
+        self.targets = sorted(set(self.needed) | set(self.wanted))
+        self.rates, self.hours = _rates(previous or {}, facts)
+
+    def _look_at_zones(self):
+        self.zones = [_outlook.complete(zone) for zone in self.facts.get("zones") or ()]
+        names = {zone["zone"] for zone in self.zones}
+        outlooks = [_outlook.Outlook(zone, names, self.scaled) for zone in self.zones if zone["zone"] in KERNEL_ZONES]
+        self.serving = [outlook for outlook in outlooks if not outlook.reserved]
+        self.orders = max([len(zone["free_blocks"]) for zone in self.zones] or [0])
+        self.by_node = {}
+        for outlook in self.serving:
+            self.by_node.setdefault(outlook.zone["node"], []).append(outlook)
+        self.largest = [
+            max(outlooks, key=lambda outlook: (outlook.zone["managed_pages"] or 0, outlook.zone["zone"] == "Normal"))
+            for dummy, outlooks in sorted(self.by_node.items())
+            if len(outlooks) > 1
+        ]
+
+    def _target_orders(self):
+        page = self.kernel["page_size"]
+        if self.policy["target_orders"] is not None:
+            return dict.fromkeys(self.policy["target_orders"], "the policy's target orders"), {}
+        needed = {_consumers.order_of(MUST_NOT_FAIL, page): "requests up to 32 kB, which may not fail"}
+        caches, groups = self.slab.get("nf_conntrack_caches"), self.cgroups.get("memory_cgroups")
+        for order, text, hard in _consumers.requests(self.kernel, caches, groups):
+            if hard:
+                needed[order] = text
+        # A kernel that is known to need no more than that is judged more mildly for the larger sizes.
+        unknown = self.kernel["release"] is None or caches is None
+        wanted = {}
+        for size in _GENERAL:
+            order = _consumers.order_of(size, page)
+            if order not in needed:
+                wanted[order] = "high" if unknown or size == _GENERAL[0] else "medium"
+        return needed, wanted
+
+    def bytes_of(self, order):
+        kilobytes = self.page_kb << order
+        return "%d kB" % kilobytes if kilobytes < 10240 else "%d MB" % (kilobytes >> 10)
+
+    def megabytes(self, pages):
+        return pages * self.page_kb >> 10
+
+    def free_pages(self):
+        return sum(outlook.free for outlook in self.serving)
+
+    def managed_pages(self):
+        return sum(outlook.zone["managed_pages"] or 0 for outlook in self.serving)
+
+    def allocatable_blocks(self, order, outlooks=None):
+        """Blocks of the order that ordinary requests can still take from these zones, of the machine if not said otherwise."""
+        return sum(outlook.now(order) for outlook in (self.serving if outlooks is None else outlooks))
+
+
+def _rates(before, after):
+    """-> ({counter: growth}, hours between), from an earlier run of the same boot; ({}, None) where there is none.
+
+    Counters of /proc/vmstat count since boot: on their own they say nothing of now.
+    """
+    times = [parse_time(run.get("collected_at")) for run in (before, after)]
+    uptimes = [(run.get("kernel") or {}).get("uptime_seconds") for run in (before, after)]
+    if None in times or None in uptimes or not before.get("vmstat") or not after.get("vmstat"):
+        return {}, None
+    hours = (times[1] - times[0]) / 3600.0
+    if hours < 0.01 or abs((times[0] - uptimes[0]) - (times[1] - uptimes[1])) > _BOOT_SECONDS:
+        return {}, None
+    old = before["vmstat"]
+    return {name: value - old[name] for name, value in after["vmstat"].items() if name in old}, hours

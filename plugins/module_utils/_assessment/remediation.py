@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""What would help a node: one action for it, by the zones that lack blocks."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from . import blocks
+from .node_state import percent
+
+# Why, by what decided (_outlook.Outlook.what_helps()).
+_REASONS = {
+    "shortage": "%(place)s is short of memory (%(free)d MB free), compaction needs room: add memory or move work",
+    "movable": "%(place)s has %(movable)d MB free in movable pageblocks, into which pages can be moved",
+    "reclaimable": (
+        "%(place)s has %(reclaimable)d MB of page cache and reclaimable slab; freed first, they make room to compact"
+    ),
+    "unknown": (
+        "%(place)s has %(free)d MB free in small blocks; whether they can be joined cannot be told without /proc/pagetypeinfo"
+    ),
+    "unmovable": (
+        "the %(free)d MB free in %(place)s stand among unmovable pages (%(percent)d %% of the pageblocks), compaction will"
+        " not help: drain and reboot"
+    ),
+}
+
+
+def remediation(state, short, unmovable):
+    """-> {action, will_help: true, false or None (cannot be told), reason, order, node, zone, blocks}.
+
+    order, NUMA node and zone are those that it speaks of, None where no zone lacks anything. short and unmovable as for blocks.find().
+    """
+    if not state.zones:
+        return _answer("none", None, "what is free is not known")
+    deficient = deficient_zones(state)
+    if not deficient:
+        if short:
+            return _answer("add_memory", False, "memory is short, and not fragmented: add some, or move work away")
+        return _answer("none", None, "nothing is missing")
+    verdicts = [_verdict(state, outlook, order, short) for outlook, order in deficient]
+    only_huge_pages = deficient[0][1] not in state.targets
+    if only_huge_pages and verdicts[0]["action"] != "compact" and not blocks.beyond_help(state, unmovable):
+        return _answer("none", None, "only huge pages are missing, and compaction would not bring them back")
+    for action in ("compact", "reclaim_then_compact"):
+        for verdict in verdicts:
+            if verdict["action"] == action:
+                return verdict
+    return verdicts[0]
+
+
+def deficient_zones(state):
+    """[(Outlook, the smallest order it lacks)]: the zones behind MF201, MF202, MF203 and MF301; of huge pages if of nothing else."""
+    spare = state.policy["spare_blocks"]
+    scarce = {order for order in state.targets if state.allocatable_blocks(order) < 2 * spare}
+    main = state.largest or state.serving
+    among_main = set(map(id, main))
+    deficient = []
+    for outlook in sorted(
+        state.serving, key=lambda outlook: (id(outlook) not in among_main, -(outlook.zone["managed_pages"] or 0))
+    ):
+        orders = blocks.lacking(state, outlook)
+        if orders and (id(outlook) in among_main or scarce.intersection(orders)):
+            deficient.append((outlook, orders[0]))
+    order = state.kernel["hugepage_order"]
+    if deficient or order is None:
+        return deficient
+    return [
+        (outlook, order)
+        for outlook in main
+        if order < len(outlook.zone["free_blocks"])
+        and outlook.state(order) in ("needs_compaction", "exhausted")
+        and not outlook.now(order)
+    ]
+
+
+def _verdict(state, outlook, order, short):
+    zone, kinds = outlook.zone, outlook.zone["pageblocks"] or {}
+    where = {"order": order, "node": zone["node"], "zone": zone["zone"]}
+    if state.kernel.get("config_compaction") is False:
+        return _answer(
+            "drain_and_reboot", False, "this kernel cannot compact; only a reboot brings blocks back", **where
+        )
+    wanted = state.policy["spare_blocks"] if order in state.targets else 1
+    action, will_help, why = outlook.what_helps(order, wanted, short)
+    reason = _REASONS[why] % {
+        "place": "zone %s of node %d" % (zone["zone"], zone["node"]),
+        "free": state.megabytes(outlook.free),
+        "movable": state.megabytes(outlook.movable_pages(order) or 0),
+        "reclaimable": state.megabytes(zone["reclaimable_pages"]),
+        "percent": percent(kinds.get("Unmovable", 0), sum(kinds.values())),
+    }
+    return _answer(action, will_help, reason, **where)
+
+
+def _answer(action, will_help, reason, order=None, node=None, zone=None):
+    return {
+        "action": action,
+        "will_help": will_help,
+        "reason": reason,
+        "order": order,
+        "node": node,
+        "zone": zone,
+        "blocks": None,
+    }

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""MF204, MF205: memory is short, whatever pieces it is in."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from .catalogue import make
+from .node_state import percent
+
+# Where neither meminfo nor watermarks tell, so much must be free in bytes not to be short.
+_FREE_BYTES = ((4 << 20, "critical"), (8 << 20, "high"), (16 << 20, "medium"))
+
+
+def find(state):
+    """Findings that say so; without any the machine is not short."""
+    return _available(state) + _atomic(state)
+
+
+def _available(state):
+    """MF205, by MemAvailable, or by what is free where nothing else is known."""
+    total, available = state.memory.get("memtotal"), state.memory.get("memavailable")
+    if total and available is not None:
+        share, limit = percent(available, total), state.policy["available_percent"]
+        for part, severity in ((5.0, "critical"), (2.5, "high"), (1.0, "medium")):
+            if share * part < limit:
+                title = "%d MB of %d MB are available, %.1f %%" % (available >> 10, total >> 10, share)
+                return [make("MF205", severity, title, memavailable_kb=available, memtotal_kb=total)]
+    elif state.zones and not any(zone["watermarks"] for zone in state.zones):
+        free = state.free_pages() * state.kernel["page_size"]
+        for limit, severity in _FREE_BYTES:
+            if free < limit:
+                title = "Only %.1f MB are free" % (free / 1048576.0)
+                return [make("MF205", severity, title, free_kb=free >> 10)]
+    return []
+
+
+def _atomic(state):
+    atomic = [zone for zone in state.zones if zone.get("atomic")]
+    if not atomic or any(zone["atomic"][0] for zone in atomic):
+        return []
+    return [make("MF204", "medium", "Not a single page is left for an atomic request", zones=len(atomic))]
