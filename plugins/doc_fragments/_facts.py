@@ -22,6 +22,7 @@ options:
       - The names are V(kernel), V(zones), V(migratetypes), V(extfrag), V(cgroups), V(slab), V(meminfo), V(vmstat),
         V(pressure), V(sysctl) and V(transparent_hugepage); V(min) is V(kernel) and V(zones), which are always there
         unless V(!min) is given.
+      - V(pageblocks) is not part of V(all); M(kernelops.memfrag.memfrag_facts) knows it.
       - What was left out is V(null) in the result.
     type: list
     elements: str

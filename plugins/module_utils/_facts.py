@@ -47,6 +47,8 @@ SUBSETS = (
     "transparent_hugepage",
 )
 MINIMUM = ("kernel", "zones")
+# Needs root and costs CPU: not part of "all".
+EXTRA = ("pageblocks",)
 
 # Fields of /proc/meminfo and /proc/vmstat that say something about contiguous memory; the rest is left on the node.
 _MEMINFO = (
@@ -106,11 +108,11 @@ def resolve_subset(wanted):
     chosen, dropped = set(), set()
     for name in wanted:
         bare = name.lstrip("!")
-        if bare not in SUBSETS and bare not in ("all", "min"):
-            raise SubsetError("gather_subset has no %r; it knows all, min, %s" % (name, ", ".join(SUBSETS)))
+        if bare not in SUBSETS + EXTRA and bare not in ("all", "min"):
+            raise SubsetError("gather_subset has no %r; it knows all, min, %s" % (name, ", ".join(SUBSETS + EXTRA)))
         if bare == name:
             chosen.update({"all": SUBSETS, "min": MINIMUM}.get(name, (name,)))
-        elif bare in SUBSETS:
+        elif bare in SUBSETS + EXTRA:
             dropped.add(bare)
     if not chosen and "!all" not in wanted:
         chosen.update(SUBSETS)
@@ -154,8 +156,10 @@ class _Sources:
         self.unavailable[name] = "%s (%s)" % (error, hint) if hint else str(error)
 
 
-def collect(node, gather_subset=("all",), top_slabs=10):
+def collect(node, gather_subset=("all",), top_slabs=10, survey=None):
     """-> the facts of contract memfrag_facts (docs: M(kernelops.memfrag.memfrag_facts), RETURN). Parts not asked for are None.
+
+    survey   a function (node, facts) that adds the subset "pageblocks" to the facts, for callers that bring its code along
 
     Never raises for what a node lacks: it says so under ``unavailable``. Raises SubsetError for a wrong gather_subset.
     """
@@ -170,7 +174,7 @@ def collect(node, gather_subset=("all",), top_slabs=10):
     zones = _zones(raw, kernel)
     conntrack = _conntrack_caches(sources, caches) if "slab" in subset else None
     needed_by = _consumers.needed_by(kernel, conntrack, (groups or {}).get("memory_cgroups"))
-    return {
+    facts = {
         "schema_version": SCHEMA_VERSION,
         "collected_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "kernel": kernel,
@@ -183,9 +187,14 @@ def collect(node, gather_subset=("all",), top_slabs=10):
         "pressure": raw["pressure"],
         "sysctl": settings,
         "transparent_hugepage": _transparent_hugepage(sources) if "transparent_hugepage" in subset else None,
+        "pageblock_survey": None,
+        "hugepages": None,
         "unavailable": sources.unavailable,
         "unparsed_lines": sources.unparsed_lines,
     }
+    if "pageblocks" in subset and survey:
+        survey(node, facts)
+    return facts
 
 
 def _only(values, wanted):

@@ -164,6 +164,22 @@ class Node:
         except (IOError, OSError) as error:
             raise _translated(path, error)
 
+    def span_reader(self, path):
+        """-> a function (offset, length) -> bytes of a file that is read here and there, unbuffered."""
+        try:
+            stream = io.open(self.path(path), "rb", buffering=0)
+        except (IOError, OSError) as error:
+            raise _translated(path, error)
+
+        def read(offset, length):
+            try:
+                stream.seek(offset)
+                return stream.read(length)
+            except (IOError, OSError) as error:
+                raise _translated(path, error)
+
+        return read
+
     @contextlib.contextmanager
     def stream_command(self, argv):
         """Runs a command on the node (no shell, C locale); gives its running process with binary ``stdout``.

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The subset ``pageblocks`` of the facts: looks at a node's pageblocks, at its pools of huge pages, and at who holds its pages.
+
+It needs root and costs some CPU, so it is not part of ``all``, and the plain audit does not carry its code to the node.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from . import _hugepages, _pageblocks
+from ._node import NodeError
+from ._procfs import allocations, pagetypeinfo, zoneinfo
+
+SUBSET = "pageblocks"
+
+_TOP_CALLERS = 10
+_LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
+
+
+def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None):
+    """Put ``pageblock_survey`` and ``hugepages`` into the ``facts`` of the node; what is missing goes to ``unavailable``.
+
+    sample   pageblocks to read in all, None for every one
+    """
+    facts["pageblock_survey"], surveyed = _survey(node, facts, sample, seed)
+    pools = _hugepages.pools(node)
+    facts["hugepages"] = _hugepages.plan(pools, facts["zones"], facts["kernel"]["page_size"], surveyed)
+    return facts
+
+
+def _survey(node, facts, sample, seed):
+    try:
+        about, _unparsed = zoneinfo.parse_zoneinfo(node.read_text("/proc/zoneinfo"))
+        zones = _pageblocks.zones_of(about, _pages_per_block(node, facts))
+        if not zones:
+            facts["unavailable"][SUBSET] = (
+                "/proc/zoneinfo: this kernel does not say where its zones are (start_pfn, spanned)"
+            )
+            return None, None
+        complete = _pageblocks.read(node, zones, sample, _moves(node, facts), seed)
+    except NodeError as error:
+        hint = " (a kernel without CONFIG_PROC_PAGE_MONITOR has none)" if error.missing else ""
+        facts["unavailable"][SUBSET] = "%s%s" % (error, hint)
+        return None, None
+    free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"] for zone in facts["zones"]}
+    survey = _pageblocks.as_facts(zones, free_blocks, complete)
+    survey["callers"] = _callers(node, facts)
+    return survey, zones
+
+
+def _pages_per_block(node, facts):
+    """By /proc/pagetypeinfo, else that of a huge page, else that of the largest order."""
+    try:
+        told = pagetypeinfo.parse_pagetypeinfo(node.read_text("/proc/pagetypeinfo"))[0]["pages_per_block"]
+    except NodeError:
+        told = None
+    orders = max([len(zone["free_blocks"]) for zone in facts["zones"]] or [1])
+    order = facts["kernel"]["hugepage_order"]
+    guess = 1 << min(orders - 1 if order is None else order, orders - 1)
+    # A power of two, or something else was read.
+    return told if told and told & (told - 1) == 0 and told <= 1 << 20 else guess
+
+
+def _moves(node, facts):
+    """The letters of _procfs/kpageflags.py for pages that are free or that this kernel's compaction moves."""
+    moves = "fm"
+    # vm.compact_unevictable_allowed: 1 unless somebody, or a real-time kernel, said otherwise.
+    if (facts.get("sysctl") or {}).get("vm.compact_unevictable_allowed") != 0:
+        moves += "u"
+    # Large folios are moved since 6.9 (skip_isolation_on_order()); sizes of them can be chosen since 6.8.
+    return moves + "c" if node.glob(_LARGE_FOLIOS) else moves
+
+
+def _callers(node, facts):
+    """[{name, pages}] of those who hold the most of the kernel's pages, None where the kernel does not keep count (normal)."""
+    page = facts["kernel"]["page_size"]
+    for path, parse in (
+        ("/proc/allocinfo", allocations.parse_allocinfo),
+        ("/sys/kernel/debug/page_owner_stacks/show_stacks", allocations.parse_page_owner_stacks),
+    ):
+        try:
+            found, unparsed = parse(node.read_text(path))
+        except NodeError:
+            continue
+        if unparsed:
+            facts["unparsed_lines"][path] = unparsed
+        rows = [{"name": row["name"], "pages": row.get("pages", row.get("bytes", 0) // page)} for row in found]
+        return sorted(rows, key=lambda row: (-row["pages"], row["name"]))[:_TOP_CALLERS]
+    return None

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import random
+import struct
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _hugepages, _pageblocks, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
+
+WORDS = {
+    "f": 1 << 10,
+    "m": 1 << 5,
+    "s": 1 << 7,
+    "p": 1 << 26,
+    "k": 0,
+    "h": 1 << 17,
+    "r": 1 << 32,
+    ".": 1 << 20,
+    "u": 1 << 5 | 1 << 18,
+}
+SIZE = 16
+CAPTURE = "6.1.0-56-cloud-amd64/fragmented-movable"
+
+
+def write(root, letters, start=0):
+    """A /proc/kpageflags with these pages, from page frame ``start`` on; a sparse file before."""
+    path = os.path.join(str(root), "proc", "kpageflags")
+    if not os.path.isdir(os.path.dirname(path)):
+        os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as stream:
+        stream.seek(start * 8)
+        stream.write(struct.pack("=%dQ" % len(letters), *[WORDS[letter] for letter in letters]))
+    return Node(str(root))
+
+
+def zone(letters, tmp_path, sample=None, start=0, seed=1, moves="fm"):
+    """A zone with these pages, looked at."""
+    found = _pageblocks.Zone(0, "Normal", start, start + len(letters), SIZE)
+    _pageblocks.read(write(tmp_path, letters, start), [found], sample, moves, seed)
+    return found
+
+
+def order_of(found, order, now=0, **options):
+    return _pageblocks.yields(found, [now] * (order + 1), **options)[order]
+
+
+def test_what_holds_a_pageblock_is_what_most_of_its_resident_pages_are(tmp_path):
+    letters = "f" * 16 + "m" * 8 + "f" * 8 + "mmmssspmmmmmmmmm" + "k" * 16 + "h" * 16 + "u" * 16
+    found = zone(letters, tmp_path)
+    assert _pageblocks.holders(found) == {"movable": 2, "slab": 1, "kernel": 1, "hugetlb": 1, "unevictable": 1}
+    assert _pageblocks.holders(zone(letters, tmp_path, moves="fmu"))["movable"] == 3
+
+
+def test_holes_are_no_pageblocks_and_zone_ends_may_lie_within_one(tmp_path):
+    found = zone("m" * 10 + "." * 16 + "f" * 16 + "s" * 3, tmp_path, start=6)
+    assert [found.frames(index) for index in range(found.blocks)] == [(6, 16), (16, 32), (32, 48), (48, 51)]
+    assert _pageblocks.holders(found) == {"movable": 2, "slab": 1}
+
+
+def test_one_compaction_empties_the_zone_from_its_start(tmp_path):
+    # Every second page is free: half of the pageblocks can be emptied into the other half.
+    found = zone("mf" * 8 * 40, tmp_path)
+    row = order_of(found, 4)
+    assert row["now"] == 0
+    assert row["high"] == 20
+    assert 0 < row["low"] < row["expected"] < 20
+
+
+def test_pages_that_stay_are_not_promised(tmp_path):
+    row = order_of(zone("kfffffffffffffff" * 40, tmp_path), 4)
+    assert (row["low"], row["expected"], row["high"]) == (0, 0, 0)
+    # Blocks of a smaller order beside the page that stays are there already.
+    assert order_of(zone("kfffffffffffffff" * 40, tmp_path), 3, now=40)["high"] == 40
+
+
+def test_without_room_nothing_can_be_moved(tmp_path):
+    row = order_of(zone("m" * 16 * 40, tmp_path), 4)
+    assert (row["low"], row["expected"], row["high"]) == (0, 0, 0)
+    row = order_of(zone("m" * 16 * 40, tmp_path), 4, reclaimed=0.5)
+    assert row["high"] == 20 and row["expected"] > 10
+
+
+def test_what_is_free_already_is_never_lost(tmp_path):
+    row = order_of(zone("f" * 16 * 10 + "s" * 16 * 30, tmp_path), 4, now=10)
+    assert (row["low"], row["expected"], row["high"]) == (10, 10, 10)
+
+
+def test_blocks_larger_than_a_pageblock_stand_in_a_row(tmp_path):
+    letters = ("f" * 16 * 4 + "s" * 16 * 4) * 4
+    assert order_of(zone(letters, tmp_path), 6)["high"] == 4
+    # The same, but no row starts where such a block may.
+    assert order_of(zone("s" * 16 + letters[:-16], tmp_path), 6)["high"] == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sample_is_right_nineteen_times_in_twenty(tmp_path, seed):
+    chance = random.Random(seed)
+    kinds = [chance.choice(["mf" * 8, "mf" * 8, "s" * 16, "fffkffffffffffff", "p" * 16]) for _block in range(2000)]
+    whole = _pageblocks.holders(zone("".join(kinds), tmp_path))
+    right = 0
+    for draw in range(20):
+        found = zone("".join(kinds), tmp_path, sample=300, seed=100 * seed + draw)
+        assert len(found.surveyed) == 300
+        low, high = _pageblocks.interval(found, "slab")
+        right += low <= whole["slab"] <= high
+    assert right >= 17
+
+
+def test_a_sample_of_four_tebibytes_reads_no_more_than_one_of_a_laptop(tmp_path):
+    node = write(tmp_path, "f" * 512, start=(1 << 30) - 512)
+    found = _pageblocks.Zone(0, "Normal", 0, 1 << 30, 512)
+    assert _pageblocks.read(node, [found], 2000) is False
+    assert len(found.surveyed) == 2000
+    assert _pageblocks.holders(found).get("kernel", 0) > 2000000
+
+
+# --- the facts -----------------------------------------------------------------------------------------------------
+
+
+def looked_at(root, letters, sample=None):
+    """Facts of a capture with a made-up /proc/kpageflags over the frames of its zones."""
+    node = Node(root)
+    about = zoneinfo.parse_zoneinfo(node.read_text("/proc/zoneinfo"))[0]
+    with open(os.path.join(root, "proc/kpageflags"), "wb") as stream:
+        for one in _pageblocks.zones_of(about, 512):
+            # Patterns start where pageblocks do.
+            first, pages = one.first * 512, one.blocks * 512
+            stream.seek(first * 8)
+            stream.write(
+                struct.pack("=%dQ" % len(letters), *[WORDS[letter] for letter in letters]) * (pages // len(letters) + 1)
+            )
+    return _facts.collect(
+        Node(root), ["all", "pageblocks"], survey=lambda node, facts: _survey.collect(node, facts, sample)
+    )
+
+
+def test_the_subset_is_not_part_of_all(node_root):
+    facts = _facts.collect(Node(node_root(CAPTURE)), survey=_survey.collect)
+    assert facts["pageblock_survey"] is None and facts["hugepages"] is None
+
+
+def test_the_facts_of_a_capture(node_root):
+    facts = looked_at(node_root(CAPTURE), "mfmf" * 128 + "s" * 512)
+    survey = facts["pageblock_survey"]
+    assert survey["complete"] is True
+    assert survey["sampled"] == survey["total"] == sum(one["blocks"] for one in survey["zones"])
+    for one, zone_ in zip(survey["zones"], facts["zones"]):
+        assert (one["node"], one["zone"]) == (zone_["node"], zone_["zone"])
+        assert set(one["held_by"]) == {"movable", "slab"}
+        assert [row["order"] for row in one["yields"]] == list(range(11))
+        for row in one["yields"]:
+            assert row["now"] <= row["low"] <= row["expected"] <= row["high"]
+        assert one["yields"][10]["now"] == zone_["free_blocks"][10]
+    assert survey["callers"] is None
+    assert "pageblocks" not in facts["unavailable"]
+
+
+def test_without_the_file_the_reason_is_given(node_root):
+    facts = _facts.collect(Node(node_root(CAPTURE)), ["pageblocks"], survey=_survey.collect)
+    assert facts["pageblock_survey"] is None
+    assert facts["unavailable"]["pageblocks"].startswith("/proc/kpageflags: no such file (a kernel without")
+
+
+def test_without_spans_the_reason_is_given(node_root):
+    facts = _facts.collect(Node(node_root(CAPTURE, ["zoneinfo"])), ["pageblocks"], survey=_survey.collect)
+    assert "zoneinfo" in facts["unavailable"]["pageblocks"]
+
+
+def test_pools_of_huge_pages(node_root):
+    root = node_root(CAPTURE)
+    pool = os.path.join(root, "sys/devices/system/node/node0/hugepages/hugepages-2048kB")
+    os.makedirs(pool)
+    for name, text in (("nr_hugepages", "64\n"), ("free_hugepages", "60\n")):
+        with open(os.path.join(pool, name), "w") as stream:
+            stream.write(text)
+    (row,) = looked_at(root, "mfmf" * 128)["hugepages"]
+    assert (row["node"], row["size_kb"], row["reserved"], row["free"]) == (0, 2048, 64, 60)
+    assert row["now"] < row["after_compaction"]["expected"] <= row["after_compaction"]["high"]
+    assert row["after_compaction"]["high"] <= row["after_reclaim"]["high"]
+
+
+def test_pools_are_known_without_a_survey(node_root):
+    pools = [{"node": 0, "size_kb": 2048, "reserved": 0, "free": 0}]
+    zones = [{"node": 0, "zone": "Normal", "free_blocks": [0] * 9 + [3, 2], "reclaimable_pages": 0}]
+    assert _hugepages.plan(pools, zones, 4096) == [dict(pools[0], now=7, after_compaction=None, after_reclaim=None)]
+
+
+def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path):
+    with pytest.raises(NodeError) as error:
+        _pageblocks.read(Node(str(tmp_path)), [_pageblocks.Zone(0, "Normal", 0, 512, 512)])
+    assert "/proc/kpageflags" in str(error.value)
