@@ -12,8 +12,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import json
 import re
+
+from . import records, tokens
+from .peeling import peel, program
 
 
 class Lazy:
@@ -43,56 +45,65 @@ MAX_LINE = 65536
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
+# A reason to look closer: control characters, escapes of syslog daemons, /dev/kmsg and browsers.
+_UNCLEAN = re.compile(
+    b"[\x00-\x08\x0b-\x1f\x7f\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf&]|#0[0-7]{2}|\\\\x[01]|\\^[\\[MI]".decode("utf-8")
+)
+_ESCAPED = re.compile(r"#(0[0-3][0-7])|\\x([01][0-9a-fA-F])")
+_INVISIBLE = re.compile(b"[\xe2\x80\x8b\xef\xbb\xbf]|\\^M$".decode("utf-8"))
+_BLANK = re.compile(b"\xc2\xa0|\\^I".decode("utf-8"))
+_ENTITIES = (
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", '"'),
+    ("&#34;", '"'),
+    ("&#39;", "'"),
+    ("&nbsp;", " "),
+    ("&amp;", "&"),
+)
 # Control characters of both ranges, line and paragraph separators. As bytes: a formatter takes away the u of a literal.
 _CONTROL = re.compile(b"[\x00-\x08\x0a-\x1f\x7f\xc2\x80-\xc2\x9f\xe2\x80\xa8\xe2\x80\xa9]".decode("utf-8"))
-_QUOTE = re.compile(r"\s?(?:>\s?)+")
-
-_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"
-# rsyslog, syslog-ng and all short formats of journalctl. Month names follow the locale of whoever ran journalctl.
+# A syslog line and a kernel stamp of the usual form: nearly all lines are one of these.
 _SYSLOG = re.compile(
-    r"(?:<\d+>)?(?P<stamp>[^\W\d_]{3,5}\.?\s{1,2}\d{1,2}\s(?:\d{4}\s)?\d\d:\d\d:\d\d(?:\.\d+)?"
-    r"|(?:[^\W\d_]{2,4}\.?\s)?" + _ISO + r"(?:\s[A-Z]{3,5}(?=\s))?|\d{9,10}\.\d{3,6}|\d\d:\d\d:\d\d(?:\.\d+)?)"
-    r"(?:\s+(?P<host>[^\s:\[\]<>(){}=\"]+))?\s+(?P<tag>[^\s:\[\]<>(){}=\"]+)(?:\[(?P<pid>\d+)\])?:(?:\s|$)",
+    r"(?P<stamp>[^\W\d_]{3,5}\.?\s{1,2}\d{1,2}\s\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) "
+    r"(?P<host>[^\s:\[\]<>(){}=\"'|,;]{1,255}) (?P<tag>[^\s:\[\]<>(){}=\"'|,;]{1,64})(?:\[\d{1,10}\])?: "
+    r"(?!page allocation|vmalloc|vmap )",
     re.UNICODE,
 )
-_SHORT_UNIX = re.compile(r"\d{10}\.\d{6} [^\s:]+ kernel: ")
-_STAMP_ONLY = re.compile(r"(?:<\d+>)?(?P<stamp>" + _ISO + r"|[A-Z][a-z]{2}\s{1,2}\d{1,2}\s\d\d:\d\d:\d\d(?:\.\d+)?)\s")
-_RFC5424 = re.compile(
-    r"<\d{1,3}>1 (?P<stamp>\S+) (?P<host>\S+) (?P<tag>\S+) (?P<pid>\S+) \S+ (?:-|(?:\[(?:[^\]\"]|\"[^\"]*\")*\])+) ?"
-)
-# Container logs as the kubelet keeps them: time, stream, partial or full, message.
-_CRI = re.compile(r"(?P<stamp>\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) [FP] ")
-# dmesg: seconds, -T, --time-format=iso, -H; with -x the facility before, with CONFIG_PRINTK_CALLER the caller behind.
-_SECONDS = re.compile(
-    r"(?:<\d+>|\w+ *:\w+ *: )?\[\s*(?P<uptime>\d+\.\d+)(?:\s<[^>]*>)?\](?:\s?\[\s*(?P<caller>[TC]\d+)\])?(?:\s|$)"
-)
-_CTIME = re.compile(
-    r"(?:<\d+>|\w+ *:\w+ *: )?\[(?P<stamp>(?:[^\W\d_]{2,4}\.?\s)?[^\W\d_]{3,5}\.?\s+\d{1,2}\s\d\d:\d\d(?::\d\d)?(?:\s\d{4})?)\]"
-    r"(?:\s?\[\s*(?P<caller>[TC]\d+)\])?(?:\s|$)",
-    re.UNICODE,
-)
-_DMESG_ISO = re.compile(
-    r"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d+[+-]\d\d:?\d\d)(?:\s?\[\s*(?P<caller>[TC]\d+)\])?\s"
-)
-_KERNEL = re.compile(r"\s*(?:[\w.-]+ )?kernel: ?")
-_FOREIGN = re.compile(r"[^\[]{1,80}?\[\s*(?P<uptime>\d{1,9}\.\d{6})\](?:\s?\[\s*(?P<caller>[TC]\d+)\])?\s")
+_SHORT_UNIX = re.compile(r"\d{10}\.\d{6} [^\s:]{1,255} kernel: ")
 
 # The last prefix of a kernel line: text, stamp, host.
 _before = [None, None, None]
 
-_PROGRAMS = frozenset("kernel kubelet dockerd docker containerd crio cri-o runc podman systemd nomad k3s rke2".split())
+# How many layers of wrapping are taken off.
+_LAYERS = 4
+_OPENING, _CLOSING = ("{", "["), ("}", "]", ")")
 
 
 class Line:
     """One line of a log: the message and what stood in front of it."""
 
-    __slots__ = ("text", "number", "stamp", "uptime", "host", "tag", "caller", "place", "cursor", "prefixed", "context")
+    __slots__ = (
+        "text",
+        "number",
+        "stamp",
+        "uptime",
+        "host",
+        "tag",
+        "caller",
+        "place",
+        "cursor",
+        "prefixed",
+        "context",
+        "part",
+    )
 
     def __init__(self, text):
         self.text = text
         self.number = self.stamp = self.uptime = self.host = self.tag = self.caller = self.place = self.cursor = (
             self.context
-        ) = None
+        ) = self.part = None
         self.prefixed = False
 
     @property
@@ -102,112 +113,72 @@ class Line:
 
 def split(raw):
     """One line of text (no line end) -> Line."""
-    if "\x1b" in raw or "\x00" in raw:
-        raw = _ESCAPES.sub("", raw)
-    raw = raw[:MAX_LINE].rstrip()
-    first = raw[:1]
-    if first == "{" and '"' in raw[:40]:
-        line = _from_json(raw)
-        if line is not None:
-            return line
-    if first in "> " and ">" in raw[:3]:
-        match = _QUOTE.match(raw)
-        raw = raw[match.end() :] if match else raw
+    return _split(_clean(raw[:MAX_LINE]), _LAYERS)
+
+
+def _clean(raw):
+    """A line without colours, escapes and what a browser or word processor put in place of characters."""
+    if _UNCLEAN.search(raw):
+        if "#0" in raw or "\\x0" in raw or "\\x1b" in raw:
+            raw = _ESCAPED.sub(_unescaped, raw)
+        if "&" in raw:
+            for entity, character in _ENTITIES:
+                raw = raw.replace(entity, character)
+        if "^[" in raw:
+            raw = raw.replace("^[", "\x1b")
+        raw = _BLANK.sub(" ", _INVISIBLE.sub("", _ESCAPES.sub("", raw)))
+    return raw.rstrip()
+
+
+def _unescaped(match):
+    octal, hexadecimal = match.groups()
+    return chr(int(octal, 8) if octal else int(hexadecimal, 16))
+
+
+def _split(raw, layers):
     line = Line(raw)
-    rest = raw
-    if rest[:1].isspace():
-        stripped = rest.lstrip()
-        if stripped[:1] in "[<" or stripped[:7] == "kernel:" or stripped[:1].isalnum() and _SYSLOG.match(stripped):
-            rest = stripped
-    match = None
-    if _before[0] and rest.startswith(_before[0]):
+    if _before[0] and raw.startswith(_before[0]):
         # The line before began alike, as those of a report do.
         line.stamp, line.host, line.tag, line.prefixed = _before[1], _before[2], "kernel", True
-        rest = rest[len(_before[0]) :]
-    elif rest[10:11] == "." and " kernel: " in rest[:300] and _SHORT_UNIX.match(rest):
+        line.text = peel(line, raw[len(_before[0]) :])
+        return line
+    if raw[10:11] == "." and " kernel: " in raw[:300] and _SHORT_UNIX.match(raw):
         # journalctl as this collection asks it: worth a way of its own.
-        line.stamp, line.host, _tag, rest = rest.split(" ", 3)
+        line.stamp, line.host, _tag, rest = raw.split(" ", 3)
         line.tag, line.prefixed = "kernel", True
-    elif rest[:1].isalnum() or rest[:1] == "<":
-        match = _SYSLOG.match(rest) or _RFC5424.match(rest) or _CRI.match(rest)
-        if match is not None:
-            found = match.groupdict()
-            tag = found.get("tag")
-            if tag is None or found.get("host") or found.get("pid") or tag in _PROGRAMS:
-                line.stamp, line.host, line.prefixed = found["stamp"], found.get("host"), True
-                if tag is not None:
-                    line.tag = tag.rsplit("/", 1)[-1]
-                if tag == "kernel":
-                    _before[:] = rest[: match.end()], line.stamp, line.host
-                rest = rest[match.end() :]
-            else:
-                match = None
-        if match is None:
-            match = _DMESG_ISO.match(rest) or _STAMP_ONLY.match(rest)
-            if match is not None:
-                line.stamp, line.prefixed = match.group("stamp"), True
-                line.caller = match.groupdict().get("caller")
-                rest = rest[match.end() :]
-    if line.tag is None or line.tag == "kernel":
-        stripped = rest.lstrip()
-        match = _SECONDS.match(stripped) if stripped[:1] in ("[", "<", "k") else None
-        if match is None and line.stamp is None:
-            match = _CTIME.match(rest) if rest[:1] in "[<k" else None
-            if match is not None:
-                line.stamp = match.group("stamp")
-            elif "] " in rest[:120]:
-                match = _FOREIGN.match(rest)
-            if match is not None:
-                line.uptime = match.groupdict().get("uptime")
-        elif match is not None:
-            rest = stripped
-            line.uptime = match.group("uptime")
-        if match is not None:
-            line.caller, line.prefixed = match.group("caller"), True
-            rest = rest[match.end() :]
-        # journalctl -o short-monotonic, and what is left when people cut the columns before.
-        if line.tag is None and "kernel:" in rest[:80]:
-            match = _KERNEL.match(rest)
-            if match is not None:
-                line.tag, line.prefixed = "kernel", True
-                rest = rest[match.end() :]
-    if "#0" in rest:
-        rest = rest.replace("#012", "\n").replace("#011", "\t")
+        line.text = peel(line, rest)
+        return line
+    match = _SYSLOG.match(raw)
+    if match is not None and match.group("tag") not in tokens.NO_PROGRAM:
+        line.stamp, line.host, tag = match.groups()
+        line.tag, line.prefixed = program(tag), True
+        if tag == "kernel":
+            _before[:] = raw[: match.end()], line.stamp, line.host
+        raw = raw[match.end() :]
+    rest = raw if raw[:2] == '{"' else peel(line, raw)
+    if layers and rest[-1:] in _CLOSING and rest.lstrip()[:1] in _OPENING:
+        record = records.unwrap(rest)
+        if record is not None:
+            return _unwrapped(line, record, rest, layers)
     line.text = rest
     return line
 
 
-def _from_json(raw):
-    """journalctl -o json, docker's json-file logs."""
-    try:
-        entry = json.loads(raw)
-    except ValueError:
-        return None
-    if not isinstance(entry, dict):
-        return None
-    message = entry.get("MESSAGE", entry.get("log"))
-    if isinstance(message, list):
-        # journalctl prints what is not UTF-8 as a list of bytes.
-        message = bytearray(byte for byte in message if isinstance(byte, int) and 0 <= byte < 256).decode(
-            "utf-8", "replace"
-        )
-    if not hasattr(message, "splitlines"):
-        return None
-    inner = split(message[:MAX_LINE].rstrip("\n")) if not message.startswith("{") else Line(message)
-    inner.prefixed = True
-    inner.host = inner.host or _word(entry.get("_HOSTNAME"))
-    inner.tag = inner.tag or _word(entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM"))
-    inner.cursor = _word(entry.get("__CURSOR"))
-    stamp = _word(entry.get("__REALTIME_TIMESTAMP"))
-    if stamp and stamp.isdigit():
-        inner.stamp = "%d.%06d" % divmod(int(stamp), 1000000)
+def _unwrapped(outer, record, text, layers):
+    """The Line of a record's message, with what the record and the line around it know besides."""
+    if record.message is None:
+        line = outer
+        line.text = text
     else:
-        inner.stamp = inner.stamp or _word(entry.get("time"))
-    return inner
-
-
-def _word(value):
-    return value[:256] if hasattr(value, "splitlines") else None
+        message = _clean(record.message[:MAX_LINE])
+        line = _split(message, layers - 1)
+        line.part = record.part
+    line.prefixed = line.prefixed or record.whole or record.tag == "kernel" or outer.tag == "kernel"
+    line.host = line.host or record.host or outer.host
+    line.tag = line.tag or record.tag or (outer.tag if outer.tag == "kernel" else None)
+    line.cursor = line.cursor or record.cursor
+    line.stamp = record.stamp if record.whole and record.stamp else line.stamp or record.stamp or outer.stamp
+    return line
 
 
 def harmless(text):

@@ -36,7 +36,7 @@ FORMS = [
     ("1593564331.000007 node kernel: ", "node", "kernel", None, "2020-07-01T00:45:31Z"),
     ("2020-07-01T00:45:31.46Z stderr F ", None, None, None, "2020-07-01T00:45:31Z"),
     ("[ 1197.288649] ", None, None, None, None),
-    ("[ 1197.288649] node kernel: ", None, "kernel", None, None),
+    ("[ 1197.288649] node kernel: ", "node", "kernel", None, None),
     ("[2681891.757523] [ T416120] ", None, None, "T416120", None),
     ("[  261.362982][ T1770] ", None, None, "T1770", None),
     ("[  261.362982][    C3] ", None, None, "C3", None),
@@ -51,6 +51,44 @@ FORMS = [
     ("18:20:47 kernel: ", None, "kernel", None, None),
     ("> [   26.078981] ", None, None, None, None),
     (">> > Jul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("4,123,456789,-;", None, "kernel", None, None),
+    ("4,123,456789,-,caller=T12;", None, "kernel", "T12", None),
+    ("Jul  1 00:45:31 node kernel: : [  123.000001] ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("kernel: kernel: ", None, "kernel", None, None),
+    ("[  +0.000012] ", None, "kernel", None, None),
+    ("[<    0.000012>] ", None, "kernel", None, None),
+    ("Wed Jul  1 00:45:31 2020 kern.warn kernel: [   12.345678] ", None, "kernel", None, "2020-07-01T00:45:31Z"),
+    ("2020-07-01 00:45:31 [WARN] [node-17] kernel: ", "node-17", "kernel", None, "2020-07-01T00:45:31Z"),
+    ("2020-07-01T00:45:31Z WARNING node-17 kernel: ", "node-17", "kernel", None, "2020-07-01T00:45:31Z"),
+    ('2020-07-01T00:45:31Z {job="kernel", nodename="n1"} ', "n1", None, None, "2020-07-01T00:45:31Z"),
+    (
+        "Jul  1 00:45:31 relay Jul  1 00:45:30 node kernel: [   12.345678] ",
+        "node",
+        "kernel",
+        None,
+        "2026-07-01T00:45:31Z",
+    ),
+    ("09-22 15:36:44.117 <4>[ 1304.482941] c2 ", None, None, None, None),
+    ("09-22 15:36:44.117   123   456 W kernel  : [ 12.345678] ", None, "kernel", None, None),
+    ("<4>[   12.345678]  (0)[1:swapper/0]", None, None, None, None),
+    ("[   12.345678]  [3:      swapper/3:    0] ", None, None, None, None),
+    ("/var/log/messages:123:Jul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("   123\tJul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("123:Jul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("node-17 | [   16.869199] ", None, None, None, None),
+    ("[pod/ns/name] 2020-07-01T00:45:31Z [   16.869199] ", None, None, None, "2020-07-01T00:45:31Z"),
+    ("JD> > [   26.078981] ", None, None, None, None),
+    ("&lt;4&gt;[   16.869199] ", None, None, None, None),
+    ("#033[33m[   16.869199] #033[0m", None, None, None, None),
+    ("^[[33m[   16.869199] ^[[0m", None, None, None, None),
+    ("Jul  1 00:45:31 node fluentd[12]: [   12.345678] ", "node", "fluentd", None, "2026-07-01T00:45:31Z"),
+    (
+        '<4>1 2020-07-01T00:45:31.1Z node kernel - - [a@1 b="c ]"][d e="f"] ',
+        "node",
+        "kernel",
+        None,
+        "2020-07-01T00:45:31Z",
+    ),
     ("vm1 # [   16.869199] ", None, None, None, None),
     ("   [   16.869199] ", None, None, None, None),
     ("\x1b[32m[   16.869199] \x1b[0m", None, None, None, None),
@@ -65,10 +103,68 @@ def test_every_prefix_leaves_the_message(prefix, host, tag, caller, time):
     assert clock.iso(clock.Clock(NOW, local=False).of(line)) == time
 
 
-def test_names_of_months_in_another_language_do_not_hide_the_message():
-    line = prefixes.split(b"d\xc3\xa9c. 03 21:58:33 node kernel: ".decode("utf-8") + REPORT)
-    assert (line.text, line.tag) == (REPORT, "kernel")
-    assert clock.Clock(NOW).of(line) is None
+OTHER_TIMES = [
+    "{dec}. 03 21:58:33", "[Mi Jul  1 00:45:31 2020]", "[Oct28 16:58]", "{july} 01 00:45:31", "2020{year}07{month}01{day} 00:45:31",
+    "01/Jul/2020:00:45:31 +0000", "Wed, 01 Jul 2020 00:45:31 +0200", "1 juil. 00:45:31", "Jul 1, 2020 @ 00:45:31.000",
+    "01.07.2020 00:45:31", "2020/07/01 00:45:31", "Jul 01 12:45:31 AM", "20200701T004531Z", "Wed Jul  1 00:45:31 CEST 2020",
+]  # fmt: skip
+_LETTERS = {
+    "dec": b"d\xc3\xa9c", "july": b"7\xe6\x9c\x88", "year": b"\xe5\xb9\xb4", "month": b"\xe6\x9c\x88", "day": b"\xe6\x97\xa5"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stamp", OTHER_TIMES)
+@pytest.mark.parametrize("behind", [" ", " node kernel: ", " node kernel: [   12.345678] "])
+def test_times_in_the_forms_of_other_places_do_not_hide_the_message(stamp, behind):
+    letters = {name: text.decode("utf-8") for name, text in _LETTERS.items()}
+    line = prefixes.split(stamp.format(**letters) + behind + REPORT)
+    assert line.text == REPORT
+    assert line.stamp is not None
+    assert line.tag == ("kernel" if "kernel" in behind else None)
+
+
+BODIES = [
+    "[28438]     0 28438  5063909   119961    1661   136409          -998 java",
+    "Call Trace:",
+    " [<ffffffff81179a95>] warn_alloc_failed+0xf5/0x160",
+    " </IRQ> [<ffffffff81179a95>] x+0x1/0x2",
+    "[<c0123456>] (dump_stack) from [<c0123456>]",
+    "Node 0 DMA: 1*4kB (U) 0*8kB = 15908kB",
+    "Normal free:5kB min:4kB",
+    "CPU: 0 PID: 12 Comm: foo Not tainted 4.4.0",
+    "  cache: kmalloc-64, object size: 64, buffer size: 64, default order: 0, min order: 0",
+    "  node 0: slabs: 1, objs: 2, free: 0",
+    "swapper/0: page allocation failure. order:1, mode:0x20",
+    "kernel stats: page allocation failure: order:4",
+    "CPU 0/KVM invoked oom-killer: gfp_mask=",
+    "(sd-pam) invoked oom-killer: x",
+    "123456 total pagecache pages",
+    "memory: usage 1kB, limit 2kB, failcnt 3",
+    "INFO: task foo:12 blocked for more than 120 seconds.",
+    "[ pid ]   uid  tgid",
+    "Hardware name: QEMU",
+    "Workqueue: events x",
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "Jul  1 00:45:31 node kernel: ",
+        "[   12.345678] ",
+        "2020-07-01T00:45:31Z ",
+        "[Wed Jul  1 00:45:31 2020] ",
+        "4,1,2,-;",
+        "kernel: ",
+        "> ",
+    ],
+)
+def test_what_the_kernel_says_is_no_prefix(prefix, body):
+    line = prefixes.split(prefix + body)
+    assert line.text.strip() == body.strip()
+    assert not line.userland
 
 
 def test_programs_are_told_from_the_kernel():
@@ -115,8 +211,68 @@ def test_json_of_journalctl(entry):
     assert clock.iso(clock.Clock(NOW).of(line)) == "2020-07-01T00:45:31Z"
 
 
+RECORDS = [
+    # record around %s, host, tag
+    ('{"log":"%s\\n","stream":"stderr","time":"2026-03-01T07:00:00.000000001Z"}', None, None),
+    ('2020-07-01T00:45:31Z stdout F {"log":"%s"}', None, None),
+    ('2020-07-01 00:45:31.000000000 +0000 kern.warn: {"message":"%s","host":"n1","ident":"kernel"}', "n1", "kernel"),
+    ('2020-07-01T00:45:31+00:00\tkern.warn\t{"message":"%s","host":"n1"}', "n1", "kernel"),
+    ('[0] kernel: [1593564331.000000000, {"priority"=>4, "sec"=>12, "msg"=>"%s"}]', None, None),
+    ('[12] tail.0: [[1669160706.737650473, {}], {"log"=>"[   12.345678] %s"}]', None, None),
+    (
+        '{"@timestamp":"2020-07-01T00:45:31.000Z","host":{"name":"n1"},"log":{"file":{"path":"/var/log/messages"}},'
+        '"message":"Jul  1 00:45:31 node kernel: %s","agent":{"type":"filebeat","hostname":"n1"}}',
+        "node",
+        "kernel",
+    ),
+    ('["1593564331000000000", "%s"]', None, None),
+    ('{"stream":{"nodename":"n1"},"values":[["1593564331000000000","%s"]]}', "n1", None),
+    ('{"body":{"stringValue":"%s"},"timeUnixNano":"1593564331000000000"}', None, None),
+    ('{"timestamp":1593564331.5,"message":"%s","appname":"kernel","facility":"kern","host":"h"}', "h", "kernel"),
+    ('{"a_name_nobody_knows":"%s","another":3}', None, None),
+    ('{"result":{"_raw":"Jul  1 00:45:31 node kernel: %s","host":"n"}}', "node", "kernel"),
+    ('{"jsonPayload":{"message":"%s","_HOSTNAME":"n","_TRANSPORT":"kernel"}}', "n", "kernel"),
+    ('{"_index":"x","_source":{"message":"%s"}}', None, None),
+    (
+        '{"message":"{\\"MESSAGE\\":\\"%s\\",\\"_HOSTNAME\\":\\"x\\",\\"SYSLOG_IDENTIFIER\\":\\"kernel\\"}"}',
+        "x",
+        "kernel",
+    ),
+    ('   "message" => "%s",', None, None),
+    ('\t"MESSAGE" : "%s",', None, None),
+    ("MESSAGE=%s", None, None),
+    ('  "[   12.345678] %s",', None, None),
+]
+
+
+@pytest.mark.parametrize("record,host,tag", RECORDS)
+def test_records_of_runtimes_and_shippers_are_unwrapped(record, host, tag):
+    line = prefixes.split(record % REPORT)
+    assert (line.text, line.host, line.tag) == (REPORT, host, tag)
+
+
+def test_a_record_with_an_error_of_its_own_stays_whole():
+    raw = '{"timestamp":"1472766268.56","source":"guardian","message":"guardian.create.failed","data":{"error":"mkdir: no space"}}'
+    line = prefixes.split(raw)
+    assert (line.text, line.stamp) == (raw, "1472766268.56")
+    raw = '{"ts":"2020-07-01T00:45:31Z","caller":"pod_workers.go:1","msg":"Error syncing pod","err":"EOF"}'
+    assert prefixes.split(raw).text == raw
+
+
 @pytest.mark.parametrize(
-    "raw", ["{", '{"a":1}', '{"MESSAGE":null}', '{"MESSAGE":[1,"x",999]}', "[1]", '{"log":"' + "x" * 9]
+    "raw",
+    [
+        "{",
+        '{"a":1}',
+        '{"MESSAGE":null}',
+        '{"MESSAGE":[1,"x",999]}',
+        "[1]",
+        '{"log":"' + "x" * 9,
+        '{"a":' * 30000 + "}" * 30000,
+        '{"log":"x","n":' + "9" * 60000 + "}",
+        '{"MESSAGE":[' + "9" * 60000 + "]}",
+        '{"log":{"log":{"log":"x"}}}',
+    ],
 )
 def test_json_that_is_no_log_entry_is_text(raw):
     assert prefixes.split(raw).text is not None
