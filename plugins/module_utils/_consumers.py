@@ -73,6 +73,24 @@ def memcg_array_cgroups(order, page_size):
     return None
 
 
+def has_memcg_array(release):
+    """Whether new slab caches of a kernel have that array, or may have, where the release is not known."""
+    version = version_of(release)
+    return version is None or (3, 8) <= version < (4, 14) or is_el(release, 7)
+
+
+# Which kernels ask that way, as part of a sentence.
+_KNOWN_KERNELS = {
+    "memcg_array": "Linux 3.8 to 4.13 and el7 allocate it that way (one conntrack cache per namespace: 2.6.33 to 4.6 and el7)",
+    "veth": "Linux 5.13 to 6.7 allocate them in one block, mended in 6.8, 6.7.9, 6.6.21 and 6.1.81",
+    "stack": "kernels from 3.15 and el7 without CONFIG_VMAP_STACK",
+}
+
+
+def known_kernels(consumer):
+    return _KNOWN_KERNELS.get(consumer)
+
+
 # Each answers with [(order, what asks for it, does something fail without it)] for one kernel.
 
 

@@ -114,6 +114,7 @@ options:
           - runtime_hang
           - runtime_state_mismatch
           - image
+          - invalid_request
           - unknown
       kind:
         description: The kind of event it is.

@@ -46,6 +46,7 @@ SEVERITY = (
     "image",
     "runtime_state_mismatch",
     "atomic_burst",
+    "invalid_request",
     "unknown",
 )
 _EXPLAINS = frozenset(("fragmentation", "memory_shortage", "memcg_limit", "vmalloc_exhaustion", "atomic_burst"))

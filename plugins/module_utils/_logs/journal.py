@@ -60,12 +60,15 @@ CAUSES = (
     "runtime_hang",
     "runtime_state_mismatch",
     "image",
+    "invalid_request",
     "unknown",
 )
 
 # How far back the node's own logs are read when nothing else is asked for.
 DEFAULT_SINCE = "-7d"
 MAX_MESSAGE = 300
+# So many reports that could not be judged are named in the notes of their source.
+MAX_UNJUDGED = 5
 # A program's line that a mail or terminal has wrapped goes on for at most so many lines.
 MAX_WRAPS = 6
 
@@ -204,6 +207,15 @@ class _Journal:
 
     def _end(self):
         kernel = self.sink.kernel
+        if kernel is not None:
+            for number, message, error in kernel.unjudged[:MAX_UNJUDGED]:
+                where = "" if number is None else " of line %d" % number
+                self.source.notes.append(
+                    "the report%s could not be judged (%s): %s" % (where, error, harmless(message))
+                )
+            if len(kernel.unjudged) > MAX_UNJUDGED:
+                self.source.notes.append("%d more could not be judged" % (len(kernel.unjudged) - MAX_UNJUDGED))
+            del kernel.unjudged[:]
         if kernel is not None and kernel.suppressed:
             for what, count in sorted(kernel.suppressed.items()):
                 self.source.notes.append(
@@ -329,10 +341,10 @@ class _Journal:
         from . import reports
 
         verdict = reports.judge(report)
-        event, epoch = self._base(report["kind"], report["line"], report["message"], verdict)
+        event, epoch = self._base(report.kind, report.line, report.message, verdict)
         if self._outside(epoch):
             return
-        event.update(reports.FIELDS[report["kind"]](report, verdict))
+        event.update(reports.FIELDS[report.kind](report, verdict))
         _sanitise(event)
         if self.store.duplicate(event, event["time_raw"]):
             return
@@ -341,7 +353,7 @@ class _Journal:
             event,
             verdict,
             epoch,
-            report["line"].place,
+            report.line.place,
             reports.detail(report, event),
             reports.starts_container(event, verdict),
         )

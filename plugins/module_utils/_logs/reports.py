@@ -13,7 +13,7 @@ import re
 
 from .. import _gfp
 from .._fragmentation import fragmentation_index
-from . import diagnosis
+from . import callers, diagnosis
 
 MAX_TRACE = 24
 _POD_IN_CGROUP = re.compile(
@@ -36,33 +36,38 @@ def _decode(mask, kernel):
     return list(_decoded[mask, kernel])
 
 
+def decode(report):
+    """The names of the mask: as printed, else by the kernel that printed it."""
+    if report.flags is None and report.mask is not None:
+        report.gfp_flags = _decode(report.mask, report.kernel)
+    else:
+        report.gfp_flags = report.flags
+
+
 def judge(report):
-    """The verdict on a report; once, as other reports may refer to it before it is finished."""
-    if "verdict" not in report:
-        if report["flags"] is None and report["mask"] is not None:
-            report["gfp_flags"] = _decode(report["mask"], report["kernel"])
-        else:
-            report["gfp_flags"] = report["flags"]
-        if report.get("after") is not None:
-            judge(report["after"])
-        report["verdict"] = diagnosis.diagnose(report)
-    return report["verdict"]
+    """The verdict on a report by itself; once, as other reports may refer to it before it is finished."""
+    if report.verdict is None:
+        decode(report)
+        if report.after is not None:
+            judge(report.after)
+        report.verdict = diagnosis.diagnose(report)
+    return report.verdict
 
 
 def _mask(report):
     return {
-        "gfp_mask": None if report["mask"] is None else "0x%x" % report["mask"],
-        "gfp_flags": report["gfp_flags"] or [],
+        "gfp_mask": None if report.mask is None else "0x%x" % report.mask,
+        "gfp_flags": report.gfp_flags or [],
     }
 
 
 def _zones(report):
     zones = []
-    for key, zone in report["zones"].items():
+    for key, zone in report.zones.items():
         blocks = zone.get("free_blocks")
         index = None
-        if blocks and report["order"] is not None and report["order"] < len(blocks):
-            index = fragmentation_index(blocks, report["order"])
+        if blocks and report.order is not None and 0 <= report.order < len(blocks):
+            index = fragmentation_index(blocks, report.order)
         zones.append(
             {
                 "node": key[0],
@@ -82,55 +87,55 @@ def _zones(report):
 
 
 def _failure_fields(report, verdict):
-    site = diagnosis.call_site(report["trace"])
-    fields = {name: report[name] for name in ("comm", "pid", "order", "kernel")}
+    site = callers.call_site(report.trace)
+    fields = {name: getattr(report, name) for name in ("comm", "pid", "order", "kernel")}
     fields.update(_mask(report))
     fields.update(
-        cpu=None if report["cpu"] is None else int(report["cpu"]),
+        cpu=report.cpu,
         call_site=site,
-        call_module=report["modules"].get(site),
+        call_module=report.modules.get(site),
         consumer=verdict["consumer"],
-        trace=report["trace"][:MAX_TRACE],
+        trace=report.trace[:MAX_TRACE],
         zones=_zones(report),
-        slab_reclaimable_pages=report.get("slab_reclaimable"),
-        slab_unreclaimable_pages=report.get("slab_unreclaimable"),
+        slab_reclaimable_pages=report.slab_reclaimable,
+        slab_unreclaimable_pages=report.slab_unreclaimable,
     )
     return fields
 
 
 def _oom_fields(report, verdict):
-    victim = (report.get("killed") or [None])[0] or report.get("summary_victim") or report.get("chosen") or (None, None)
-    cgroup = report.get("limit_cgroup") or report.get("task_cgroup")
-    paths = "%s %s" % (report.get("limit_cgroup") or "", report.get("task_cgroup") or "")
+    victim = (report.killed or [None])[0] or report.summary_victim or report.chosen or (None, None)
+    cgroup = report.limit_cgroup or report.task_cgroup
+    paths = "%s %s" % (report.limit_cgroup or "", report.task_cgroup or "")
     uid, container = _POD_IN_CGROUP.search(paths), _CONTAINER_IN_CGROUP.search(paths.replace(" ", "/ "))
-    fields = {name: report[name] for name in ("comm", "pid", "order", "kernel")}
+    fields = {name: getattr(report, name) for name in ("comm", "pid", "order", "kernel")}
     fields.update(_mask(report))
     fields.update(
-        scope=report["scope"],
+        scope=report.scope,
         victim_comm=victim[0],
         victim_pid=victim[1],
-        cgroup=cgroup if report["scope"] == "memcg" else report.get("task_cgroup"),
+        cgroup=cgroup if report.scope == "memcg" else report.task_cgroup,
         pod_uid=uid and uid.group(1).replace("_", "-"),
         container_id=container and container.group(1),
-        usage_kb=report.get("usage_kb"),
-        limit_kb=report.get("limit_kb"),
+        usage_kb=report.usage_kb,
+        limit_kb=report.limit_kb,
         zones=_zones(report),
     )
     return fields
 
 
 def _vmalloc_fields(report, verdict):
-    fields = {"size_bytes": report["size"], "comm": report["comm"], "pid": report["pid"], "zones": _zones(report)}
+    fields = {"size_bytes": report.size, "comm": report.comm, "pid": report.pid, "zones": _zones(report)}
     fields.update(_mask(report))
     return fields
 
 
 def _slab_fields(report, verdict):
     fields = {
-        "cache": report.get("cache"),
-        "node": report.get("node"),
-        "order": report["order"],
-        "object_size": report.get("object_size"),
+        "cache": report.cache,
+        "node": report.node,
+        "order": report.order,
+        "object_size": report.object_size,
     }
     fields.update(_mask(report))
     return fields
@@ -140,31 +145,29 @@ FIELDS = {
     "page_allocation_failure": _failure_fields,
     "oom_kill": _oom_fields,
     "slab_allocation_failure": _slab_fields,
-    "slab_cache_create_failure": lambda report, verdict: {"cache": report["cache"], "errno": report["errno"]},
+    "slab_cache_create_failure": lambda report, verdict: {"cache": report.cache, "errno": report.errno},
     "vmalloc_failure": _vmalloc_fields,
-    "cma_allocation_failure": lambda report, verdict: {"pages": report["pages"], "errno": report["errno"]},
+    "cma_allocation_failure": lambda report, verdict: {"pages": report.pages, "errno": report.errno},
     "compaction_stall": lambda report, verdict: {
-        name: report.get(name) for name in ("comm", "pid", "seconds", "function")
+        name: getattr(report, name) for name in ("comm", "pid", "seconds", "function")
     },
 }
 
 
 def detail(report, event):
     """What makes two reports with the same cause the same trouble."""
-    kind = report["kind"]
+    kind = report.kind
     if kind == "oom_kill" and event["scope"] == "memcg":
         return (
             "memcg",
             event["pod_uid"] or event["container_id"] or event["cgroup"] or event["victim_comm"] or event["comm"],
         )
-    before = report.get("after") or report
-    if before["kind"] == "page_allocation_failure" or kind == "oom_kill" and report["order"]:
+    before = report.after or report
+    if before.kind == "page_allocation_failure" or kind == "oom_kill" and report.order:
         return (
             "pages",
-            before["verdict"]["consumer"]
-            or diagnosis.call_site(before["trace"])
-            or (before["comm"] or "").split("/")[0],
-            before["order"],
+            before.verdict["consumer"] or callers.call_site(before.trace) or (before.comm or "").split("/")[0],
+            before.order,
         )
     if kind == "oom_kill":
         return ("oom", event["scope"])
@@ -174,5 +177,5 @@ def detail(report, event):
 def starts_container(event, verdict):
     """Whether the report can be what made a container fail to start."""
     return verdict.get("consumer") in _START_CONSUMERS or any(
-        diagnosis.starts_container(event.get(name)) for name in ("comm", "victim_comm")
+        callers.starts_container(event.get(name)) for name in ("comm", "victim_comm")
     )

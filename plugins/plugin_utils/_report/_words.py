@@ -35,6 +35,7 @@ CAUSES = {
     "runtime_hang": "The container runtime hangs",
     "runtime_state_mismatch": "The container runtime lost track of a container",
     "image": "An image cannot be used",
+    "invalid_request": "The kernel was asked for what no memory could serve",
     "unknown": "Something failed, and its cause is not known",
 }
 

@@ -10,7 +10,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import diagnosis, prefixes, reports
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import callers, prefixes, reports
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import KernelLog
 
 FAILURE = "x: page allocation failure: order:%d, mode:%s"
@@ -55,7 +55,7 @@ def judge(*lines):
     for raw in "\n".join(lines).split("\n"):
         log.feed(prefixes.split(raw))
     log.close()
-    assert len(found) == 1, [report["message"] for report, _verdict in found]
+    assert len(found) == 1, [report.message for report, _verdict in found]
     return found[0][1]
 
 
@@ -150,7 +150,20 @@ CASES = [
         "low",
         ["do not explain"],
     ),
-    ("and nothing about one page either", [FAILURE % (0, "0x0()"), NEW, zone("Normal", LARGE)], "unknown", "low", []),
+    (
+        "nor about one page: it failed, so they were printed later",
+        [FAILURE % (0, KERNEL), NEW, zone("Normal", LARGE)],
+        "memory_shortage",
+        "low",
+        ["printed after the event"],
+    ),
+    (
+        "a mask without any flag is one that gfp_allowed_mask has emptied",
+        [FAILURE % (0, "0x0()"), NEW, zone("Normal", LARGE)],
+        "invalid_request",
+        "medium",
+        ["too early"],
+    ),
     (
         "a zone that lowmem_reserve protects",
         [FAILURE % (4, KERNEL), NEW, zone("DMA32", LARGE, reserve="0 0 900000 900000 900000"), zone("Normal", SMALL)],
@@ -182,7 +195,7 @@ CASES = [
     (
         "HighMem is for user pages",
         [OOM % (MOVABLE, 0), NEW, zone("Normal", NOTHING), zone("HighMem", LARGE)],
-        "unknown",
+        "memory_shortage",
         "low",
         [],
     ),
@@ -268,7 +281,7 @@ CASES = [
     (
         "one page with a tenth free",
         [FAILURE % (0, KERNEL), NEW, "Mem-Info:", " free:500000 free_pcp:1 free_cma:0", "1000000 pages RAM"],
-        "unknown",
+        "memory_shortage",
         "low",
         [],
     ),
@@ -324,13 +337,13 @@ def test_the_one_who_asked_is_named(functions, ident, words):
 
 def test_the_call_site_is_the_first_function_that_is_no_plumbing():
     assert (
-        diagnosis.call_site(
+        callers.call_site(
             ["dump_stack", "warn_alloc.cold", "__alloc_pages_noprof", "___kmalloc_large_node", "set_cmd.cold", "x"]
         )
         == "set_cmd.cold"
     )
-    assert diagnosis.call_site(["dump_stack", "warn_alloc"]) is None
-    assert diagnosis.call_site([]) is None
+    assert callers.call_site(["dump_stack", "warn_alloc"]) is None
+    assert callers.call_site([]) is None
 
 
 MEMCGS = [
