@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _text
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -42,23 +42,7 @@ class ActionModule(ActionBase):
             _records.run_directory(options["records_dir"], run_id)
         except (policy.PolicyError, _records.RecordError) as error:
             raise AnsibleActionFail(str(error)) from error
-        record: dict[str, t.Any] = {
-            "schema_version": _records.SCHEMA_VERSION,
-            "host": task_vars["inventory_hostname"],
-            "groups": sorted(task_vars.get("group_names", [])),
-            "status": "failed",
-            "error": None,
-            "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-            "duration_seconds": None,
-            "facts": None,
-            "journal": None,
-            "assessment": None,
-        }
-
-        # Who wants no journal does not pay for sending the log readers, which are most of the audit's module.
-        module_name, node_options = "kernelops.memfrag.memfrag_facts", _audit.FACTS_OPTIONS
-        if options["journal"]:
-            module_name, node_options = "kernelops.memfrag.memfrag_audit", _audit.NODE_OPTIONS
+        record = _records.empty(task_vars["inventory_hostname"], task_vars.get("group_names", []), started)
 
         def keep() -> str:
             record["duration_seconds"] = round(time.time() - started, 3)
@@ -68,21 +52,62 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"Cannot write the record: {error}") from error
 
         try:
-            answer = self._execute_module(
-                module_name=module_name,
-                module_args={name: options[name] for name in node_options if options[name] is not None},
-                task_vars=task_vars,
-            )
-            record.update(_seen(answer))
+            self._audit(record, options, run_id, started, task_vars)
         except AnsibleConnectionFailure as error:
-            record.update(status="unreachable", error=str(error))
+            # What ssh says may be the node's own words.
+            said = _text.strip_controls(str(error))
+            record.update(status="unreachable", error=said)
+            keep()
+            if said != str(error):
+                raise AnsibleConnectionFailure(said) from None
+            raise
+        except Exception as error:
+            _fail(record, _text.strip_controls(str(error) or type(error).__name__))
+        except BaseException as error:
+            # The task's timeout comes as one that is no Exception. Whatever hangs, there is a record.
+            _fail(record, f"the audit was ended before the node had answered ({type(error).__name__})")
             keep()
             raise
-        except ValueError as error:
-            record.update(_failure({"msg": f"the module's answer is not JSON: {error}"}))
+        try:
+            path = keep()
+        except _records.RecordError as error:
+            _fail(record, str(error))
+            path = keep()
+        assessment = record["assessment"] or {}
+        result.update(
+            changed=False,
+            failed=record["status"] == "failed",
+            status=record["status"],
+            record=path,
+            run_id=run_id,
+            level=assessment.get("level"),
+            summary=_shown(assessment.get("summary")),
+        )
+        if record["error"]:
+            result["msg"] = _shown(record["error"])
+        return result
 
-        if record["error"] is None:
-            record["status"] = "audited"
+    def _audit(
+        self,
+        record: dict[str, t.Any],
+        options: dict[str, t.Any],
+        run_id: str,
+        started: float,
+        task_vars: dict[str, t.Any],
+    ) -> None:
+        """Fills the record, or raises: AnsibleConnectionFailure, AnswerError, and what assessing it may raise."""
+        # Who wants no journal does not pay for sending the log readers, which are most of the audit's module.
+        module_name, node_options = "kernelops.memfrag.memfrag_facts", _audit.FACTS_OPTIONS
+        if options["journal"]:
+            module_name, node_options = "kernelops.memfrag.memfrag_audit", _audit.NODE_OPTIONS
+        self._answer: dict[str, t.Any] | None = None
+        returned = self._execute_module(
+            module_name=module_name,
+            module_args={name: options[name] for name in node_options if options[name] is not None},
+            task_vars=task_vars,
+        )
+        record.update(_answer.take(_answer.plain(returned) if self._answer is None else self._answer))
+        try:
             record["assessment"] = assess(
                 record["facts"],
                 record["journal"],
@@ -90,18 +115,39 @@ class ActionModule(ActionBase):
                 previous=_earlier_facts(options["records_dir"], run_id, record["host"]),
                 now=started,
             )
-        result.update(
-            changed=False,
-            failed=record["status"] == "failed",
-            status=record["status"],
-            record=keep(),
-            run_id=run_id,
-            level=(record["assessment"] or {}).get("level"),
-            summary=(record["assessment"] or {}).get("summary"),
-        )
-        if record["error"]:
-            result["msg"] = record["error"]
-        return result
+        except Exception as error:
+            # The answer holds its contract; that it cannot be judged is a fault of ours, and this host's failure all the same.
+            raise _answer.AnswerError(
+                f"the node's answer cannot be assessed: {type(error).__name__}: {error}"
+            ) from error
+        record["status"] = "audited"
+
+    def _parse_returned_data(self, res: dict[str, t.Any], *more: t.Any) -> t.Any:
+        """Keeps the answer of the node from Ansible, which walks each leaf of it, and too large a one from any parser.
+
+        Everything else (a shell's error, a traceback, a module that failed) is Ansible's to understand, without what a
+        terminal would obey: it warns of text around an answer in that text's own words.
+        """
+        output = res.get("stdout") or ""
+        self._answer = _answer.from_output(output)
+        if self._answer is not None:
+            res = {**res, "stdout": "{}"}
+        else:
+            res = {**res, **{name: _lines(res.get(name) or "") for name in ("stdout", "stderr")}}
+        return super()._parse_returned_data(res, *more)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(_text.strip_controls, text[: _answer.LARGEST].split("\n")))
+
+
+def _shown(text: str | None) -> t.Any:
+    """Text for the terminal and for registered variables: never a template, on one line, and not without end."""
+    return None if text is None else wrap_var(_text.strip_controls(str(text)[: _answer.LONGEST_MESSAGE]))
+
+
+def _fail(record: dict[str, t.Any], why: str) -> None:
+    record.update(status="failed", error=why[: _answer.LONGEST_MESSAGE], facts=None, journal=None, assessment=None)
 
 
 def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any] | None:
@@ -114,26 +160,9 @@ def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any]
         path = os.path.join(records_dir, name, _records.file_name(host))
         try:
             facts = _records.load(path).get("facts") if os.path.isfile(path) else None
-        except _records.RecordError:
+            if facts:
+                _contracts.FACTS.check(facts)
+                return dict(facts)
+        except (_records.RecordError, _shapes.ShapeError):
             continue
-        if facts:
-            return dict(facts)
     return None
-
-
-def _seen(answer: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What the node has answered, as the record holds it: of memfrag_audit one string, of memfrag_facts the facts alone."""
-    if "seen" in answer:
-        return dict(json.loads(answer["seen"]))
-    facts = (answer.get("ansible_facts") or {}).get("memfrag")
-    return {"facts": facts} if facts else _failure(answer)
-
-
-def _failure(answer: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A module that did not come through, in the words that a person can act on."""
-    message = str(answer.get("msg") or "the module failed without a message")
-    lines = [line.strip() for line in str(answer.get("module_stderr") or "").splitlines() if line.strip()]
-    if lines:
-        # A traceback says it last, everything else (a missing interpreter, a shell) says it first.
-        message += ": " + (lines[-1] if "Traceback" in lines[0] else lines[0])
-    return {"status": "failed", "error": message}

@@ -15,6 +15,7 @@ parsing the measurements of every earlier run. It is plain JSON all the same.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import filecmp
 import hashlib
@@ -22,11 +23,16 @@ import json
 import os
 import re
 import secrets
+import stat
+import time
 import typing as t
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts
+
 SCHEMA_VERSION = 1
-STATUSES = ("audited", "failed", "unreachable")
+STATUSES = _contracts.STATUSES
+LARGEST = _contracts.LARGEST_RECORD
 
 # Report files lie beside the records; a host of that name must not take their place.
 RESERVED = frozenset(("report.json",))
@@ -55,6 +61,22 @@ class Run:
         return os.path.join(self.path, name)
 
 
+def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
+    """A record of which nothing is known yet but whose it is; ``started``: seconds since the epoch."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "host": host,
+        "groups": sorted(groups),
+        "status": "failed",
+        "error": None,
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "duration_seconds": None,
+        "facts": None,
+        "journal": None,
+        "assessment": None,
+    }
+
+
 def file_name(host: str) -> str:
     """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes.
 
@@ -81,7 +103,7 @@ def run_directory(records_dir: str, run_id: str) -> str:
 
 
 def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
-    """Store a record for its host, readable by its owner only, and return the path."""
+    """Store a record for its host, readable by its owner only, and return the path. RecordError for one beyond LARGEST."""
     directory = run_directory(records_dir, run_id)
     # makedirs() gives its mode to the last component only; log lines are nobody else's business at any depth.
     for path in (records_dir, directory):
@@ -90,7 +112,10 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
     head = {key: value for key, value in record.items() if key not in _BULKY}
     lines = [_dumps(head)[:-1]]
     lines += [f"{_dumps(key)}: {_dumps(record[key])}" for key in _BULKY if key in record]
-    write_file(path, [",\n".join(lines), "}\n"], mode=0o600)
+    text = ",\n".join(lines) + "}\n"
+    if len(text) > LARGEST:
+        raise RecordError(f"{path}: the record would have {len(text):,} bytes, of at most {LARGEST:,}")
+    write_file(path, [text], mode=0o600)
     return path
 
 
@@ -131,25 +156,62 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
 
 def load(path: str) -> dict[str, t.Any]:
     """One whole record."""
-    try:
-        with open(path, "rb") as stream:
-            return _checked(path, json.loads(stream.read()))
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: not valid JSON ({error})") from error
+    with _open(path) as stream:
+        return _parsed(path, _read(path, stream, LARGEST))
 
 
 def load_head(path: str) -> dict[str, t.Any]:
     """A record without its journal and facts, where it was written by ``write()``; else the whole record."""
-    try:
-        with open(path, "rb") as stream:
-            line = stream.readline()
+    with _open(path) as stream:
+        line = stream.readline(LARGEST)
         if line.endswith(b",\n"):
-            return _checked(path, json.loads(line[:-2] + b"}"))
-    except (OSError, ValueError, RecursionError):
-        pass  # load() says what is wrong
-    return load(path)
+            with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
+                return _parsed(path, line[:-2] + b"}")
+        return _parsed(path, line + _read(path, stream, LARGEST))
+
+
+def _open(path: str) -> t.BinaryIO:
+    """A record for reading: a regular file of at most LARGEST bytes, told before a byte of it is read.
+
+    Nobody waits for a writer of a FIFO here, and what has been opened is looked at, not what the name led to before.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from error
+    status = os.fstat(descriptor)
+    why = ""
+    if not stat.S_ISREG(status.st_mode):
+        why = "not a regular file"
+    elif status.st_size > LARGEST:
+        why = f"has {status.st_size:,} bytes, of at most {LARGEST:,}"
+    if why:
+        os.close(descriptor)
+        raise RecordError(f"{path}: {why}")
+    return open(descriptor, "rb")
+
+
+def _read(path: str, stream: t.BinaryIO, most: int) -> bytes:
+    try:
+        data = stream.read(most + 1)
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from error
+    if len(data) > most:
+        raise RecordError(f"{path}: has more than {most:,} bytes")
+    return data
+
+
+def _parsed(path: str, text: bytes) -> dict[str, t.Any]:
+    try:
+        return _checked(path, json.loads(text, parse_constant=_no_number))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path}: not valid JSON ({error})") from error
+    except MemoryError:
+        raise RecordError(f"{path}: memory does not suffice to read it") from None
+
+
+def _no_number(word: str) -> t.Any:
+    raise ValueError(f"{word} is no number")
 
 
 def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
@@ -176,11 +238,19 @@ def _listing(directory: str) -> tuple[frozenset[str], list[str]]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_directory(entry):
                 below.append(entry.name)
-            elif entry.name.endswith(".json") and entry.name not in RESERVED and entry.is_file():
+            elif entry.name.endswith(".json") and entry.name not in RESERVED:
+                # A FIFO, a socket, a link to nowhere: load() says what is wrong with it.
                 names.add(entry.name)
     return frozenset(names), sorted(below)
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _dumps(value: t.Any) -> str:

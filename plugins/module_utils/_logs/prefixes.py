@@ -14,6 +14,7 @@ __metaclass__ = type
 
 import re
 
+from .._text import strip_controls as harmless  # noqa: F401
 from . import records, tokens
 from .peeling import peel, program
 
@@ -61,8 +62,6 @@ _ENTITIES = (
     ("&nbsp;", " "),
     ("&amp;", "&"),
 )
-# Control characters of both ranges, line and paragraph separators. As bytes: a formatter takes away the u of a literal.
-_CONTROL = re.compile(b"[\x00-\x08\x0a-\x1f\x7f\xc2\x80-\xc2\x9f\xe2\x80\xa8\xe2\x80\xa9]".decode("utf-8"))
 # A syslog line and a kernel stamp of the usual form: nearly all lines are one of these.
 _SYSLOG = re.compile(
     r"(?P<stamp>[^\W\d_]{3,5}\.?\s{1,2}\d{1,2}\s\d\d:\d\d:\d\d(?:\.\d{1,9})?"
@@ -179,8 +178,3 @@ def _unwrapped(outer, record, text, layers):
     line.cursor = line.cursor or record.cursor
     line.stamp = record.stamp if record.whole and record.stamp else line.stamp or record.stamp or outer.stamp
     return line
-
-
-def harmless(text):
-    """Text of a log without what a terminal or a line-based format would act on."""
-    return _CONTROL.sub(" ", _ESCAPES.sub("", text)) if _CONTROL.search(text) else text

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""What a node may say: its facts and its journal, in the form of their contracts, and nothing else.
+
+A node can be in anybody's hands. What it answers is data about itself: never about another host, never a judgement or a
+command, never anything that Ansible would take for a variable, and never more than LARGEST_ANSWER.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _text
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _shapes
+
+LARGEST = _contracts.LARGEST_ANSWER
+
+# So much of what a failing module says is kept.
+LONGEST_MESSAGE = 2000
+
+_TOO_MUCH = "the node's answer is not valid: it is nested too deeply, or memory did not suffice to read it"
+
+
+class AnswerError(ValueError):
+    """An answer that is not to be used; the text says which part of it."""
+
+
+def check_size(size: int) -> None:
+    """size: bytes or characters of an answer as it came"""
+    if size > LARGEST:
+        raise AnswerError(f"the node's answer is not valid: it has {size:,} bytes, of at most {LARGEST:,}")
+
+
+def loads(text: str | bytes) -> t.Any:
+    """JSON without numbers that are none; AnswerError for what cannot be read."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except AnswerError:
+        raise
+    except ValueError as error:
+        raise AnswerError(f"the module's answer is not JSON: {error}") from error
+    except (RecursionError, MemoryError):
+        raise AnswerError(_TOO_MUCH) from None
+
+
+def _no_number(word: str) -> t.Any:
+    raise AnswerError(f"the node's answer is not valid: {word} is no number of JSON")
+
+
+def from_output(output: str) -> dict[str, t.Any] | None:
+    """The one JSON object that a module has printed, as plain data; None for any other output, a failed module's included."""
+    check_size(len(output))
+    text = output.strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        answer = json.loads(text, parse_constant=_no_number)
+    except AnswerError:
+        raise
+    except (RecursionError, MemoryError):
+        raise AnswerError(_TOO_MUCH) from None
+    except ValueError:
+        return None
+    if not isinstance(answer, dict) or answer.get("failed") or not _brings(answer):
+        return None
+    return answer
+
+
+def _brings(answer: dict[str, t.Any]) -> bool:
+    facts = answer.get("ansible_facts")
+    return "seen" in answer or (isinstance(facts, dict) and "memfrag" in facts)
+
+
+def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """An answer of memfrag_audit or memfrag_facts -> {facts, journal}, checked. Raises AnswerError.
+
+    memfrag_audit answers with one string, ``seen``, since Ansible walks each leaf of a nested answer; memfrag_facts with
+    ``ansible_facts.memfrag``. Whatever else is in an answer is dropped.
+    """
+    if answer.get("failed"):
+        raise AnswerError(failure(answer))
+    seen = answer.get("seen")
+    if seen is not None:
+        if not isinstance(seen, str):
+            raise AnswerError("the node's answer is not valid: seen: must be text")
+        check_size(len(seen))
+        seen = loads(seen)
+        if not isinstance(seen, dict):
+            raise AnswerError("the node's answer is not valid: it must be a mapping")
+    else:
+        facts = answer.get("ansible_facts")
+        facts = facts.get("memfrag") if isinstance(facts, dict) else None
+        if facts is None:
+            raise AnswerError(failure(answer))
+        seen = {"facts": facts}
+    taken = {"facts": seen.get("facts"), "journal": seen.get("journal")}
+    try:
+        _check("facts", taken["facts"], _contracts.FACTS)
+        if taken["journal"] is not None:
+            _check("journal", taken["journal"], _contracts.JOURNAL)
+            _check_events(taken["journal"])
+    except _shapes.ShapeError as error:
+        raise AnswerError(f"the node's answer is not valid: {error}") from error
+    return taken
+
+
+def plain(value: t.Any) -> t.Any:
+    """Data without the types that Ansible marks it with."""
+    try:
+        return loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AnswerError(f"the node's answer is not valid: {error}") from error
+
+
+def _check(name: str, value: t.Any, contract: _shapes.Shape) -> None:
+    try:
+        contract.check(value)
+    except _shapes.ShapeError as error:
+        raise error.inside(name) from None
+
+
+def _check_events(journal: dict[str, t.Any]) -> None:
+    """Incidents speak of events that are there."""
+    number = len(journal["events"])
+    for index, incident in enumerate(journal["incidents"]):
+        if max(incident.get("events") or (-1,)) >= number:
+            raise (
+                _shapes.ShapeError(f"speaks of events beyond the {number} that there are")
+                .inside("events")
+                .inside(index)
+                .inside("incidents")
+                .inside("journal")
+            )
+
+
+def failure(answer: t.Mapping[str, t.Any]) -> str:
+    """A module that did not come through, in the words that a person can act on."""
+    message = str(answer.get("msg") or "the module failed without a message")[:LONGEST_MESSAGE]
+    said = str(answer.get("module_stderr") or "")
+    lines = [line.strip() for line in (said[:LARGEST]).splitlines() if line.strip()]
+    if lines:
+        # A traceback says it last, everything else (a missing interpreter, a shell) says it first.
+        message += ": " + (lines[-1] if "Traceback" in lines[0] else lines[0])
+    return _text.strip_controls(message[:LONGEST_MESSAGE])

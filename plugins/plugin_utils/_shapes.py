@@ -1,0 +1,379 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Shapes of JSON values: what ``_contracts`` is written in. A shape checks a value, and says itself as JSON schema.
+
+``check(value)`` returns nothing, or raises ShapeError with the place of what does not hold: ``zones[3].free_blocks[2]``.
+It runs for each answer of a fleet, so lists of numbers are looked at as a whole before one by one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import typing as t
+
+# An integer of the kernel's: what does not fit into 64 bits is no count of anything.
+MOST = 2**63 - 1
+
+# A key that the contract does not know may hold anything of JSON within these bounds.
+DEEPEST = 8
+LONGEST_TEXT = 65536
+LONGEST_LIST = 4096
+
+# So much of an offending value is repeated in an error.
+_QUOTED = 60
+
+
+class ShapeError(ValueError):
+    """A value that does not hold what its contract says."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.place = ""
+
+    def inside(self, key: str | int) -> ShapeError:
+        """The same error, seen from the value around."""
+        step = f"[{key}]" if isinstance(key, int) else _quoted(key) if not _PLAIN_KEY.fullmatch(key) else key
+        gap = "" if not self.place or self.place.startswith("[") else "."
+        self.place = step + gap + self.place
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.why}" if self.place else self.why
+
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.()-]{1,60}")
+
+
+def _quoted(value: t.Any) -> str:
+    """At most so much of the value, in ASCII: it may be anybody's text."""
+    if isinstance(value, str):
+        value = value[: _QUOTED + 1]
+    elif isinstance(value, (dict, list)):
+        return f"a {'list' if isinstance(value, list) else 'mapping'} of {len(value)}"
+    elif isinstance(value, int) and not -MOST <= value <= MOST:
+        return f"a number of {value.bit_length()} bits"
+    text = ascii(value)
+    return text if len(text) <= _QUOTED else text[: _QUOTED - 3] + "..."
+
+
+class Shape:
+    """A kind of value."""
+
+    def check(self, value: t.Any) -> None:
+        """Raises ShapeError for a value that is not of this kind."""
+        raise NotImplementedError
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        """Whether each of the values is of this kind, where that can be told at once; False may mean either."""
+        return not values
+
+    def schema(self) -> dict[str, t.Any]:
+        """The same as JSON schema (draft 2020-12)."""
+        raise NotImplementedError
+
+
+class Bool(Shape):
+    def check(self, value: t.Any) -> None:
+        if value is not True and value is not False:
+            raise ShapeError(f"must be true or false, not {_quoted(value)}")
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return set(map(type, values)) <= {bool}
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"type": "boolean"}
+
+
+class Int(Shape):
+    def __init__(self, lowest: int = 0, highest: int = MOST) -> None:
+        self.lowest, self.highest = lowest, highest
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not int:
+            raise ShapeError(f"must be a whole number, not {_quoted(value)}")
+        if not self.lowest <= value <= self.highest:
+            raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {_quoted(value)}")
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return not values or (
+            set(map(type, values)) == {int} and min(values) >= self.lowest and max(values) <= self.highest
+        )
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
+
+
+class PowerOfTwo(Int):
+    def check(self, value: t.Any) -> None:
+        super().check(value)
+        if value & (value - 1):
+            raise ShapeError(f"must be a power of two, not {value}")
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return False
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"enum": [1 << bit for bit in range(64) if self.lowest <= 1 << bit <= self.highest]}
+
+
+class Number(Shape):
+    """A whole number or a fraction; neither infinite nor not a number."""
+
+    def __init__(self, lowest: float = 0, highest: float = MOST) -> None:
+        self.lowest, self.highest = lowest, highest
+
+    def check(self, value: t.Any) -> None:
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ShapeError(f"must be a number, not {_quoted(value)}")
+        if not self.lowest <= value <= self.highest:
+            raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {_quoted(value)}")
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"type": "number", "minimum": self.lowest, "maximum": self.highest}
+
+
+class Text(Shape):
+    """``like``: a regular expression that the whole text matches; ``what`` names it in errors."""
+
+    def __init__(self, longest: int, like: str = "", what: str = "") -> None:
+        self.longest, self.like, self.what = longest, like, what
+        self._matches = re.compile(like).fullmatch if like else None
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not str:
+            raise ShapeError(f"must be text, not {_quoted(value)}")
+        if len(value) > self.longest:
+            raise ShapeError(f"must have at most {self.longest} characters, not {len(value)}")
+        if self._matches and not self._matches(value):
+            raise ShapeError(f"must be {self.what}, not {_quoted(value)}")
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return not values or (
+            not self._matches and set(map(type, values)) == {str} and max(map(len, values)) <= self.longest
+        )
+
+    def schema(self) -> dict[str, t.Any]:
+        schema: dict[str, t.Any] = {"type": "string", "maxLength": self.longest}
+        if self.like:
+            schema["pattern"] = f"^(?:{self.like})$"
+        return schema
+
+
+class OneOf(Shape):
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self._known = frozenset(words)
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not str or value not in self._known:
+            raise ShapeError(f"must be one of {', '.join(self.words)}, not {_quoted(value)}")
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return set(map(type, values)) <= {str} and self._known.issuperset(values)
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"enum": list(self.words)}
+
+
+class Nullable(Shape):
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._check = shape.check
+
+    def check(self, value: t.Any) -> None:
+        if value is not None:
+            self._check(value)
+
+    def schema(self) -> dict[str, t.Any]:
+        schema = self.shape.schema()
+        if "enum" in schema:
+            return {**schema, "enum": [*schema["enum"], None]}
+        if isinstance(schema.get("type"), str):
+            return {**schema, "type": [schema["type"], "null"]}
+        return {"anyOf": [schema, {"type": "null"}]}
+
+
+class AnyOf(Shape):
+    """One of several shapes; ``what`` names them in errors."""
+
+    def __init__(self, what: str, *shapes: Shape) -> None:
+        self.what, self.shapes = what, shapes
+
+    def check(self, value: t.Any) -> None:
+        for shape in self.shapes:
+            try:
+                shape.check(value)
+                return
+            except ShapeError:
+                continue
+        raise ShapeError(f"must be {self.what}, not {_quoted(value)}")
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"anyOf": [shape.schema() for shape in self.shapes]}
+
+
+class ListOf(Shape):
+    def __init__(self, shape: Shape, most: int) -> None:
+        self.shape, self.most = shape, most
+        self._check = shape.check
+        self._all_hold = shape.all_hold
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not list:
+            raise ShapeError(f"must be a list, not {_quoted(value)}")
+        if len(value) > self.most:
+            raise ShapeError(f"must have at most {self.most} entries, not {len(value)}")
+        if self._all_hold(value):
+            return
+        check, place = self._check, 0
+        try:
+            for entry in value:
+                check(entry)
+                place += 1
+        except ShapeError as error:
+            raise error.inside(place) from None
+
+    def schema(self) -> dict[str, t.Any]:
+        return {"type": "array", "items": self.shape.schema(), "maxItems": self.most}
+
+
+class MapOf(Shape):
+    """A mapping with keys that the contract does not name one by one."""
+
+    def __init__(self, key: Text, shape: Shape, most: int) -> None:
+        self.key, self.shape, self.most = key, shape, most
+        self._check = shape.check
+        self._all_hold = shape.all_hold
+        # The same few hundred names come from every node.
+        self._seen: set[str] = set()
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not dict:
+            raise ShapeError(f"must be a mapping, not {_quoted(value)}")
+        if len(value) > self.most:
+            raise ShapeError(f"must have at most {self.most} keys, not {len(value)}")
+        if not self._seen.issuperset(value):
+            self._check_keys(value)
+        if self._all_hold(value.values()):
+            return
+        check, key = self._check, ""
+        try:
+            for key, entry in value.items():  # noqa: B007 (the error names it)
+                check(entry)
+        except ShapeError as error:
+            raise error.inside(key) from None
+
+    def _check_keys(self, value: dict[str, t.Any]) -> None:
+        for key in value:
+            try:
+                self.key.check(key)
+            except ShapeError as error:
+                raise ShapeError(f"has a wrong key: {error.why}") from None
+        if len(self._seen) < LONGEST_LIST:
+            self._seen.update(value)
+
+    def schema(self) -> dict[str, t.Any]:
+        return {
+            "type": "object",
+            "propertyNames": self.key.schema(),
+            "additionalProperties": self.shape.schema(),
+            "maxProperties": self.most,
+        }
+
+
+class Anything(Shape):
+    """JSON of bounded size and depth, for what this version does not know."""
+
+    def __init__(self, deepest: int = DEEPEST) -> None:
+        self.deepest = deepest
+
+    def check(self, value: t.Any) -> None:
+        self._check(value, self.deepest)
+
+    def _check(self, value: t.Any, left: int) -> None:
+        kind = type(value)
+        if value is None or kind is bool:
+            return
+        if kind is int or kind is float:
+            _ANY_NUMBER.check(value)
+        elif kind is str:
+            _ANY_TEXT.check(value)
+        elif not left:
+            raise ShapeError(f"is nested deeper than {self.deepest} levels")
+        elif kind is list or kind is dict:
+            if len(value) > LONGEST_LIST:
+                raise ShapeError(f"must have at most {LONGEST_LIST} entries, not {len(value)}")
+            for key, entry in enumerate(value) if kind is list else value.items():
+                try:
+                    if kind is dict:
+                        _ANY_KEY.check(key)
+                    self._check(entry, left - 1)
+                except ShapeError as error:
+                    raise error.inside(key) from None
+        else:
+            raise ShapeError(f"must be JSON, not {kind.__name__}")
+
+    def schema(self) -> dict[str, t.Any]:
+        return {}
+
+
+_ANY_NUMBER = Number(-MOST, 2.0**64)
+_ANY_TEXT = Text(LONGEST_TEXT)
+_ANY_KEY = Text(256)
+_ANYTHING = Anything()
+
+
+class Fields(Shape):
+    """A mapping with named keys. Others are let through as Anything: newer modules have more to tell.
+
+    needed    key -> shape, must be there
+    optional  key -> shape, may be missing or null
+    """
+
+    # More keys than that have nothing to do with any version of ours.
+    MOST_UNKNOWN = 64
+
+    def __init__(self, needed: dict[str, Shape], optional: dict[str, Shape] | None = None) -> None:
+        self.needed, self.optional = needed, optional or {}
+        self._checks = {
+            **{name: shape.check for name, shape in needed.items()},
+            **{name: shape.check for name, shape in self.optional.items()},
+        }
+        self._needed = frozenset(needed)
+
+    def check(self, value: t.Any) -> None:
+        if type(value) is not dict:
+            raise ShapeError(f"must be a mapping, not {_quoted(value)}")
+        needed = self._needed
+        if not needed <= value.keys():
+            raise ShapeError(f"has no {', '.join(sorted(needed - value.keys()))}")
+        checks, key = self._checks, ""
+        if len(value) > len(checks) + self.MOST_UNKNOWN:
+            raise ShapeError(f"has {len(value)} keys")
+        try:
+            for key, entry in value.items():
+                if entry is None and key not in needed:
+                    continue
+                check = checks.get(key)
+                if check is None:
+                    _ANY_KEY.check(key)
+                    check = _ANYTHING.check
+                check(entry)
+        except ShapeError as error:
+            raise error.inside(key) from None
+
+    def schema(self) -> dict[str, t.Any]:
+        return {
+            "type": "object",
+            "required": sorted(self.needed),
+            "properties": {
+                **{name: shape.schema() for name, shape in self.needed.items()},
+                **{name: Nullable(shape).schema() for name, shape in self.optional.items()},
+            },
+        }
