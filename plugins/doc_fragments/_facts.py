@@ -32,4 +32,11 @@ options:
       - How many slab caches to list, largest first.
     type: int
     default: 10
+  deadline_seconds:
+    description:
+      - How long the module may take. What was read until then is returned, and what was not is named with the reason.
+      - Something on the node that gives no answer for 15 seconds, or for a quarter of this time, is left out.
+        A command gets at most half of the time that is left.
+    type: int
+    default: 120
 """

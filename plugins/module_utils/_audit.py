@@ -9,12 +9,16 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from . import _watch
+from ._node import Node
+
 # Of the module M(kernelops.memfrag.memfrag_audit) and of its action alike. The first part is that of
 # M(kernelops.memfrag.memfrag_facts) as well, which the action runs where no journal is wanted; the last is for the controller only.
 FACTS_OPTIONS = {
     "root": {"type": "path", "default": "/"},
     "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
     "top_slabs": {"type": "int", "default": 10},
+    "deadline_seconds": {"type": "int", "default": _watch.DEADLINE_SECONDS},
 }
 JOURNAL_OPTIONS = {
     "journal": {"type": "bool", "default": True},
@@ -23,6 +27,7 @@ JOURNAL_OPTIONS = {
     "since": {"type": "str", "default": "-7d"},
     "until": {"type": "str"},
     "max_events": {"type": "int", "default": 200},
+    "redact": {"type": "bool", "default": True},
 }
 NODE_OPTIONS = dict(FACTS_OPTIONS, **JOURNAL_OPTIONS)
 CONTROLLER_OPTIONS = {
@@ -33,24 +38,59 @@ CONTROLLER_OPTIONS = {
 OPTIONS = dict(NODE_OPTIONS, **CONTROLLER_OPTIONS)
 
 
-def look(node, params):
-    """-> {"facts": contract memfrag_facts, "journal": contract memfrag_journal_info or None}."""
+def look(params):
+    """-> JSON text of {"facts": contract memfrag_facts, "journal": contract memfrag_journal_info or None}.
+
+    _watch.LookError when not even the facts could be had. What became of the logs never costs the facts.
+    """
+    parts = _watch.look(params["deadline_seconds"], lambda deadline, tell: _work(params, deadline, tell))
+    if "facts" not in parts:
+        raise _watch.LookError(parts.gave_up or "the node gave no answer")
+    journal = parts.get("journal")
+    if journal is None:
+        journal = _watch.as_text(_no_journal(parts.gave_up, True) if params["journal"] else None)
+    # Text, put together as it came: taking it apart again would cost more than to gather it.
+    return '{"facts":%s,"journal":%s}' % (parts["facts"], journal)
+
+
+def _work(params, deadline, tell):
     from . import _facts
 
-    facts = _facts.collect(node, params["gather_subset"], params["top_slabs"])
-    journal = None
-    if params["journal"]:
+    node = Node(params["root"], deadline)
+    tell("facts", _facts.collect(node, params["gather_subset"], params["top_slabs"]))
+    if not params["journal"]:
+        return
+    try:
         # Compiling the log readers costs more than all the facts; who does not want them does not pay for them.
         from ._logs import journal as _journal
 
-        journal = _journal.collect(
-            node,
+        tell("journal", _journal.collect(node, dict(params, files=params["journal_files"])))
+    except ValueError:
+        # An option that makes no sense.
+        raise
+    except Exception as error:
+        tell("journal", _no_journal("the log reader failed: %s: %s" % (type(error).__name__, error), False))
+
+
+def _no_journal(reason, timed_out):
+    """What stands in the place of a journal that could not be read."""
+    counts = dict.fromkeys(("events", "events_returned", "incidents", "suppressed"), 0)
+    return {
+        "events": [],
+        "incidents": [],
+        "counts": dict(counts, by_kind={}, by_cause={}),
+        "sources": [
             {
-                "files": params["journal_files"],
-                "journal_directory": params["journal_directory"],
-                "since": params["since"],
-                "until": params["until"],
-                "max_events": params["max_events"],
-            },
-        )
-    return {"facts": facts, "journal": journal}
+                "source": "logs",
+                "kind": "journal",
+                "status": "failed",
+                "reason": (reason or "the node gave no answer")[:300],
+                "timed_out": timed_out,
+                "bytes": None,
+                "lines": None,
+                "first_time": None,
+                "last_time": None,
+                "notes": [],
+            }
+        ],
+    }

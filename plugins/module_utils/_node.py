@@ -7,6 +7,9 @@
 
 The root is ``/`` on the node itself, ``/host`` in a container that has the host mounted there, the directory of an
 unpacked sosreport, or a test's fixture tree: for the rest of the library they are the same case.
+
+Nothing here waits for ever: what is opened is a regular file, commands have an end, and Deadline is asked before each step.
+A call that hangs inside the kernel is for _watch to give up.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -17,14 +20,28 @@ import contextlib
 import errno
 import io
 import os
+import signal
+import stat
 import subprocess
+import sys
+import time
 
 # Nothing that is read as a whole is larger; a /proc/zoneinfo with a thousand CPUs has about 4 MiB.
 MAX_TEXT = 64 * 1024 * 1024
+# What a command may take where nobody has set a deadline, and how long a killed one may take to be gone.
+COMMAND_SECONDS = 600.0
+_GONE_SECONDS = 1.0
+# A command leads a group of its own, so that whatever it has started ends with it.
+_OWN_GROUP = {"start_new_session": True} if sys.version_info >= (3, 2) else {"preexec_fn": os.setsid}
+
+# Old Pythons have no clock that nobody can set.
+seconds_now = getattr(time, "monotonic", time.time)
 
 
 class NodeError(Exception):
     """A source that could not be used. ``str()`` is a sentence that names the path and the reason."""
+
+    timed_out = False
 
     def __init__(self, path, reason, errno_=None):
         super(NodeError, self).__init__("%s: %s" % (path, reason))
@@ -36,6 +53,42 @@ class NodeError(Exception):
     def missing(self):
         """The file is not there, which is often an answer and not a fault."""
         return self.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
+class TimedOut(NodeError):
+    """A source that did not come to its end in time."""
+
+    timed_out = True
+
+
+class Deadline:
+    """How long looking at a node may take. One object for a whole run, which its Node carries; without seconds there is no limit.
+
+    hung   what an earlier try got stuck at: it is left alone
+    pulse  called with what is looked at next, so that somebody else can tell work from hanging
+    """
+
+    def __init__(self, seconds=None, hung=(), pulse=None):
+        self.hung, self.pulse = frozenset(hung), pulse
+        self._end = None if seconds is None else seconds_now() + seconds
+
+    def left(self):
+        """Seconds, at least 0; None where there is no limit."""
+        return None if self._end is None else max(0.0, self._end - seconds_now())
+
+    def check(self, what):
+        """Before each step. TimedOut when there is no time for it."""
+        if what in self.hung:
+            raise TimedOut(what, "gave no answer and was left out")
+        if self._end is not None and seconds_now() >= self._end:
+            raise TimedOut(what, "the time was up, see deadline_seconds")
+        if self.pulse is not None:
+            self.pulse(what)
+
+    def share(self):
+        """Seconds for one command or search: half of what is left, so that one that hangs leaves time for the others."""
+        left = self.left()
+        return COMMAND_SECONDS if left is None else left / 2
 
 
 def _translated(path, error):
@@ -55,7 +108,9 @@ def is_root():
 class Node:
     """A Linux node, seen through its file system below ``root``. Paths are absolute, as on the node."""
 
-    def __init__(self, root="/"):
+    def __init__(self, root="/", deadline=None):
+        self.deadline = deadline or Deadline()
+        self.deadline.check(root)
         self.root = os.path.realpath(root)
         if not os.path.isdir(self.root):
             raise NodeError(root, "root is not a directory", errno.ENOENT)
@@ -77,23 +132,54 @@ class Node:
         """Whether the root shows the running kernel: uname and sysconf speak of this node then, not of another."""
         boot_id = "/proc/sys/kernel/random/boot_id"
         try:
-            return self.root == "/" or self.read_text(boot_id) == Node("/").read_text(boot_id)
+            return self.root == "/" or self.read_text(boot_id) == Node("/", self.deadline).read_text(boot_id)
         except NodeError:
             return False
+
+    def _open(self, path, buffering):
+        """A regular file, or NodeError. What waits for a writer, or acts when it is opened, is never opened, nor read if it came in between."""
+        self.deadline.check(path)
+        real = self.path(path)
+        try:
+            _must_be_regular(path, os.stat(real))
+            descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | getattr(os, "O_CLOEXEC", 0))
+        except (IOError, OSError) as error:
+            raise _translated(path, error)
+        try:
+            _must_be_regular(path, os.fstat(descriptor))
+            self._must_be_inside(path, descriptor)
+            return io.open(descriptor, "rb", buffering=buffering)
+        except Exception:
+            os.close(descriptor)
+            raise
+
+    def _must_be_inside(self, path, descriptor):
+        """A link may have come in between path() and the opening."""
+        if self.root == "/":
+            return
+        try:
+            real = os.readlink("/proc/self/fd/%d" % descriptor)
+        except (IOError, OSError):
+            return
+        if not real.startswith(self.root + os.sep):
+            raise NodeError(path, "a symbolic link leads out of %s" % self.root, errno.EACCES)
 
     def read_bytes(self, path, limit=MAX_TEXT):
         # The kernel allocates as much contiguous memory as one read of a sysctl asks for. Just what the node is short of.
         piece = 4095 if path.startswith("/proc/sys/") else 65536
         data = []
-        try:
-            with io.open(self.path(path), "rb", buffering=0) as stream:
+        with contextlib.closing(self._open(path, 0)) as stream:
+            try:
                 while limit >= 0:
                     data.append(stream.read(piece))
                     if not data[-1]:
-                        return b"".join(data)
+                        # None: a file of the kernel that would have had to wait.
+                        return b"".join(data[:-1])
                     limit -= len(data[-1])
-        except (IOError, OSError) as error:
-            raise _translated(path, error)
+                    if len(data) % 16 == 0:
+                        self.deadline.check(path)
+            except (IOError, OSError) as error:
+                raise _translated(path, error)
         raise NodeError(path, "too large", errno.EFBIG)
 
     def read_text(self, path, limit=MAX_TEXT):
@@ -103,11 +189,13 @@ class Node:
     def exists(self, path):
         """Existence, also of files that may not be read (write-only sysctls)."""
         try:
+            self.deadline.check(path)
             return os.path.lexists(self.path(path))
         except NodeError:
             return False
 
     def stat(self, path):
+        self.deadline.check(path)
         try:
             return os.stat(self.path(path))
         except (IOError, OSError) as error:
@@ -115,12 +203,19 @@ class Node:
 
     def readlink(self, path):
         """Where a symbolic link leads, as it stands there."""
+        self.deadline.check(path)
         try:
             return os.readlink(self.path(path))
         except (IOError, OSError) as error:
             raise _translated(path, error)
 
+    def readable(self, path):
+        """Whether this process may read it, by mode, group and access list."""
+        self.deadline.check(path)
+        return os.access(self.path(path), os.R_OK)
+
     def listdir(self, path):
+        self.deadline.check(path)
         try:
             return sorted(os.listdir(self.path(path)))
         except (IOError, OSError) as error:
@@ -131,16 +226,23 @@ class Node:
         # Most who look at a node know their paths.
         import glob
 
+        self.deadline.check(pattern)
         strip = len(self.root.rstrip("/"))
         return sorted(found[strip:] for found in glob.glob(os.path.join(self.root, pattern.lstrip("/"))))
 
     def count_directories(self, path, limit=200000):
         """Directories in the tree below ``path``, itself included; they may come and go while it counts."""
+        self.deadline.check(path)
+        end = seconds_now() + self.deadline.share()
         count, pending = 0, [self.path(path)]
         if not os.path.isdir(pending[0]):
             raise NodeError(path, "no such directory", errno.ENOENT)
         while pending and count < limit:
             here = pending.pop()
+            if count % 256 == 255:
+                self.deadline.check(path)
+                if seconds_now() > end:
+                    raise TimedOut(path, "counting its directories took too long")
             try:
                 # On cgroupfs the link count says how many directories are below, which saves looking for them.
                 children = os.lstat(here).st_nlink - 2
@@ -158,20 +260,15 @@ class Node:
         return count
 
     def open_binary(self, path):
-        """The file for reading piece by piece; the caller closes it."""
-        try:
-            return io.open(self.path(path), "rb")
-        except (IOError, OSError) as error:
-            raise _translated(path, error)
+        """The regular file for reading piece by piece; the caller closes it."""
+        return self._open(path, io.DEFAULT_BUFFER_SIZE)
 
     def span_reader(self, path):
         """-> a function (offset, length) -> bytes of a file that is read here and there, unbuffered."""
-        try:
-            stream = io.open(self.path(path), "rb", buffering=0)
-        except (IOError, OSError) as error:
-            raise _translated(path, error)
+        stream = self._open(path, 0)
 
         def read(offset, length):
+            self.deadline.check(path)
             try:
                 stream.seek(offset)
                 return stream.read(length)
@@ -184,25 +281,22 @@ class Node:
     def stream_command(self, argv):
         """Runs a command on the node (no shell, C locale); gives its running process with binary ``stdout``.
 
-        It is ended when the caller is done with it, so that one may stop reading early.
+        It is ended with all that it has started when the caller is done with it, so that one may stop reading early.
         """
-        environment = dict(os.environ, LC_ALL="C", LANG="C")
+        options = dict(_OWN_GROUP, env=dict(os.environ, LC_ALL="C", LANG="C"), close_fds=True)
         with io.open(os.devnull, "r+b") as null:
+            options.update(stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:
                 # The library runs without Ansible, too, and has no run_command().
-                process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    argv, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, close_fds=True
-                )
+                process = subprocess.Popen(argv, **options)  # pylint: disable=ansible-bad-function
             except (IOError, OSError) as error:
                 raise NodeError(argv[0], error.strerror or str(error), error.errno)
         try:
             yield process
         finally:
-            if process.poll() is None:
-                process.kill()
+            _end_group(process)
             process.stdout.close()
             process.stderr.close()
-            process.wait()
 
     def uname(self):
         """(release, machine) of the running kernel; only meaningful for a live root."""
@@ -212,3 +306,29 @@ class Node:
     def page_size(self):
         """Bytes per page of the running kernel; only meaningful for a live root."""
         return os.sysconf("SC_PAGE_SIZE")
+
+
+def _must_be_regular(path, status):
+    if not stat.S_ISREG(status.st_mode):
+        raise NodeError(path, "not a regular file")
+
+
+def _end_group(process):
+    """Ends a command and what it has started. One that hangs in the kernel is left to it: waiting for that may take for ever."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (IOError, OSError):
+        # Nobody is left.
+        pass
+    wait_for(process, _GONE_SECONDS)
+
+
+def wait_for(process, seconds):
+    """-> the exit status, None if it has not ended after so many seconds. Old Pythons cannot wait with a limit."""
+    pause, end = 0.001, seconds_now() + seconds
+    while process.poll() is None:
+        if seconds_now() >= end:
+            return None
+        time.sleep(pause)
+        pause = min(0.05, 2 * pause)
+    return process.returncode

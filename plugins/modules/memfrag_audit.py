@@ -71,6 +71,11 @@ options:
       - At most so many events are kept in the record. Their counts are exact all the same.
     type: int
     default: 200
+  redact:
+    description:
+      - Whether passwords, tokens and keys in log lines are replaced on the node, before anything leaves it.
+    type: bool
+    default: true
   policy:
     description:
       - What this node is held to.
@@ -134,22 +139,19 @@ summary:
   sample: order 5 and above cannot be allocated
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _watch
 
 
 def main():
     module = AnsibleModule(argument_spec=_audit.OPTIONS, supports_check_mode=True)
     try:
-        seen = _audit.look(Node(module.params["root"]), module.params)
-    except (NodeError, ValueError) as error:
+        seen = _audit.look(module.params)
+    except _watch.LookError as error:
         module.fail_json(msg=str(error))
     # One string: Ansible walks every leaf of a nested result on the controller, which costs more than all the rest.
-    module.exit_json(seen=json.dumps(seen, separators=(",", ":"), sort_keys=True))
+    module.exit_json(seen=seen)
 
 
 if __name__ == "__main__":

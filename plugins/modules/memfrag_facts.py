@@ -418,10 +418,12 @@ ansible_facts:
           sample: {}
 """
 
+import json
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey, _watch
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 
 def main():
@@ -430,20 +432,27 @@ def main():
             "root": {"type": "path", "default": "/"},
             "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
             "top_slabs": {"type": "int", "default": 10},
+            "deadline_seconds": {"type": "int", "default": _watch.DEADLINE_SECONDS},
             "pageblocks": {"type": "str", "choices": ["sample", "full"], "default": "sample"},
         },
         supports_check_mode=True,
     )
+    params = module.params
 
     def survey(node, facts):
-        _survey.collect(node, facts, None if module.params["pageblocks"] == "full" else _pageblocks.SAMPLE)
+        _survey.collect(node, facts, None if params["pageblocks"] == "full" else _pageblocks.SAMPLE)
+
+    def work(deadline, tell):
+        node = Node(params["root"], deadline)
+        tell("facts", _facts.collect(node, params["gather_subset"], params["top_slabs"], survey))
 
     try:
-        node = Node(module.params["root"])
-        facts = _facts.collect(node, module.params["gather_subset"], module.params["top_slabs"], survey)
-    except (NodeError, _facts.SubsetError) as error:
+        parts = _watch.look(params["deadline_seconds"], work)
+    except _watch.LookError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(ansible_facts={"memfrag": facts})
+    if "facts" not in parts:
+        module.fail_json(msg=parts.gave_up)
+    module.exit_json(ansible_facts={"memfrag": json.loads(parts["facts"])})
 
 
 if __name__ == "__main__":

@@ -63,6 +63,20 @@ options:
     description:
       - The end of the time window, in the same forms. Now, if not given.
     type: str
+  deadline_seconds:
+    description:
+      - How long the module may take. What was read until then is returned, the rest has RV(sources[].timed_out).
+      - Something on the node that gives no answer for 15 seconds, or for a quarter of this time, is left out.
+        A command gets at most half of the time that is left.
+    type: int
+    default: 120
+  redact:
+    description:
+      - Whether passwords, tokens and keys in log lines are replaced by C([redacted]) before anything leaves the node.
+      - What is known is passwords in URLs, bearer and basic authorization, JSON web tokens, the keys of the large clouds and
+        registries, private keys, and values of names such as C(password), C(token), C(secret) and C(api_key).
+    type: bool
+    default: true
   units:
     description:
       - Systemd units of the container runtimes, whose messages are read from the journal together with those of the kernel.
@@ -393,6 +407,9 @@ sources:
     reason:
       description: Why it was not read or not read to its end.
       type: str
+    timed_out:
+      description: Whether it was the time that ran out, see O(deadline_seconds).
+      type: bool
     bytes:
       description: Number of bytes looked at, after decompression.
       type: int
@@ -414,6 +431,7 @@ sources:
       kind: gzip
       status: partial
       reason: the file ends in the middle of the compressed data after 4806636 bytes
+      timed_out: false
       bytes: 4806636
       lines: 59863
       first_time: "2026-11-08T03:10:02Z"
@@ -421,10 +439,13 @@ sources:
       notes: []
 """
 
+import json
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _watch
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 
 def main():
@@ -435,6 +456,8 @@ def main():
             "root": {"type": "path", "default": "/"},
             "since": {"type": "str"},
             "until": {"type": "str"},
+            "deadline_seconds": {"type": "int", "default": _watch.DEADLINE_SECONDS},
+            "redact": {"type": "bool", "default": True},
             "units": {"type": "list", "elements": "str", "default": []},
             "max_events": {"type": "int", "default": 200},
             "signatures": {
@@ -459,11 +482,18 @@ def main():
         },
         supports_check_mode=True,
     )
+    params = module.params
+
+    def work(deadline, tell):
+        tell("journal", journal.collect(Node(params["root"], deadline), params))
+
     try:
-        result = journal.collect(Node(module.params["root"]), module.params)
-    except (NodeError, ValueError) as error:
+        parts = _watch.look(params["deadline_seconds"], work)
+    except _watch.LookError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    if "journal" not in parts:
+        module.fail_json(msg=parts.gave_up)
+    module.exit_json(**json.loads(parts["journal"]))
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ __metaclass__ = type
 import re
 import zlib
 
-from .._node import NodeError
+from .._node import NodeError, TimedOut
 from . import scanner as scanning
 from . import streams
 from .clock import Clock
 from .prefixes import MAX_LINE, split
 
 GREP_MEMORY = 48 * 1024 * 1024
+MAX_NOTES = 20
 
 
 class Source:
@@ -34,10 +35,21 @@ class Source:
         self.bytes = self.lines = None
         self.first = self.last = None
         self.notes = []
+        self.timed_out = False
         self.clock = None
 
     def failed(self, reason, partial=False):
         self.status, self.reason = "partial" if partial else "failed", reason
+
+    def broke_off(self, error):
+        """A NodeError while it was read: what came before it counts."""
+        self.failed(error.reason, partial=bool(self.bytes))
+        self.timed_out = error.timed_out
+
+    def note(self, text):
+        """Something to bear in mind, once."""
+        if text not in self.notes and len(self.notes) < MAX_NOTES:
+            self.notes.append(text)
 
     def as_dict(self, iso):
         return {
@@ -45,6 +57,7 @@ class Source:
             "kind": self.kind,
             "status": self.status,
             "reason": self.reason,
+            "timed_out": self.timed_out,
             "bytes": self.bytes,
             "lines": self.lines,
             "first_time": iso(self.first),
@@ -76,7 +89,7 @@ def read_file(node, path, source, sink, since, gates):
     except (EOFError, IOError, OSError, ValueError, zlib.error) as error:
         source.failed("%s after %d bytes" % (str(error) or "unreadable", source.bytes or 0), partial=bool(source.bytes))
     except NodeError as error:
-        source.failed(error.reason, partial=bool(source.bytes))
+        source.broke_off(error)
     except Exception as error:  # lzma.LZMAError, where there is lzma
         if type(error).__name__ != "LZMAError":
             raise
@@ -96,7 +109,7 @@ def _large(node, path, size, scanner, since):
         elif _with_grep(node, path, stream, scanner):
             scanner.source.bytes = size
             return
-        scanner.chunks(streams.plain(stream))
+        scanner.chunks(streams.timed(node, path, streams.plain(stream)))
     finally:
         if not scanner.last:
             stream.seek(0, 2)
@@ -154,6 +167,9 @@ def _with_grep(node, path, stream, scanner):
                 number, offset = line.split(b":", 2)[:2]
                 if int(offset) >= position:
                     position = _around(stream, scanner, int(number), int(offset), position)
+    except TimedOut:
+        scanner.source.bytes = position or None
+        raise
     except (NodeError, ValueError) as error:
         # No such options (busybox), or a line beyond its memory: go on without it from where it was.
         scanner.source.notes.append(
@@ -226,7 +242,7 @@ def read_command(node, argv, source, sink, gates):
     try:
         scanner.chunks(streams.command(node, argv, source.name))
     except NodeError as error:
-        source.failed(error.reason, partial=bool(source.bytes))
+        source.broke_off(error)
     scanner.finish()
 
 
@@ -275,7 +291,7 @@ def _journal(node, argv, scanner):
     try:
         scanner.chunks(streams.command(node, argv, source.name))
     except NodeError as error:
-        source.failed(error.reason, partial=bool(source.bytes))
+        source.broke_off(error)
     scanner.finish()
 
 

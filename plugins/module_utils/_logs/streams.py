@@ -10,13 +10,21 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import bz2
+import errno
 import itertools
-import threading
+import os
+import select
 import zlib
 
-from .._node import NodeError
+from .._node import NodeError, TimedOut, seconds_now, wait_for
 
 CHUNK = 65536
+# Bytes that decompressors may work with (xz -9 wants 65 MB), and that one file may become.
+MEMORY = 80 * 1000 * 1000
+MAX_OUTPUT = 4 * 1000 * 1000 * 1000
+# So much is kept of what a command writes to standard error, and so often is looked whether it still runs.
+MAX_SAID = 2000
+_TICK = 0.5
 
 
 def plain(stream):
@@ -30,9 +38,7 @@ def plain(stream):
 def _gzip(stream, data):
     engine = zlib.decompressobj(47)
     while data:
-        out = engine.decompress(data, CHUNK)
-        if out:
-            yield out
+        yield engine.decompress(data, CHUNK)
         if engine.unconsumed_tail:
             data = engine.unconsumed_tail
             continue
@@ -59,17 +65,13 @@ def _ended(engine):
     return bool(engine.unused_data)
 
 
-def _blocks(stream, data, engine, bounded):
-    """bz2 and lzma: decompressors with the same manners; old ones cannot bound what one call returns."""
-    make = type(engine)
-    step = CHUNK if bounded else 1024
+def _blocks(stream, data, engine, make):
+    """bz2 and lzma: decompressors with the same manners."""
     rest = data
     while True:
-        piece, rest = rest[:step], rest[step:]
-        out = engine.decompress(piece, CHUNK) if bounded else engine.decompress(piece)
-        if out:
-            yield out
-        while bounded and not engine.eof and not engine.needs_input:
+        piece, rest = rest[:CHUNK], rest[CHUNK:]
+        yield engine.decompress(piece, CHUNK)
+        while not engine.eof and not engine.needs_input:
             yield engine.decompress(b"", CHUNK)
         if engine.unused_data:
             rest = engine.unused_data.lstrip(b"\0") + rest
@@ -80,87 +82,155 @@ def _blocks(stream, data, engine, bounded):
         if not rest:
             rest = stream.read(CHUNK)
             if not rest:
-                if getattr(engine, "eof", True):
+                if engine.eof:
                     return
                 raise EOFError("the file ends in the middle of the compressed data")
-            if getattr(engine, "eof", False):
+            if engine.eof:
                 engine = make()
 
 
-def _bzip2(stream, data):
-    engine = bz2.BZ2Decompressor()
-    return _blocks(stream, data, engine, hasattr(engine, "needs_input"))
+def _bzip2():
+    # The one of Python 2.7 cannot be told how much to return at most: 40 bytes of a bomb make 45 MB.
+    return bz2.BZ2Decompressor() if hasattr(bz2.BZ2Decompressor, "needs_input") else None
+
+
+def _xz():
+    try:
+        import lzma
+    except ImportError:
+        return None
+    return lzma.LZMADecompressor(memlimit=MEMORY)
+
+
+# Kind, how it begins, its decompressor (None where this Python has none that bounds memory), the program that does it then.
+_COMPRESSED = (
+    ("bzip2", b"BZh", _bzip2, ["bzip2", "-dc", "--"]),
+    ("xz", b"\xfd7zXZ\x00", _xz, ["xz", "-dc", "--memlimit-decompress=%d" % MEMORY, "--"]),
+    ("zstd", b"\x28\xb5\x2f\xfd", lambda: None, ["zstd", "-dcq", "--memory=%d" % MEMORY, "--"]),
+)
+# What other programs make. Read as text it would be a log in which nothing happened.
+_FOREIGN = (
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x1f\x9d", "compress"),
+    (b"\x1f\xa0", "compress"),
+    (b"PK\x03\x04", "zip"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"LZIP", "lzip"),
+    (b"\x89LZO", "lzop"),
+)
 
 
 def open_chunks(node, path):
     """-> (kind, generator of bytes) of a file, decompressed by what it is and not by its name."""
     stream = node.open_binary(path)
-    head = stream.read(CHUNK)
-    if head[:2] == b"\x1f\x8b":
-        return "gzip", _closing(stream, _gzip(stream, head))
-    if head[:3] == b"BZh":
-        return "bzip2", _closing(stream, _bzip2(stream, head))
-    if head[:6] == b"\xfd7zXZ\x00":
-        try:
-            import lzma
-        except ImportError:
-            stream.close()
-            return "xz", command(node, ["xz", "-dc", "--", node.path(path)], path)
-        engine = lzma.LZMADecompressor()
-        return "xz", _closing(stream, _blocks(stream, head, engine, hasattr(engine, "needs_input")))
-    if head[:4] == b"\x28\xb5\x2f\xfd":
+    try:
+        head = stream.read(CHUNK)
+    except (IOError, OSError) as error:
         stream.close()
-        return "zstd", command(node, ["zstd", "-dcq", "--", node.path(path)], path)
+        raise NodeError(path, error.strerror or str(error), error.errno)
+    if head[:2] == b"\x1f\x8b":
+        return "gzip", _limited(_closing(stream, timed(node, path, _gzip(stream, head))))
+    for kind, begin, make, argv in _COMPRESSED:
+        if head.startswith(begin):
+            engine = make()
+            if engine is not None:
+                return kind, _limited(_closing(stream, timed(node, path, _blocks(stream, head, engine, make))))
+            stream.close()
+            return kind, _limited(command(node, argv + [node.path(path)], path))
+    for begin, program in _FOREIGN:
+        if head.startswith(begin):
+            stream.close()
+            raise NodeError(path, "compressed with %s, which is not known here" % program)
     if head[:8] == b"LPKSHHRH":
         stream.close()
         raise NodeError(path, "a journal file: give it, or its directory, as journal_directory")
-    return "plain", _closing(stream, _chain(head, plain(stream)))
+    return "plain", _closing(stream, timed(node, path, itertools.chain([head], plain(stream))))
 
 
-def _chain(first, rest):
-    return itertools.chain([first] if first else [], rest)
+def timed(node, path, chunks):
+    """The deadline is looked at for each piece, also those that hold nothing."""
+    for data in chunks:
+        node.deadline.check(path)
+        if data:
+            yield data
 
 
 def _closing(stream, chunks):
     try:
         for data in chunks:
-            if data:
-                yield data
+            yield data
     finally:
         stream.close()
 
 
-class _Errors(threading.Thread):
-    """Keeps the first words of a command's standard error, and the pipe from filling up."""
-
-    def __init__(self, stream):
-        threading.Thread.__init__(self)
-        self.daemon, self.stream, self.text = True, stream, b""
-        self.start()
-
-    def run(self):
-        try:
-            while True:
-                data = self.stream.read(4096)
-                if not data:
-                    return
-                self.text = (self.text + data)[:2000]
-        except (IOError, OSError, ValueError):
-            return
+def _limited(chunks):
+    """What is decompressed, up to MAX_OUTPUT: a few kilobytes can be made that have no end worth waiting for."""
+    size = 0
+    for data in chunks:
+        size += len(data)
+        yield data
+        if size > MAX_OUTPUT:
+            raise EOFError("more than %d MB when decompressed, the rest was left out" % (MAX_OUTPUT // 1000000))
 
 
 def command(node, argv, name):
-    """Output of a command piece by piece; NodeError when it says that it failed."""
+    """Output of a command piece by piece. NodeError, at the end, when it says that it failed or could not be waited for."""
+    limit = node.deadline.share()
+    end = seconds_now() + limit
+    said, held, size, why = b"", [], 0, None
+    node.deadline.check(name)
     with node.stream_command(argv) as process:
-        errors = _Errors(process.stderr)
-        while True:
-            data = process.stdout.read(CHUNK)
-            if not data:
+        out, errors = process.stdout.fileno(), process.stderr.fileno()
+        waiting = select.poll()
+        for descriptor in (out, errors):
+            waiting.register(descriptor, select.POLLIN)
+        listening = {out, errors}
+        while listening and why is None:
+            ready = _ready(waiting, max(0.0, min(_TICK, end - seconds_now())))
+            if seconds_now() >= end:
+                why = "stopped after %d seconds without coming to an end" % limit
+            elif not ready and process.poll() is not None:
+                # It has ended, but what it has started keeps its output open.
                 break
-            yield data
-        code = process.wait()
-        errors.join(5)
-    said = errors.text.decode("utf-8", "replace").strip().split("\n")[0]
+            _pulse(node, name)
+            for descriptor in ready:
+                data = os.read(descriptor, CHUNK)
+                if not data:
+                    waiting.unregister(descriptor)
+                    listening.discard(descriptor)
+                elif descriptor == errors:
+                    said = (said + data)[:MAX_SAID]
+                else:
+                    held.append(data)
+                    size += len(data)
+            if size and (size >= CHUNK or out not in listening or why):
+                yield b"".join(held)
+                held, size = [], 0
+        if held:
+            yield b"".join(held)
+        code = None if why else wait_for(process, max(0.0, end - seconds_now()))
+        if code is None and why is None:
+            why = "closed its output and did not end"
+    if why:
+        raise TimedOut(name, "%s: %s" % (argv[0], why))
+    said = said.decode("utf-8", "replace").strip().split("\n")[0]
     # 1 alone is the answer "nothing found"; journalctl ends with 0 although it left out damaged files, but says so.
     if said or code not in (0, 1):
         raise NodeError(name, "%s: %s" % (argv[0], said or "ended with status %d" % code))
+
+
+def _pulse(node, name):
+    """A sign of life. That the time is up is for the command's own share of it to say."""
+    if node.deadline.pulse is not None:
+        node.deadline.pulse(name)
+
+
+def _ready(waiting, seconds):
+    """Descriptors with something to read, or at their end, within so many seconds."""
+    try:
+        return [descriptor for descriptor, _what in waiting.poll(int(seconds * 1000) + 1)]
+    except select.error as error:
+        # Python 2.7 does not go on by itself after a signal.
+        if error.args[0] != errno.EINTR:
+            raise
+        return []

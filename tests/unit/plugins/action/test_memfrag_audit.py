@@ -105,7 +105,7 @@ def test_without_a_journal_the_node_gets_the_facts_module_alone(
         return dict(run_module("memfrag_facts", dict(options, root=root)))
 
     record = record_of(run(answer, run_id="r1", journal=False, top_slabs=3))
-    assert seen == [{"root": "/", "gather_subset": ["all"], "top_slabs": 3}]
+    assert seen == [{"root": "/", "gather_subset": ["all"], "top_slabs": 3, "deadline_seconds": 120}]
     other = record_of(run(node, run_id="r2", top_slabs=3))
     for one in (record, other):
         one["facts"].pop("collected_at")

@@ -6,11 +6,15 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import io
 import os
+import socket
+import time
 
 import pytest
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 
 
@@ -77,7 +81,7 @@ def test_a_sysctl_is_read_in_pieces_smaller_than_a_page(tmp_path, monkeypatch):
 
     (tmp_path / "proc" / "sys" / "vm").mkdir(parents=True)
     (tmp_path / "proc" / "sys" / "vm" / "min_free_kbytes").write_bytes(b"67584\n")
-    monkeypatch.setattr(io, "open", lambda path, mode, buffering: Recorder(path, "rb"))
+    monkeypatch.setattr(io, "open", lambda descriptor, mode, buffering: Recorder(descriptor, "rb"))
     assert Node(str(tmp_path)).read_text("/proc/sys/vm/min_free_kbytes") == "67584\n"
     assert sizes and max(sizes) < 4096
 
@@ -91,3 +95,67 @@ def test_commands_run_without_a_shell_in_the_c_locale():
     with node.stream_command(["yes"]) as process:
         assert process.stdout.readline() == b"y\n"
     assert process.returncode is not None
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(str(tmp_path / "fifo"))
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        for path in ("fifo", "socket", "."):
+            for read in (Node(str(tmp_path)).read_bytes, Node(str(tmp_path)).open_binary):
+                with pytest.raises(NodeError, match="not a regular file"):
+                    read("/" + path)
+    with pytest.raises(NodeError, match="/dev/zero: not a regular file"):
+        Node("/").read_bytes("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)],
+    ids=["fifo", "directory", "device"],
+)
+def test_what_came_in_between_looking_and_opening_is_not_read(tmp_path, monkeypatch, swap):
+    path = str(tmp_path / "log")
+    check = _node._must_be_regular
+
+    def checked(name, status):
+        check(name, status)
+        if os.path.isfile(path):
+            os.unlink(path)
+            swap(path)
+
+    monkeypatch.setattr(_node, "_must_be_regular", checked)
+    before = len(os.listdir("/proc/self/fd"))
+    for read in (Node("/").read_bytes, Node("/").open_binary):
+        (tmp_path / "new").write_bytes(b"x")
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        os.rename(str(tmp_path / "new"), path)
+        with pytest.raises(NodeError, match="not a regular file"):
+            read(path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_link_that_came_in_between_does_not_lead_out(tmp_path, monkeypatch):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret").write_bytes(b"secret")
+    os.symlink(str(tmp_path / "secret"), str(tmp_path / "root" / "out"))
+    node = Node(str(tmp_path / "root"))
+    monkeypatch.setattr(node, "path", lambda path: str(tmp_path / "root" / "out"))
+    with pytest.raises(NodeError, match="a symbolic link leads out of"):
+        node.read_bytes("/out")
+
+
+def test_what_a_command_has_started_ends_with_it():
+    with Node("/").stream_command(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"]) as process:
+        child = int(process.stdout.readline())
+        os.kill(child, 0)
+    for _try in range(100):
+        if not os.path.exists("/proc/%d" % child):
+            break
+        with io.open("/proc/%d/stat" % child) as stream:
+            if stream.read().rsplit(")", 1)[1].split()[0] == "Z":
+                break
+        time.sleep(0.02)
+    else:
+        pytest.fail("still running")

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""There is an answer whatever hangs, and it has all that did not."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import errno
+import json
+import os
+import time
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _watch
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError, TimedOut
+
+
+def look(seconds, work):
+    started = time.time()
+    parts = _watch.look(seconds, work)
+    assert time.time() - started < seconds + 10
+    return {name: json.loads(text) for name, text in parts.items()}, parts.gave_up
+
+
+def test_what_is_told_comes_back():
+    def work(deadline, tell):
+        tell("facts", {"large": "x" * 300000})
+        tell("journal", [1, None, b"\xe2\x98\x83".decode("utf-8")])
+
+    assert look(10, work) == (
+        {"facts": {"large": "x" * 300000}, "journal": [1, None, b"\xe2\x98\x83".decode("utf-8")]},
+        None,
+    )
+
+
+def test_what_hangs_is_left_out_and_named():
+    def work(deadline, tell):
+        seen = {}
+        for what in ("/a", "/stuck", "/b"):
+            try:
+                deadline.check(what)
+                if what == "/stuck":
+                    time.sleep(60)
+                seen[what] = "fine"
+            except TimedOut as error:
+                seen[what] = str(error)
+        tell("seen", seen)
+
+    parts, gave_up = look(3, work)
+    assert parts == {"seen": {"/a": "fine", "/stuck": "/stuck: gave no answer and was left out", "/b": "fine"}}
+    assert gave_up is None
+
+
+def test_what_was_told_before_everything_hung_is_kept():
+    def work(deadline, tell):
+        tell("facts", {"a": 1})
+        time.sleep(60)
+
+    parts, gave_up = look(1, work)
+    assert parts == {"facts": {"a": 1}}
+    assert "gave no answer" in gave_up
+
+
+def test_work_that_goes_on_is_not_hanging():
+    """Longer than what counts as hanging, but with signs of life."""
+
+    def work(deadline, tell):
+        for _number in range(12):
+            deadline.check("/log")
+            time.sleep(0.1)
+        tell("done", True)
+
+    assert look(3, work) == ({"done": True}, None)
+
+
+def test_work_without_an_end():
+    def work(deadline, tell):
+        number = 0
+        try:
+            while True:
+                number += 1
+                deadline.check("/%d" % (number % 7))
+        except TimedOut as error:
+            tell("end", str(error))
+
+    parts, gave_up = look(1, work)
+    assert "the time was up, see deadline_seconds" in parts["end"]
+    assert gave_up is None
+
+
+@pytest.mark.parametrize("error", [NodeError("/x", "no such file"), ValueError("since: 'x' is no time")])
+def test_what_the_user_has_to_know(error):
+    def work(deadline, tell):
+        raise error
+
+    with pytest.raises(_watch.LookError) as caught:
+        _watch.look(10, work)
+    assert str(caught.value) == str(error)
+
+
+def test_faults_of_the_library_come_with_their_traceback():
+    def work(deadline, tell):
+        raise KeyError("fault")
+
+    with pytest.raises(RuntimeError) as caught:
+        _watch.look(10, work)
+    assert "in work" in str(caught.value)
+    assert "KeyError: 'fault'" in str(caught.value)
+
+
+def test_a_deadline_that_is_none():
+    with pytest.raises(_watch.LookError):
+        _watch.look(0, lambda deadline, tell: None)
+
+
+def test_a_node_without_memory_for_a_process(monkeypatch):
+    def fork():
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(os, "fork", fork)
+    before = len(os.listdir("/proc/self/fd"))
+    assert look(10, lambda deadline, tell: tell("facts", Node("/", deadline).root)) == ({"facts": "/"}, None)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_nothing_is_left_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _number in range(3):
+        look(10, lambda deadline, tell: tell("x", 1))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_deadline():
+    deadline = Deadline(0.05)
+    assert 0 < deadline.left() <= 0.05
+    assert deadline.share() <= 0.025
+    deadline.check("/x")
+    time.sleep(0.06)
+    with pytest.raises(TimedOut) as caught:
+        deadline.check("/x")
+    assert caught.value.timed_out
+    assert deadline.left() == 0
+    free = Deadline()
+    assert free.left() is None
+    free.check("/x")
