@@ -9,17 +9,28 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import importlib
 import io
+import json
 import sys
 import zipfile
 
-from . import _tool
+from . import _metrics, _tool
 from ._compaction import run, state
+from ._compaction.target import OPTIONS
 from ._node import Node, NodeError
+from ._node_writes import WritableNode
 
 PACKAGE = "memfrag_lib"
 PATH = "/usr/local/sbin/memfrag"
+_POLICY_DIRECTORY = _tool.POLICY_FILE.rpartition("/")[0]
+
+# Of a line that names an interpreter kernels before 5.1 read 127 bytes (include/uapi/linux/binfmts.h, BINPRM_BUF_SIZE).
+_LONGEST_INTERPRETER = 120
+
+# What a job may take beyond its time limit: the kernel ends a compaction when it comes to it.
+_GRACE_SECONDS = 60
 
 _MAIN = (
     """\
@@ -41,7 +52,10 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def build(interpreter):
-    """-> the tool as one file: a line that names its Python, and an uncompressed archive of the library, which Python runs as it is."""
+    """-> the tool as one file: a line that names its Python, and an uncompressed archive of the library, which Python runs as it is.
+
+    -E and -s keep the caller's environment and home from choosing what is imported; Python 2.7 knows no -I.
+    """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         # A docstring would be enough to make it a package; its first line is what somebody who looks into it reads.
@@ -49,7 +63,7 @@ def build(interpreter):
         for name in _tool.LIBRARY:
             _add(archive, "%s/%s.py" % (PACKAGE, _file_of(name)), _source(name))
         _add(archive, "__main__.py", _MAIN.encode("ascii"))
-    return ("#!%s\n" % interpreter).encode("ascii") + stream.getvalue()
+    return ("#!%s -Es\n" % interpreter).encode("ascii") + stream.getvalue()
 
 
 def _add(archive, name, content):
@@ -76,29 +90,112 @@ def _source(name):
     return loader.get_data(path) if hasattr(loader, "get_data") else Node("/").read_bytes(path)
 
 
+# --- put it there -------------------------------------------------------------------------------------------------
+
+
 def install(node, path=PATH, interpreter=None, check_mode=False):
-    """-> whether the tool had to be written."""
-    wanted = build(interpreter or sys.executable)
+    """-> whether something had to be done: content, owner and mode of the tool, and of the directories that are its own.
+
+    Raises NodeError, also where somebody else than root could change the tool, or the Python that it is run by.
+    """
+    wanted = build(checked_interpreter(node, interpreter or sys.executable))
+    directory = path.rpartition("/")[0] or "/"
+    changed = False
+    if not node.exists(directory):
+        changed = True
+        if not check_mode:
+            node.make_directory(directory)
+    if node.exists(directory):
+        reason = node.weakness(directory, follow=True)
+        if reason:
+            raise NodeError(path, "root could be made to run something else, since " + reason, errno.EPERM)
+    for own in (state.DIRECTORY, _POLICY_DIRECTORY):
+        if node.exists(own):
+            changed = node.own_directory(own, check_mode=check_mode) or changed
+    changed = _forget_untrusted_state(node, check_mode) or changed
+    if node.file_differs(path, wanted, 0o755):
+        changed = True
+        if not check_mode:
+            node.write_file(path, wanted, 0o755)
+    return changed
+
+
+def checked_interpreter(node, path):
+    """-> the path, of a program that only root could have written. A Python in a user's virtual environment is none."""
+    if not path.startswith("/") or set(path) & set(" \t\r\n") or len(path) > _LONGEST_INTERPRETER:
+        raise NodeError(path, "no absolute path that a script can name as its interpreter", errno.EINVAL)
+    # The Python that runs this is here; below another root there may be one as well.
+    where = node if node.exists(path) else WritableNode()
+    reason = where.weakness(path, follow=True)
+    if reason:
+        raise NodeError(
+            path,
+            "no interpreter for a tool that root runs, since %s; name another one as interpreter" % reason,
+            errno.EPERM,
+        )
+    return path
+
+
+def _forget_untrusted_state(node, check_mode):
+    """What the runs before have learned counts only if nobody else could have written it. -> whether there was such a thing"""
+    changed = False
+    for path in (state.FILE, _metrics.WRITTEN):
+        if node.exists(path) and (node.weakness(path) or node.mode(path) != 0o644):
+            changed = True
+            if not check_mode:
+                node.remove(path)
+    return changed
+
+
+# --- take it away -------------------------------------------------------------------------------------------------
+
+
+def remove(node, path=PATH, check_mode=False, wait_seconds=None):
+    """Removes the tool, its policy, its metrics and what its runs have left; the record of settings is not its own. -> what was there
+
+    A job that is running is waited for, as long as its policy lets it run; NodeError where it goes on longer than that. The kill
+    switch is its owner's, and stays.
+    """
+    lock = run.lock_file(node)
+    if check_mode or lock is None:
+        return _remove(node, path, lock, check_mode)
+    with node.lock(
+        lock, create=False, wait_seconds=_longest_run(node) if wait_seconds is None else wait_seconds
+    ) as held:
+        if not held:
+            raise NodeError(lock, "a job is still running; nothing was removed", errno.EBUSY)
+        return _remove(node, path, lock, check_mode)
+
+
+def _longest_run(node):
     try:
-        same = node.read_bytes(path) == wanted and node.stat(path).st_mode & 0o7777 == 0o755
-    except NodeError as error:
-        if not error.missing:
-            raise
-        same = False
-    if not same and not check_mode:
-        node.make_directory(path.rpartition("/")[0])
-        node.write_file(path, wanted, 0o755)
-    return not same
+        limit = json.loads(node.read_trusted(_tool.POLICY_FILE))["time_limit_seconds"]
+        return min(float(limit), OPTIONS["time_limit_seconds"]["max"]) + _GRACE_SECONDS
+    except (NodeError, ValueError, KeyError, TypeError):
+        return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
 
 
-def remove(node, path=PATH, check_mode=False):
-    """Removes the tool, its policy and what its runs have left; the record of settings is not its own. -> what was there"""
-    left = [path, _tool.POLICY_FILE, state.FILE] + [lock for lock in run.LOCK_FILES if node.exists(lock)]
-    there = [one for one in left if node.exists(one)]
+def _remove(node, path, lock, check_mode):
+    # First what starts runs, and at the end what says where the rest is: a removal that is killed can be taken up again.
+    left = [path] + _metrics_files(node) + [_metrics.WRITTEN, state.FILE, _tool.POLICY_FILE]
+    left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json") + ([lock] if lock else [])
+    there = [one for one in left if node.left_of(one)]
     if not check_mode:
         for one in left:
             node.remove(one)
         # Only if they are empty.
         node.remove(state.DIRECTORY)
-        node.remove(_tool.POLICY_FILE.rpartition("/")[0])
+        node.remove(_POLICY_DIRECTORY)
     return there
+
+
+def _metrics_files(node):
+    """The metrics wherever runs have written them, and where the policy would have the next one write them."""
+    paths = set(_metrics.written(node))
+    try:
+        directory = json.loads(node.read_trusted(_tool.POLICY_FILE)).get("textfile_directory")
+        if directory and directory.startswith("/"):
+            paths.add(directory.rstrip("/") + "/" + _metrics.FILE_NAME)
+    except (NodeError, ValueError, AttributeError):
+        pass
+    return sorted(paths)

@@ -15,17 +15,51 @@ __metaclass__ = type
 import calendar
 import time
 
+from ._compaction import state
 from ._compaction.target import measure
+from ._node import NodeError, is_root
 from ._options import OptionError
 from ._outlook import STATES
 
 FILE_NAME = "memfrag.prom"
 
+# Where metrics were ever written on this node, a path a line: they go with the tool.
+WRITTEN = state.DIRECTORY + "/textfiles"
 
-def render(facts, target, state):
-    """-> the text of the file. ``state`` is _compaction.state.load()."""
+
+def write(node, directory, text):
+    """Writes the file in a directory of a textfile collector, and notes that first, so that a run that is killed leaves no stray one."""
+    path = directory.rstrip("/") + "/" + FILE_NAME
+    known = written(node)
+    if path not in known:
+        try:
+            node.own_directory(state.DIRECTORY)
+            if not known:
+                # It may be there, and not to be believed.
+                node.remove(WRITTEN)
+            node.append_line(WRITTEN, path)
+        except NodeError:
+            # Whoever is not root writes for themselves.
+            if is_root():
+                raise
+    node.write_file(path, text)
+
+
+def written(node):
+    """-> paths of the files that were written, none of a list that others could have written."""
+    try:
+        lines = node.read_trusted(WRITTEN).splitlines()
+    except NodeError:
+        return []
+    return sorted(
+        {line for line in lines if line.startswith("/") and line.endswith("/" + FILE_NAME) and "\0" not in line}
+    )
+
+
+def render(facts, target, runs):
+    """-> the text of the file. ``runs`` is what _compaction.state.load() gives."""
     lines = []
-    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(state):
+    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(runs):
         if samples:
             lines.append("# HELP %s %s" % (name, words))
             lines.append("# TYPE %s %s" % (name, kind))
@@ -99,14 +133,14 @@ def _target(facts, target):
     ]
 
 
-def _runs(state):
-    last = state.get("last_run", {})
+def _runs(runs):
+    last = runs.get("last_run", {})
     return [
         (
             "memfrag_compaction_runs_total",
             "counter",
             "Runs of the compaction job by their outcome; needed and forced are those that compacted.",
-            [((("reason", reason),), state["runs"][reason]) for reason in sorted(state.get("runs", {}))],
+            [((("reason", reason),), runs["runs"][reason]) for reason in sorted(runs.get("runs", {}))],
         ),
         (
             "memfrag_compaction_last_run_timestamp_seconds",
@@ -124,6 +158,6 @@ def _runs(state):
             "memfrag_compaction_ineffective_runs",
             "gauge",
             "Runs in a row that compacted and did not help.",
-            [((), state["failures"])] if "failures" in state else [],
+            [((), runs["failures"])] if "failures" in runs else [],
         ),
     ]

@@ -18,12 +18,17 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import time
 
+from . import _node_trust
 from ._node import Node, NodeError, is_root
 
 # How long a child that was told to end may go on before it is left to the kernel.
 _GRACE_SECONDS = 10
+
+# Between two looks at a lock that is another's.
+_LOCK_PAUSE = 0.1
 
 
 class WritableNode(Node):
@@ -56,7 +61,7 @@ class WritableNode(Node):
         if not child:
             code = 255
             try:
-                os.nice(19)
+                _be_modest()
                 action()
                 code = 0
             except (IOError, OSError) as error:
@@ -96,19 +101,21 @@ class WritableNode(Node):
     def write_file(self, path, text, mode=0o644):
         """Puts a whole file (text, or bytes) in place of another, through a temporary one beside it. Whoever reads sees one or the other.
 
-        The temporary name is a fixed one, so that a run that was killed leaves at most one, which the next run replaces.
+        It belongs to whoever runs this. The temporary name is a fixed one, so that a run that was killed leaves at most one, which the
+        next run replaces.
         """
         real = self.path(path)
         temporary = _temporary(real)
         try:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                os.fchmod(descriptor, mode)
-                data = text if isinstance(text, bytes) else text.encode("utf-8")
+                _take(descriptor)
+                data = _bytes(text)
                 while data:
                     data = data[os.write(descriptor, data) :]
+                os.fchmod(descriptor, mode)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -116,8 +123,32 @@ class WritableNode(Node):
         except (IOError, OSError) as error:
             raise _translated_write(path, error)
 
+    def file_differs(self, path, text, mode=0o644):
+        """Whether write_file() has something to do: other content, owner, group or mode, no plain file, or none at all."""
+        try:
+            about = os.lstat(self.path(path))
+        except (IOError, OSError) as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return True
+            raise _translated_write(path, error)
+        if not stat.S_ISREG(about.st_mode) or _is_other(about, mode):
+            return True
+        return self.read_bytes(path) != _bytes(text)
+
+    def append_line(self, path, line, mode=0o644):
+        """Adds a line to a file, in one write."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self.path(path), flags, mode)
+            try:
+                os.write(descriptor, _bytes(line + "\n"))
+            finally:
+                os.close(descriptor)
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+
     def make_directory(self, path, mode=0o755):
-        """-> whether it had to be made."""
+        """Makes a directory, and those above it. -> whether it had to be made. One that is there is left as it is."""
         real = self.path(path)
         try:
             if os.path.isdir(real):
@@ -128,48 +159,165 @@ class WritableNode(Node):
             raise _translated_write(path, error)
         return True
 
+    def own_directory(self, path, mode=0o755, check_mode=False):
+        """Makes a directory that is the collection's own, or gives it its owner and mode back. -> whether there is something to do."""
+        real = self.path(path)
+        try:
+            try:
+                about = os.lstat(real)
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+                return check_mode or self.make_directory(path, mode)
+            if not stat.S_ISDIR(about.st_mode):
+                raise NodeError(path, "this is no directory", errno.ENOTDIR)
+            if not _is_other(about, mode):
+                return False
+            if not check_mode:
+                descriptor = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    _take(descriptor)
+                    os.fchmod(descriptor, mode)
+                finally:
+                    os.close(descriptor)
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+        return True
+
+    def mode(self, path):
+        """The permission bits of a file itself, not of what a link leads to."""
+        try:
+            return stat.S_IMODE(os.lstat(self.path(path)).st_mode)
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+
+    def left_of(self, path):
+        """Whether there is something for remove() to do."""
+        return self.exists(path) or self.exists(_temporary(path))
+
+    def remove_temporary(self, path):
+        """Removes what a write_file() that was killed has left beside the file."""
+        self._unlink(_temporary(path))
+
     def remove(self, path):
         """Removes a file, or a directory that is empty, and what write_file() may have left of it. -> whether it was there."""
-        there = False
-        for real in (_temporary(self.path(path)), self.path(path)):
-            try:
-                if os.path.isdir(real) and not os.path.islink(real):
-                    os.rmdir(real)
-                else:
-                    os.unlink(real)
-                there = True
-            except (IOError, OSError) as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY):
-                    raise _translated_write(path, error)
-        return there
+        left = self._unlink(_temporary(path))
+        return self._unlink(path) or left
+
+    def _unlink(self, path):
+        try:
+            real = self.path(path)
+            if os.path.isdir(real) and not os.path.islink(real):
+                os.rmdir(real)
+            else:
+                os.unlink(real)
+        except (IOError, OSError) as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY):
+                raise _translated_write(path, error)
+            return False
+        return True
+
+    def weakness(self, path, follow=False):
+        """-> why somebody else than root, or whoever runs this, could change what is there, or None: see _node_trust.py."""
+        try:
+            return _node_trust.weakness(self.root, path, follow)
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+
+    def read_trusted(self, path, limit=1048576):
+        """As read_text(), of a plain file that only root could have written. Raises NodeError with the reason otherwise."""
+        try:
+            data, reason = _node_trust.read(self.root, path, self.path(path), limit)
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+        if reason:
+            raise NodeError(path, "not obeyed, since " + reason, errno.EPERM)
+        return data.decode("utf-8", "replace")
+
+    # --- locks --------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def lock(self, path, create=True):
-        """Gives whether the lock was free and is held now. The kernel releases it with the process, whatever ends that.
+    def lock(self, path, create=True, wait_seconds=0, remove=False):
+        """Gives whether the lock is held now. The kernel releases it with the process, whatever ends that.
 
-        With ``create`` off nothing is written: where there is no file, nobody holds the lock.
+        With ``create`` off nothing is written: where there is no file, nobody holds the lock. With ``remove`` the file goes with it.
         """
-        real, descriptor = self.path(path), None
-        try:
-            flags = os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
-            descriptor = os.open(real, flags, 0o600)
-        except (IOError, OSError) as error:
-            if create or error.errno != errno.ENOENT:
+        real, deadline = self.path(path), time.time() + wait_seconds
+        while True:
+            try:
+                descriptor, held = _lock(real, create)
+            except (IOError, OSError) as error:
                 raise _translated_write(path, error)
+            if held or time.time() >= deadline:
+                break
+            time.sleep(_LOCK_PAUSE)
         try:
-            held = True
-            if descriptor is not None:
-                fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except (IOError, OSError) as error:
-                    if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                        raise _translated_write(path, error)
-                    held = False
             yield held
         finally:
             if descriptor is not None:
+                if held and remove:
+                    self._unlink(path)
                 os.close(descriptor)
+
+
+def _lock(real, create):
+    """-> (descriptor or None where there is no file, whether the lock is held)"""
+    while True:
+        try:
+            descriptor = os.open(real, os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT if create else 0), 0o600)
+        except (IOError, OSError) as error:
+            if create or error.errno != errno.ENOENT:
+                raise
+            return None, True
+        keep = False
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (IOError, OSError) as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise
+                return None, False
+            # Whoever held it may have removed the file in between; another run may hold the lock of a new one then.
+            keep = _is_same(descriptor, real)
+            if keep:
+                return descriptor, True
+        finally:
+            if not keep:
+                os.close(descriptor)
+
+
+def _is_same(descriptor, real):
+    try:
+        there, here = os.stat(real), os.fstat(descriptor)
+    except (IOError, OSError) as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _bytes(text):
+    return text if isinstance(text, bytes) else text.encode("utf-8")
+
+
+def _is_other(about, mode):
+    return (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) != (os.geteuid(), os.getegid(), mode)
+
+
+def _take(descriptor):
+    """Makes a file that of whoever runs this: root, on a node. In a directory with the group's bit it comes with another group."""
+    about = os.fstat(descriptor)
+    if (about.st_uid, about.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, os.geteuid(), os.getegid())
+
+
+def _be_modest():
+    try:
+        os.nice(19)
+    except (IOError, OSError):
+        # A service that may not change priorities has been given its own.
+        pass
 
 
 def _write_value(real, value):

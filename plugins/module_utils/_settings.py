@@ -6,7 +6,8 @@
 """Applies the plan of _tuning.py to a node: record, live values, drop-in file, in this order; and takes it all back.
 
 The record of the previous values is written before the first setting is. A run that is killed at any point leaves a record
-for every setting it may have changed, and no file that is only half written.
+for every setting it may have changed, and no file that is only half written. One run at a time: each holds a lock from its first
+look at the node to its end.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -42,13 +43,22 @@ _SYSCTL_DIRECTORIES = (
     "/lib/sysctl.d",
 )
 
+# In a directory that only root may write to, so that nobody else can hold it; the second is for el6. It goes with the run.
+LOCK_FILES = ("/run/memfrag-settings.lock", "/var/run/memfrag-settings.lock")
+# A large rise takes a minute in steps.
+LOCK_SECONDS = 300
+
 # Between two steps of a large rise, and the memory pressure, in percent, at which it is broken off and taken back.
 STEP_PAUSE = 1.0
 _STEP_PRESSURE = 5.0
 
 
 class ApplyError(Exception):
-    """Nothing was changed, or what was changed was taken back; the message says which setting, and why."""
+    """Nothing was changed, or what was changed was taken back; the message says which setting, and why. ``left`` is what was not."""
+
+    def __init__(self, message, left=()):
+        super(ApplyError, self).__init__(message)
+        self.left = left
 
 
 def path_of(name):
@@ -60,20 +70,27 @@ def gather(node):
 
 
 def load_record(node):
-    """-> {name: {"previous", "applied", maybe "also"}} of the settings that were tuned; raises ApplyError for a damaged record."""
+    """-> {name: {"previous", "applied", and while a run is on its way "steps"}} of the settings that were tuned.
+
+    Raises ApplyError for a record that is damaged, or that somebody else than root could have written.
+    """
+    if not node.exists(RECORD):
+        return {}
     try:
-        text = node.read_text(RECORD, 1048576)
-    except NodeError as error:
-        if error.missing:
-            return {}
-        raise ApplyError(str(error))
-    try:
+        text = node.read_trusted(RECORD)
         record = json.loads(text)["settings"]
-        if all(isinstance(known[value], int) for known in record.values() for value in ("previous", "applied")):
+        if all(_is_entry(known) for known in record.values()):
             return record
+    except NodeError as error:
+        raise ApplyError(str(error))
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise ApplyError("%s: this is no record of previous values; mend it, or remove it to forget them" % RECORD)
+
+
+def _is_entry(known):
+    values = [known["previous"], known["applied"]] + list(known.get("steps", ()))
+    return all(isinstance(value, int) and not isinstance(value, bool) for value in values)
 
 
 def apply(node, settings, state="present", read_only="warn", check_mode=False, prefix="vm.", pause=time.sleep):
@@ -85,6 +102,19 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
     "live": {"before": {...}, "after": {...}}, "warnings": [...], "read_only": why, or None}
     Raises OptionError, or ApplyError with nothing left changed.
     """
+    path = next((path for path in LOCK_FILES if node.exists(path.rpartition("/")[0])), None)
+    if path is None:
+        raise ApplyError("no directory for the lock: none of %s" % ", ".join(LOCK_FILES))
+    try:
+        with node.lock(path, not check_mode, LOCK_SECONDS, remove=True) as held:
+            if not held:
+                raise ApplyError("%s: another run has been changing the settings for %d seconds" % (path, LOCK_SECONDS))
+            return _apply(node, settings, state, read_only, check_mode, prefix, pause)
+    except NodeError as error:
+        raise ApplyError(str(error))
+
+
+def _apply(node, settings, state, read_only, check_mode, prefix, pause):
     facts = gather(node)
     wanted = _tuning.check(settings, prefix, facts) if state == "present" else {}
     record = load_record(node)
@@ -98,8 +128,9 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
         raise ApplyError("the settings cannot be changed: %s" % blocked)
     after = _new_record(rows, record, blocked)
     drop_in = {"path": DROP_IN, "before": _read(node, DROP_IN), "after": drop_in_text(rows)}
+    files = _files(node, drop_in["after"], after)
     result = {
-        "changed": bool(changes and not blocked) or drop_in["before"] != drop_in["after"] or record != after,
+        "changed": bool(changes and not blocked) or any(files.values()),
         "settings": rows,
         "drop_in": drop_in,
         "live": {"before": _values(rows, "current"), "after": _values(rows, "current" if blocked else "value")},
@@ -112,8 +143,28 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
     if blocked:
         result["warnings"].append("the running kernel keeps its settings, only the files were written: %s" % blocked)
     if not check_mode:
-        _write(node, rows, record, after, [] if blocked else changes, drop_in, pause)
+        _clear(node)
+        if result["changed"]:
+            _write(node, record, after, [] if blocked else changes, drop_in, pause)
+        _clear(node, with_directory=not after)
     return result
+
+
+def _files(node, drop_in, record):
+    """{path: whether it has to be written, removed, or given its owner and mode back}"""
+    wanted = {DROP_IN: drop_in, RECORD: _record_text(record)}
+    differ = {path: node.file_differs(path, text) if text else node.exists(path) for path, text in wanted.items()}
+    if record:
+        differ[RECORD_DIRECTORY] = node.own_directory(RECORD_DIRECTORY, check_mode=True)
+    return differ
+
+
+def _clear(node, with_directory=False):
+    """Removes what runs that were killed have left; the directory only where it is empty, since the node tool has it, too."""
+    node.remove_temporary(DROP_IN)
+    node.remove_temporary(RECORD)
+    if with_directory:
+        node.remove(RECORD_DIRECTORY)
 
 
 def _values(rows, which):
@@ -162,38 +213,71 @@ def drop_in_text(rows):
     return _HEADER + "".join(lines) if lines else ""
 
 
-def _write(node, rows, record, after, changes, drop_in, pause):
-    # What is about to change is on record before it changes; what is put back is forgotten only afterwards.
-    meanwhile = dict(record)
-    for name, entry in after.items():
-        known = record.get(name, entry)
-        meanwhile[name] = dict(entry, also=known["applied"]) if known["applied"] != entry["applied"] else entry
+def _write(node, record, after, changes, drop_in, pause):
+    meanwhile = _meanwhile(record, after, changes)
+    _write_record(node, meanwhile)
     try:
-        _write_record(node, meanwhile, record)
+        _write_live(node, changes, pause)
         try:
-            _write_live(node, changes, pause)
-        except ApplyError:
-            _write_record(node, record, meanwhile)
-            raise
-        if drop_in["after"] != drop_in["before"]:
-            if drop_in["after"]:
-                node.make_directory(DROP_IN.rpartition("/")[0])
-                node.write_file(DROP_IN, drop_in["after"])
-            else:
-                node.remove(DROP_IN)
-        _write_record(node, after, meanwhile)
-    except NodeError as error:
-        raise ApplyError(str(error))
+            _write_drop_in(node, drop_in["after"])
+            _write_record(node, after)
+        except NodeError as error:
+            raise _taken_back(node, changes, error, drop_in["before"])
+    except ApplyError as error:
+        if not error.left:
+            _restore_record(node, record)
+        raise
 
 
-def _write_record(node, record, there):
-    if record == there:
-        return
-    if record:
-        node.make_directory(RECORD_DIRECTORY)
-        node.write_file(RECORD, json.dumps({"schema_version": 1, "settings": record}, indent=1, sort_keys=True) + "\n")
+def _restore_record(node, record):
+    try:
+        _write_record(node, record)
+    except NodeError:
+        # The one that is there has all that this one has, and more.
+        pass
+
+
+def _meanwhile(record, after, changes):
+    """The record while a run is on its way: of every setting all values that it may have at any moment.
+
+    What is about to change is on record before it changes; what is put back is forgotten only afterwards.
+    """
+    steps = {row["name"]: row["steps"] for row in changes}
+    meanwhile = {}
+    for name in sorted(set(record) | set(after)):
+        known, new = record.get(name), after.get(name)
+        entry = dict(new or known)
+        ours = set(steps.get(name, ()))
+        if known:
+            ours.update([known["applied"]], known.get("steps", ()))
+        ours -= {entry["previous"], entry["applied"]}
+        entry.pop("steps", None)
+        meanwhile[name] = dict(entry, steps=sorted(ours)) if ours else entry
+    return meanwhile
+
+
+def _record_text(record):
+    if not record:
+        return ""
+    return json.dumps({"schema_version": 1, "settings": record}, indent=1, sort_keys=True) + "\n"
+
+
+def _write_record(node, record):
+    text = _record_text(record)
+    if text:
+        node.own_directory(RECORD_DIRECTORY)
+        if node.file_differs(RECORD, text):
+            node.write_file(RECORD, text)
     else:
         node.remove(RECORD)
+
+
+def _write_drop_in(node, text):
+    if not text:
+        node.remove(DROP_IN)
+    elif node.file_differs(DROP_IN, text):
+        node.make_directory(DROP_IN.rpartition("/")[0])
+        node.write_file(DROP_IN, text)
 
 
 def _write_live(node, changes, pause):
@@ -211,13 +295,23 @@ def _write_live(node, changes, pause):
             if text != str(row["value"]):
                 raise ApplyError("vm.%s: the kernel has made %s of %d" % (row["name"], text, row["value"]))
     except (NodeError, ApplyError) as error:
-        kept = []
-        for row in reversed(done):
-            try:
-                node.write_value(path_of(row["name"]), row["current"])
-            except NodeError as failure:
-                kept.append(str(failure))
-        raise ApplyError("%s; %s" % (error, "; ".join(kept) if kept else "everything is as it was before"))
+        raise _taken_back(node, done, error)
+
+
+def _taken_back(node, changes, error, drop_in=None):
+    """Gives the running kernel, and the file, what they had. -> the ApplyError that says so, and what could not be taken back."""
+    left = []
+    try:
+        if drop_in is not None:
+            _write_drop_in(node, drop_in)
+    except NodeError as failure:
+        left.append(str(failure))
+    for row in reversed(changes):
+        try:
+            node.write_value(path_of(row["name"]), row["current"])
+        except NodeError as failure:
+            left.append(str(failure))
+    return ApplyError("%s; %s" % (error, "; ".join(left) if left else "everything is as it was before"), left)
 
 
 def _stop_under_pressure(node, row):
@@ -287,50 +381,3 @@ def _shown(row, values, reason=""):
     if name in values:
         return "%s = %s%s\n" % (name, values[name], reason)
     return name + reason + "\n" if reason else ""
-
-
-# --- a look before anything is changed ----------------------------------------------------------------------------
-
-
-def preview(node, settings, policy, schedule, seed, variable_prefix):
-    """Everything that the role is about to do, checked: -> {"settings", "policy", "schedule", "proactive", "memory"}.
-
-    Raises a ValueError that names all settings, options of the policy and fields of the schedule that are wrong.
-    """
-    from . import _schedule
-    from ._compaction import target
-
-    facts, job = gather(node), variable_prefix and variable_prefix + "compaction_"
-    wrong, rows, complete, fields = [], [], None, None
-    try:
-        rows = _tuning.plan(_tuning.check(settings, variable_prefix or "vm.", facts), facts, load_record(node))
-        wrong.extend("%s%s: %s" % (variable_prefix or "vm.", row["name"], row["why"]) for row in rows if row["refused"])
-    except OptionError as error:
-        wrong.append(str(error))
-    try:
-        complete = target.complete(policy)
-        target.measure(facts, complete)
-    except OptionError as error:
-        wrong.append(job + str(error))
-    values = {row["name"]: row["value"] for row in rows}
-    proactive = bool(values.get("compaction_proactiveness"))
-    try:
-        fields = _schedule.resolve(
-            _schedule.check(schedule, job),
-            seed,
-            cron=node.exists("/etc/cron.d"),
-            systemd=node.exists("/run/systemd/system"),
-            proactive=proactive,
-            prefix=job,
-        )
-    except OptionError as error:
-        wrong.append(str(error))
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return {
-        "settings": rows,
-        "policy": complete,
-        "schedule": fields,
-        "proactive": proactive,
-        "memory": _tuning.memory(facts),
-    }

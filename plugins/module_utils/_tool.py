@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import argparse
+import errno
 import json
 import sys
 
@@ -19,7 +20,7 @@ from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
 from ._compaction.run import run
 from ._compaction.target import OPTIONS, SUBSET, complete
-from ._node import Node, NodeError
+from ._node import NodeError
 from ._node_writes import WritableNode
 from ._options import TEXT_TYPES, OptionError
 
@@ -40,6 +41,7 @@ LIBRARY = (
     "_fragmentation",
     "_metrics",
     "_node",
+    "_node_trust",
     "_node_writes",
     "_options",
     "_outlook",
@@ -64,8 +66,7 @@ LIBRARY = (
 
 DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
 
-_EPILOG = (
-    """\
+_EPILOG = """\
 exit status:
   0  the policy's goal is met, if need be after a compaction
   1  something could not be read or written
@@ -73,10 +74,9 @@ exit status:
   3  the goal is not met, and compaction does not help, or has not helped enough
   4  the goal is not met, and a guard, the window, the back-off or another run holds it off (compact only)
 
-The policy is read from %s if that is there; options here go before it.
-"""
-    % POLICY_FILE
-)
+The policy is read from %s if that is there, and obeyed if nobody but root could have written it; options here go
+before it. While %s is there, nothing is compacted on this node.
+""" % (POLICY_FILE, guards.KILL_SWITCH)
 
 # What the options of a policy mean, for --help; names and ranges are those of the library's table.
 _HELP = {
@@ -111,11 +111,17 @@ def main(argv=None):
     try:
         return arguments.command(arguments, WritableNode(arguments.root))
     except (UsageError, OptionError) as error:
-        sys.stderr.write("memfrag: %s\n" % error)
-        return USAGE
+        return _failed(arguments, error, USAGE)
     except NodeError as error:
-        sys.stderr.write("memfrag: %s\n" % error)
-        return ERROR
+        return _failed(arguments, error, ERROR)
+
+
+def _failed(arguments, error, status):
+    """Says what is wrong where somebody reads it: of a job that is the system log."""
+    sys.stderr.write("memfrag: %s\n" % error)
+    if getattr(arguments, "syslog", False):
+        _log("error=%s" % _quoted(error), True)
+    return status
 
 
 def _parser():
@@ -200,12 +206,13 @@ def _read_policy(arguments, node):
     """-> (policy, directory for the textfile collector or None)"""
     options, path = {}, arguments.policy or POLICY_FILE
     try:
-        # A file that is named lies here, the usual one on the node.
-        text = (Node("/") if arguments.policy else node).read_text(path, 1048576)
-        options = json.loads(text)
+        # A file that is named lies here, the usual one on the node. Root obeys only what root has written.
+        options = json.loads((WritableNode() if arguments.policy else node).read_trusted(path))
         if not isinstance(options, dict):
             raise ValueError("it is not an object")
     except NodeError as error:
+        if error.errno == errno.EPERM:
+            raise UsageError(str(error))
         if arguments.policy or not error.missing:
             raise
     except ValueError as error:
@@ -246,7 +253,7 @@ def _metrics_command(arguments, node):
     policy, dummy = _read_policy(arguments, node)
     text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
     if arguments.textfile:
-        node.write_file(arguments.textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
+        _metrics.write(node, arguments.textfile, text)
     else:
         sys.stdout.write(text)
     return DONE
@@ -254,19 +261,30 @@ def _metrics_command(arguments, node):
 
 def _compact(arguments, node):
     policy, textfile = _read_policy(arguments, node)
-    result = run(node, policy, dry_run=arguments.dry_run)
+
+    def write_metrics(dummy_result):
+        text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
+        _metrics.write(node, textfile, text)
+
+    wanted = textfile and not arguments.dry_run
+    result = run(
+        node, policy, dry_run=arguments.dry_run, installed=_installed, afterwards=write_metrics if wanted else None
+    )
     if arguments.json:
         _print_json(result)
     elif not arguments.quiet:
         _say(_sentence(result))
     if arguments.syslog:
-        _log(logline(result), result)
+        _log(logline(result), result["error"])
     if result["error"]:
         sys.stderr.write("memfrag: %s\n" % result["error"])
-    if textfile and not arguments.dry_run:
-        text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
-        node.write_file(textfile.rstrip("/") + "/" + _metrics.FILE_NAME, text)
     return exit_status(result)
+
+
+def _installed():
+    """Whether the file that this runs from is still there. Tests have no such file."""
+    archive = getattr(globals().get("__loader__"), "archive", None)
+    return archive is None or WritableNode().exists(archive)
 
 
 def exit_status(result):
@@ -313,11 +331,11 @@ def _quoted(value):
     return json.dumps(text) if not text or set(text) & set(' "=\n') else text
 
 
-def _log(line, result):
+def _log(line, is_error):
     import syslog
 
     syslog.openlog("memfrag", syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(syslog.LOG_ERR if result["error"] else syslog.LOG_INFO, line)
+    syslog.syslog(syslog.LOG_ERR if is_error else syslog.LOG_INFO, line)
     syslog.closelog()
 
 

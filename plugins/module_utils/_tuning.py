@@ -342,9 +342,8 @@ def _row(name, wanted, current, known, memory_kb):
 
 def _put_back(row, known):
     """The value from before the tuning, unless somebody else has changed it since."""
-    # A run that was killed may have left it anywhere on the way, and on the way from an earlier value ("also").
-    ours = (known["previous"], known["applied"], known.get("also", known["applied"]))
-    if min(ours) <= row["current"] <= max(ours):
+    # A run that was killed may have left it at a step on the way, and the record names each. Any other value is somebody else's.
+    if row["current"] in [known["previous"], known["applied"]] + list(known.get("steps", ())):
         row["value"] = known["previous"]
         row["why"] = "put back to what it was before"
     else:

@@ -19,7 +19,8 @@ description:
   - A setting can be left alone, be given as a number, or be computed for the node from its memory, zones and NUMA nodes.
   - The values from before are recorded on the node. A setting that is no longer asked for goes back to what it was.
   - A raise that the memory available now does not bear is refused, a large one is made in steps, and the first setting that the
-    kernel does not accept takes back those before it.
+    kernel does not accept takes back those before it. So does a file that cannot be written.
+  - One run at a time. A second one waits for up to five minutes.
 options:
   settings:
     description:
@@ -35,8 +36,9 @@ options:
     default: {}
   state:
     description:
-      - With V(absent) everything that this module has set goes back to its value from before, unless somebody else has changed it
-        since, and the file and the record are removed. O(settings) is not looked at then.
+      - With V(absent) everything that this module has set goes back to its value from before, and the file and the record are
+        removed. A setting that has any other value than those that the record names was changed by somebody else, and stays.
+        O(settings) is not looked at then.
     type: str
     choices: [present, absent]
     default: present

@@ -16,23 +16,32 @@ author:
 description:
   - Puts the command C(memfrag) on the node, made of the very code that the modules of this collection run. It says what contiguous
     memory can still be had, compacts memory where that is needed and helps, and prints metrics.
-  - It is one file, needs Python 2.7 or 3.6 and nothing else, and is replaced as a whole.
+  - It is one file, needs Python 2.7 or 3.6 and nothing else, and is replaced as a whole. Owner and mode are compared and set as well,
+    also of its directories C(/etc/memfrag) and C(/var/lib/memfrag).
 options:
   state:
     description:
-      - With V(absent) the tool goes, with its policy and what its runs have left on the node. The record of
-        M(kernelops.memfrag.memfrag_sysctl) stays.
+      - With V(absent) the tool goes, with its policy, its metrics wherever it has written them, and what its runs have left on the
+        node. A job that is running is waited for. The record of M(kernelops.memfrag.memfrag_sysctl) stays, and so does
+        C(/etc/memfrag/disable).
     type: str
     choices: [present, absent]
     default: present
   path:
-    description: Where to put it.
+    description:
+      - Where to put it. No directory on the way may be writable by anybody but root.
     type: path
     default: /usr/local/sbin/memfrag
   interpreter:
     description:
       - The Python that it is run by. Without this option it is the one that runs this module.
+      - Root will run it, so that nobody but root may be able to change it. The virtual environment of a user is refused.
     type: path
+  root:
+    description:
+      - The directory that holds the node's files.
+    type: path
+    default: /
 extends_documentation_fragment:
   - kernelops.memfrag._attributes
 attributes:
@@ -91,11 +100,13 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path", "default": _install.PATH},
             "interpreter": {"type": "path"},
+            "root": {"type": "path", "default": "/"},
         },
         supports_check_mode=True,
     )
-    path, node = module.params["path"], WritableNode()
+    path = module.params["path"]
     try:
+        node = WritableNode(module.params["root"])
         if module.params["state"] == "absent":
             removed = _install.remove(node, path, module.check_mode)
             module.exit_json(changed=bool(removed), path=path, removed=removed)

@@ -126,8 +126,10 @@ memory:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _settings
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _preview
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+from ansible_collections.kernelops.memfrag.plugins.module_utils._settings import ApplyError
 
 
 def main():
@@ -144,8 +146,8 @@ def main():
     )
     options = dict(module.params)
     try:
-        result = _settings.preview(Node(options.pop("root")), **options)
-    except (NodeError, ValueError, _settings.ApplyError) as error:
+        result = _preview.preview(WritableNode(options.pop("root")), **options)
+    except (NodeError, ValueError, ApplyError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 

@@ -20,7 +20,7 @@ DROP_VALUES = {"pagecache": 1, "slab": 2, "all": 3}
 
 # Why a run did not act, or broke off. Those of the second group hold off something that is needed.
 NOT_NEEDED = ("met",)
-HELD_OFF = ("locked",) + guards.NAMES
+HELD_OFF = ("locked", "removed") + guards.NAMES
 NO_HELP = ("unsupported", "unmovable", "memory_shortage")
 FAILED = ("not_live", "not_writable", "no_zones")
 

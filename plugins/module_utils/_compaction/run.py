@@ -32,12 +32,14 @@ _OF_THE_PLAN = ("act", "reason", "message", "nodes", "before", "guard", "uncheck
 _HELPED = 50
 
 
-def run(node, target, dry_run=False, remember=True, gather=_facts.collect):
+def run(node, target, dry_run=False, remember=True, gather=_facts.collect, installed=None, afterwards=None):
     """Looks, decides, acts and measures. Raises OptionError alone; whatever else goes wrong is a reason in the result.
 
     node      a WritableNode; one that is not live is only looked at
     dry_run   decides and writes nothing, not even a lock file
     remember  keeps the outcome on the node for the back-off (state.FILE)
+    installed   asked under the lock: whether whoever runs this is still there, or was removed while it waited
+    afterwards  called with the result at the end, still under the lock; whoever removes the tool waits for it. May raise NodeError
 
     -> {"schema_version": 1, "started_at", "duration_seconds", "dry_run", "acted" (something was written to the kernel), "act" (in a
     dry run: something would be), "reason", "message", "order", "nodes": [compacted], "steps": [{"action", "node", "path", "seconds",
@@ -69,19 +71,37 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect):
             result.update(reason="locked" if held is False else "not_writable", error=held or None)
             result["message"] = held or "another run holds the lock"
             result["guard"] = "locked" if held is False else None
+        elif installed and not installed():
+            result.update(reason="removed", guard="removed", message="the tool was removed before this run began")
+            if not dry_run:
+                node.remove(lock_file(node))
         else:
             _run_locked(node, target, result, gather, started)
             result["duration_seconds"] = round(time.time() - started, 3)
             if remember and not dry_run and result["reason"] not in FAILED:
                 state.remember(node, target, result)
+            if afterwards:
+                _do_afterwards(afterwards, result)
     result["duration_seconds"] = round(time.time() - started, 3)
     return result
+
+
+def _do_afterwards(afterwards, result):
+    try:
+        afterwards(result)
+    except NodeError as error:
+        result["error"] = result["error"] or str(error)
+
+
+def lock_file(node):
+    """-> the first of LOCK_FILES that there is a directory for, or None"""
+    return next((path for path in LOCK_FILES if node.exists(path.rpartition("/")[0])), None)
 
 
 @contextlib.contextmanager
 def _lock(node, dry_run):
     """Gives True where this run holds the lock, False where another one does, and otherwise the error."""
-    path = next((path for path in LOCK_FILES if node.exists(path.rpartition("/")[0])), None)
+    path = lock_file(node)
     if path is None:
         yield True if dry_run else "no directory for the lock: none of %s" % ", ".join(LOCK_FILES)
         return

@@ -29,10 +29,10 @@ def boot_id(node):
 
 
 def read(node):
-    """-> a reading of what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
+    """-> a reading of a WritableNode:  what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
     the first. Broken where that cannot be known, since runs that did not help may be among them."""
     try:
-        state = json.loads(node.read_text(FILE, _LIMIT))
+        state = json.loads(node.read_trusted(FILE, _LIMIT))
     except NodeError as error:
         return reading.of({}) if error.missing else reading.of(broken=str(error))
     except ValueError:
@@ -85,7 +85,7 @@ def remember(node, target, result):
         name: result[name] for name in ("started_at", "duration_seconds", "reason", "acted", "satisfied", "helped")
     }
     try:
-        node.make_directory(DIRECTORY, 0o755)
+        node.own_directory(DIRECTORY)
         node.write_file(FILE, json.dumps(state, indent=1, sort_keys=True) + "\n")
     except NodeError as error:
         result["error"] = result["error"] or str(error)

@@ -56,6 +56,7 @@ class Watched(WritableNode):
 def root_fixture(node_root):
     root = node_root(HEALTHY)
     os.makedirs(os.path.join(root, "etc/sysctl.d"))
+    os.mkdir(os.path.join(root, "run"))
     return root
 
 
@@ -253,6 +254,7 @@ def test_a_damaged_record_is_an_error_and_stays(text, root):
 def test_killed_at_any_point_every_change_is_on_record(node_root, tmp_path):
     """First tuned, then tuned otherwise, then taken back: stopped before each single write of each of the three."""
     origin = node_root(HEALTHY)
+    os.mkdir(os.path.join(origin, "run"))
     before = live(origin)
     first = {"min_free_kbytes": 4096, "extfrag_threshold": 300}
     second = {"min_free_kbytes": 2048, "vfs_cache_pressure": 200}
@@ -313,3 +315,117 @@ def test_the_difference_of_a_read_only_node_says_what_is_in_the_way(root):
     shown = _settings.differences(apply(ReadOnly(root), AUTO, check_mode=True))
     assert "vm.min_free_kbytes = 2007\n" in shown[0]["after"]
     assert "vm.min_free_kbytes = 1746  # stays: /proc/sys/vm/min_free_kbytes: mounted read-only" in shown[1]["after"]
+
+
+# --- whose files they are, and one run at a time -------------------------------------------------------------------
+
+
+def test_owner_and_mode_are_compared_and_set(root):
+    apply(root, AUTO)
+    node = WritableNode(root)
+    for path, mode in ((_settings.DROP_IN, 0o666), (_settings.RECORD_DIRECTORY, 0o700)):
+        os.chmod(node.path(path), mode)
+        assert apply(root, AUTO, check_mode=True)["changed"]
+        assert apply(root, AUTO)["changed"] and not apply(root, AUTO)["changed"]
+    assert node.stat(_settings.DROP_IN).st_mode & 0o7777 == 0o644
+    assert node.stat(_settings.RECORD_DIRECTORY).st_mode & 0o7777 == 0o755
+    if os.geteuid() == 0:
+        os.chown(node.path(_settings.DROP_IN), 65534, 65534)
+        assert apply(root, AUTO)["changed"] and node.stat(_settings.DROP_IN).st_uid == 0
+
+
+@pytest.mark.parametrize("path", [_settings.RECORD, _settings.RECORD_DIRECTORY])
+def test_a_record_that_others_could_have_written_is_not_obeyed(path, root):
+    apply(root, {"extfrag_threshold": 300})
+    node = WritableNode(root)
+    os.chmod(node.path(path), 0o777)
+    for state in ("present", "absent"):
+        with pytest.raises(_settings.ApplyError) as caught:
+            apply(root, AUTO, state=state)
+        assert "not obeyed, since " in str(caught.value) and "may be written by everyone (mode 0777)" in str(
+            caught.value
+        )
+    assert live(root)["extfrag_threshold"] == 300
+
+
+def test_one_run_at_a_time(root, monkeypatch):
+    monkeypatch.setattr(_settings, "LOCK_SECONDS", 0)
+    files = contents(root)
+    with WritableNode(root).lock("/run/memfrag-settings.lock") as held:
+        assert held
+        for check_mode in (True, False):
+            with pytest.raises(_settings.ApplyError) as caught:
+                apply(root, AUTO, check_mode=check_mode)
+            assert "another run has been changing the settings" in str(caught.value)
+    os.remove(os.path.join(root, "run/memfrag-settings.lock"))
+    assert contents(root) == files
+    assert apply(root, AUTO)["changed"] and os.listdir(os.path.join(root, "run")) == []
+
+
+@pytest.mark.parametrize(
+    "fails, earlier",
+    [
+        (_settings.DROP_IN, {}),
+        (_settings.DROP_IN, {"extfrag_threshold": 300}),
+        # The record is written again at the end only where it had an earlier value as well.
+        (_settings.RECORD, {"extfrag_threshold": 300}),
+    ],
+)
+def test_a_file_that_cannot_be_written_takes_the_live_values_back(fails, earlier, root):
+    if earlier:
+        apply(root, earlier)
+    before, files = live(root), contents(root)
+
+    class Full(WritableNode):
+        """The disk is full, for one file, from its second writing on."""
+
+        written = []
+
+        def write_file(self, path, text, mode=0o644):
+            self.written.append(path)
+            if path == fails and (fails == _settings.DROP_IN or self.written.count(path) == 2):
+                raise NodeError(path, "No space left on device")
+            WritableNode.write_file(self, path, text, mode)
+
+    Full.written = []
+    with pytest.raises(_settings.ApplyError) as caught:
+        apply(Full(root), {"extfrag_threshold": 200, "vfs_cache_pressure": 150})
+    assert "No space left on device; everything is as it was before" in str(caught.value)
+    assert live(root) == before and contents(root) == files
+
+
+def test_what_cannot_be_taken_back_stays_on_record(root):
+    class Stuck(WritableNode):
+        def write_value(self, path, value):
+            if path.endswith("vfs_cache_pressure") or path.endswith("extfrag_threshold") and value == 500:
+                raise NodeError(path, "Input/output error")
+            WritableNode.write_value(self, path, value)
+
+    with pytest.raises(_settings.ApplyError) as caught:
+        apply(Stuck(root), {"extfrag_threshold": 300, "vfs_cache_pressure": 150})
+    assert caught.value.left and live(root)["extfrag_threshold"] == 300
+    assert _settings.load_record(WritableNode(root))["extfrag_threshold"]["previous"] == 500
+    apply(root, state="absent")
+    assert live(root)["extfrag_threshold"] == 500
+
+
+def test_what_killed_runs_have_left_goes_with_the_next(root):
+    files = contents(root)
+    node = WritableNode(root)
+    for state in ("present", "absent"):
+        node.make_directory("/var/lib/memfrag")
+        for path in ("/etc/sysctl.d/.90-memfrag.conf.tmp", "/var/lib/memfrag/.sysctl.json.tmp"):
+            with open(node.path(path), "w") as stream:
+                stream.write("half a fi")
+        apply(root, {"extfrag_threshold": 500}, state=state)
+        assert not node.exists("/etc/sysctl.d/.90-memfrag.conf.tmp")
+        assert not node.exists("/var/lib/memfrag/.sysctl.json.tmp")
+    assert contents(root) == files and not node.exists("/var/lib/memfrag")
+
+
+def test_an_administrators_value_is_theirs(root):
+    apply(root, {"min_free_kbytes": 4096})
+    WritableNode(root).write_value("/proc/sys/vm/min_free_kbytes", 3000)
+    result = apply(root, state="absent")
+    assert "left at 3000: somebody else has changed it since it was set to 4096" in result["warnings"][0]
+    assert live(root)["min_free_kbytes"] == 3000

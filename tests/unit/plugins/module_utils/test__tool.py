@@ -8,11 +8,7 @@ __metaclass__ = type
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-import zipfile
+import syslog
 
 import build_roots
 import pytest
@@ -259,121 +255,53 @@ def test_metrics_are_what_a_textfile_collector_takes(name, node_root):
     )
 
 
-# --- the tool as a file -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(name="tool")
-def tool_fixture(tmp_path):
-    node = WritableNode(str(tmp_path))
-    _install.install(node, "/memfrag", sys.executable)
-    return str(tmp_path / "memfrag")
-
-
-def test_the_tool_is_made_of_the_library_and_of_nothing_else(tool):
-    with zipfile.ZipFile(tool) as archive:
-        names = archive.namelist()
-        assert set(names) == {"__main__.py", "memfrag_lib/__init__.py"} | {
-            "memfrag_lib/%s.py" % _install._file_of(name) for name in _tool.LIBRARY
-        }
-        package = os.path.dirname(_tool.__file__)
-        for name in _tool.LIBRARY:
-            path = _install._file_of(name) + ".py"
-            assert archive.read("memfrag_lib/" + path) == Node("/").read_bytes(os.path.join(package, path))
-
-
-def test_the_tool_is_complete(tool, node_root):
-    """Every command, in a Python that knows of nothing but the file: a module that is missing would be found here."""
+@pytest.mark.parametrize("mode, words", [(0o666, "may be written by everyone (mode 0666)"), (0o644, None)])
+def test_a_policy_that_others_could_have_written_is_not_obeyed(mode, words, memfrag, node_root):
     root = node_root(MOVABLE)
-    for command in ("status", "metrics", "policy", "compact --dry-run"):
-        process = subprocess.Popen(
-            [sys.executable, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
-            cwd="/",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, errors = process.communicate()
-        assert (errors, process.returncode) == (b"", 3 if command == "status" else 0)
-        assert out
+    build_roots.write(root, "etc/memfrag/policy.json", '{"order": 4}')
+    os.chmod(os.path.join(root, "etc/memfrag/policy.json"), mode)
+    for command in ("status", "compact --dry-run", "policy", "metrics"):
+        status, dummy, errors = memfrag(*(command.split() + ["--root", root]))
+        assert (status == 2) is (words is not None)
+        assert not words or "policy.json: not obeyed, since " in errors and words in errors
 
 
-def test_the_tool_is_written_once(tmp_path):
-    node = WritableNode(str(tmp_path))
-    assert _install.install(node, "/sbin/memfrag", check_mode=True) and not node.exists("/sbin/memfrag")
-    assert _install.install(node, "/sbin/memfrag")
-    assert node.stat("/sbin/memfrag").st_mode & 0o7777 == 0o755
-    assert not _install.install(node, "/sbin/memfrag")
-    os.chmod(node.path("/sbin/memfrag"), 0o644)
-    assert _install.install(node, "/sbin/memfrag", check_mode=True) and _install.install(node, "/sbin/memfrag")
-    assert _install.build("/usr/bin/python3") == _install.build("/usr/bin/python3")
-    assert _install.build("/usr/bin/python3").startswith(b"#!/usr/bin/python3\nPK")
+@pytest.mark.parametrize(
+    "text, mode, words",
+    [
+        ('{"odrer": 4}', 0o644, "/etc/memfrag/policy.json: odrer: no such option"),
+        ("{", 0o644, "this is not a policy"),
+        ('{"order": 4}', 0o666, "not obeyed, since "),
+    ],
+)
+def test_a_broken_policy_is_said_in_the_system_log(text, mode, words, memfrag, node_root, monkeypatch):
+    said = []
+    monkeypatch.setattr(syslog, "syslog", lambda priority, line: said.append((priority, line)))
+    root = node_root(MOVABLE)
+    build_roots.write(root, "etc/memfrag/policy.json", text)
+    os.chmod(os.path.join(root, "etc/memfrag/policy.json"), mode)
+    arguments = ["compact", "--quiet", "--syslog", "--root", root]
+    assert memfrag(*arguments)[0] == 2
+    assert len(said) == 1 and said[0][0] == syslog.LOG_ERR
+    assert said[0][1].startswith('error="') and words in said[0][1] and "\n" not in said[0][1]
 
 
-def test_the_tool_goes_with_what_it_left(tmp_path):
-    node = WritableNode(str(tmp_path))
-    _install.install(node, "/sbin/memfrag")
-    for path in (
-        "/etc/memfrag/policy.json",
-        "/run/memfrag.lock",
-        "/var/lib/memfrag/compaction.json",
-        "/var/lib/memfrag/.compaction.json.tmp",
-    ):
-        build_roots.write(node.root, path.lstrip("/"))
-    there = _install.remove(node, "/sbin/memfrag", check_mode=True)
-    assert node.exists("/sbin/memfrag")
-    assert _install.remove(node, "/sbin/memfrag") == there
-    assert there == [
-        "/sbin/memfrag",
-        "/etc/memfrag/policy.json",
-        "/var/lib/memfrag/compaction.json",
-        "/run/memfrag.lock",
-    ]
-    assert not node.exists("/var/lib/memfrag") and not node.exists("/etc/memfrag") and node.listdir("/run") == []
-    assert _install.remove(node, "/sbin/memfrag") == []
-    # The record of settings is not the tool's, nor is what others keep beside its policy.
-    build_roots.write(node.root, "var/lib/memfrag/sysctl.json")
-    build_roots.write(node.root, "etc/memfrag/other.json")
-    _install.remove(node, "/sbin/memfrag")
-    assert node.exists("/var/lib/memfrag/sysctl.json") and node.exists("/etc/memfrag/other.json")
-
-
-def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
+def test_the_kill_switch_is_said(memfrag, running):
     root = running(MOVABLE)
-    arguments = [
-        sys.executable,
-        tool,
-        "compact",
-        "--force",
-        "--quiet",
-        "--root",
-        root,
-        "--textfile",
-        "/var/lib/memfrag",
-    ]
-    subprocess.Popen(arguments).wait()
-    begun = time.time()
-    subprocess.Popen(arguments).wait()
-    whole, killed = time.time() - begun, 0
-    for number in range(25):
-        process = subprocess.Popen(arguments)
-        # From its start to its end, in equal steps.
-        time.sleep(whole * number / 24.0)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        # The child that writes to the kernel ends by itself.
-        deadline, held = time.time() + 10, False
-        while not held and time.time() < deadline:
-            with WritableNode(root).lock("/run/memfrag.lock") as held:
-                pass
-        assert held
-        # Files are whole, whichever run they are of.
-        assert json.loads(Node(root).read_text("/var/lib/memfrag/compaction.json"))["runs"]
-        assert Node(root).read_text("/var/lib/memfrag/memfrag.prom").endswith("\n")
-        assert set(Node(root).listdir("/var/lib/memfrag")) <= {
-            "compaction.json",
-            "memfrag.prom",
-            ".compaction.json.tmp",
-            ".memfrag.prom.tmp",
-        }
-    assert killed
-    subprocess.Popen(arguments).wait()
-    assert Node(root).listdir("/var/lib/memfrag") == ["compaction.json", "memfrag.prom"]
+    build_roots.write(root, "etc/memfrag/disable", "change 4711\n")
+    status, text, dummy = memfrag("compact", "--root", root)
+    assert (status, text) == (4, "not compacted (kill_switch): /etc/memfrag/disable is there: change 4711\n")
+    assert "would not run now (kill_switch)" in memfrag("status", "--root", root)[1]
+    assert Node(root).read_text("/sys/devices/system/node/node0/compact") == ""
+
+
+def test_metrics_are_on_record_where_they_were_written(memfrag, running):
+    root = running(MOVABLE)
+    for name in ("one", "two"):
+        build_roots.write(root, name + "/keep")
+        for _dummy in range(2):
+            memfrag("compact", "--quiet", "--root", root, "--textfile", "/" + name)
+    node = WritableNode(root)
+    assert node.read_text("/var/lib/memfrag/textfiles") == "/one/memfrag.prom\n/two/memfrag.prom\n"
+    _install.remove(node, "/none")
+    assert node.listdir("/one") == node.listdir("/two") == ["keep"] and not node.exists("/var/lib/memfrag")

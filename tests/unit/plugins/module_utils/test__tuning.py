@@ -365,9 +365,17 @@ def test_leave_respects_who_came_later(facts):
 @pytest.mark.parametrize("current", [67584, 100000, 131072, 200000])
 def test_leave_puts_back_what_a_killed_run_has_left(current, facts):
     facts["sysctl"]["vm.min_free_kbytes"] = current
-    record = {"min_free_kbytes": {"previous": 67584, "applied": 131072, "also": 200000}}
+    record = {"min_free_kbytes": {"previous": 67584, "applied": 131072, "steps": [100000, 200000]}}
     row = plan(facts, record)["min_free_kbytes"]
     assert row["value"] == 67584
+
+
+@pytest.mark.parametrize("current", [67585, 99999, 131071, 150000])
+def test_a_value_between_ours_is_somebody_elses(current, facts):
+    facts["sysctl"]["vm.min_free_kbytes"] = current
+    record = {"min_free_kbytes": {"previous": 67584, "applied": 131072, "steps": [100000]}}
+    row = plan(facts, record)["min_free_kbytes"]
+    assert (row["value"], row["steps"]) == (current, []) and "somebody else has changed it" in row["warning"]
 
 
 def test_a_rise_that_available_memory_does_not_bear(facts):

@@ -21,6 +21,7 @@ AUTO = {"min_free_kbytes": "auto"}
 def root_fixture(node_root):
     root = node_root(HEALTHY)
     os.makedirs(os.path.join(root, "etc/cron.d"))
+    os.makedirs(os.path.join(root, "run"))
     return root
 
 
@@ -103,7 +104,7 @@ def test_tool(run_module, tmp_path):
     assert run_module("memfrag_tool", options, check_mode=True)["changed"] and not os.path.exists(options["path"])
     assert run_module("memfrag_tool", options)["changed"]
     with open(options["path"], "rb") as stream:
-        assert stream.read(20) == b"#!/usr/bin/python3\nP"
+        assert stream.read(24) == b"#!/usr/bin/python3 -Es\nP"
     assert not run_module("memfrag_tool", options)["changed"]
     removed = run_module("memfrag_tool", {"path": options["path"], "state": "absent"}, check_mode=True)
     assert removed["changed"] and options["path"] in removed["removed"]

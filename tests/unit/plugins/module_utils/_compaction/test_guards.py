@@ -21,6 +21,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
     target,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 
@@ -152,7 +153,7 @@ def root_fixture(node_root):
 
 
 def found(root):
-    return guards.conditions(Node(root), {"kernel": {"possible_cpus": 2}})
+    return guards.conditions(WritableNode(root), {"kernel": {"possible_cpus": 2}})
 
 
 def test_conditions_are_read_from_the_node(root):

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Whether a file is to be obeyed by root: whether somebody else could have written it. As sudo and cron see it.
+
+Looked at are the file itself, every directory on the way to it, and the way of every symbolic link among them. Trusted are root and
+whoever runs this. Only _node_writes.py calls it.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import stat
+
+# As many symbolic links as the kernel follows (include/linux/namei.h, MAXSYMLINKS).
+_LINKS = 40
+
+
+def weakness(root, path, follow=False):
+    """-> a sentence on what others could change, or None. The last part may be a link only with ``follow``; raises OSError."""
+    return _along(root, root, path, follow, _LINKS)
+
+
+def read(root, path, real, limit):
+    """-> (content, None), or (b"", why the file is not to be obeyed). Raises OSError."""
+    reason = weakness(root, path)
+    if reason:
+        return b"", reason
+    # Not followed, and not waited for: it may have been swapped in between.
+    descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            return b"", "%s is no plain file" % path
+        reason = fault(about, path)
+        if reason:
+            return b"", reason
+        data = b""
+        piece = os.read(descriptor, 65536)
+        while piece and len(data) <= limit:
+            data += piece
+            piece = os.read(descriptor, 65536)
+    finally:
+        os.close(descriptor)
+    return (data, None) if len(data) <= limit else (b"", "%s is too large" % path)
+
+
+def fault(about, name):
+    """Why others could change a file or directory, or None."""
+    if about.st_uid not in (0, os.geteuid()):
+        return "%s belongs to user %d" % (name, about.st_uid)
+    # In a directory with the sticky bit nobody replaces what is another's, and what is in it is looked at as well.
+    if stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX:
+        return None
+    if about.st_mode & stat.S_IWOTH:
+        return "%s may be written by everyone (mode %04o)" % (name, stat.S_IMODE(about.st_mode))
+    if about.st_mode & stat.S_IWGRP and about.st_gid not in (0, os.getegid()):
+        return "%s may be written by group %d (mode %04o)" % (name, about.st_gid, stat.S_IMODE(about.st_mode))
+    return None
+
+
+def _along(root, base, path, follow, links):
+    """Goes from ``base`` along ``path``; so many ``links`` may still be followed."""
+    here, names = base, [name for name in path.split("/") if name not in ("", ".")]
+    reason = fault(os.lstat(here), here)
+    while names and not reason:
+        name = names.pop(0)
+        if name == "..":
+            here = os.path.dirname(here) if here != root else root
+            continue
+        here = os.path.join(here, name)
+        about = os.lstat(here)
+        if not stat.S_ISLNK(about.st_mode):
+            reason = fault(about, here)
+        elif not names and not follow:
+            reason = "%s is a symbolic link" % here
+        elif about.st_uid not in (0, os.geteuid()):
+            reason = "%s is a symbolic link of user %d" % (here, about.st_uid)
+        elif not links:
+            reason = "%s is one symbolic link too many" % here
+        else:
+            target = os.readlink(here)
+            beyond = root if target.startswith("/") else os.path.dirname(here)
+            return _along(root, beyond, "/".join([target] + names), follow, links - 1)
+    return reason

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import build_roots
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+
+MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
+
+
+@pytest.fixture(name="running")
+def running_fixture(node_root):
+    """-> a function that makes the root of a kernel that may be compacted, which changes nothing in it"""
+
+    def make(name):
+        root = node_root(name)
+        build_roots.write(
+            root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id")
+        )
+        build_roots.write(root, "sys/devices/system/node/node0/compact")
+        build_roots.write(root, "run/keep")
+        return root
+
+    return make
+
+
+@pytest.fixture(name="tool")
+def tool_fixture(tmp_path):
+    node = WritableNode(str(tmp_path))
+    _install.install(node, "/memfrag", sys.executable)
+    return str(tmp_path / "memfrag")
+
+
+def test_the_tool_is_made_of_the_library_and_of_nothing_else(tool):
+    with zipfile.ZipFile(tool) as archive:
+        names = archive.namelist()
+        assert set(names) == {"__main__.py", "memfrag_lib/__init__.py"} | {
+            "memfrag_lib/%s.py" % _install._file_of(name) for name in _tool.LIBRARY
+        }
+        package = os.path.dirname(_tool.__file__)
+        for name in _tool.LIBRARY:
+            path = _install._file_of(name) + ".py"
+            assert archive.read("memfrag_lib/" + path) == Node("/").read_bytes(os.path.join(package, path))
+
+
+def test_the_tool_is_complete(tool, node_root):
+    """Every command, in a Python that knows of nothing but the file: a module that is missing would be found here."""
+    root = node_root(MOVABLE)
+    for command in ("status", "metrics", "policy", "compact --dry-run"):
+        process = subprocess.Popen(
+            [sys.executable, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, errors = process.communicate()
+        assert (errors, process.returncode) == (b"", 3 if command == "status" else 0)
+        assert out
+
+
+def test_the_tool_is_written_once(tmp_path):
+    node = WritableNode(str(tmp_path))
+    assert _install.install(node, "/sbin/memfrag", check_mode=True) and not node.exists("/sbin/memfrag")
+    assert _install.install(node, "/sbin/memfrag")
+    assert node.stat("/sbin/memfrag").st_mode & 0o7777 == 0o755
+    assert not _install.install(node, "/sbin/memfrag")
+    os.chmod(node.path("/sbin/memfrag"), 0o644)
+    assert _install.install(node, "/sbin/memfrag", check_mode=True) and _install.install(node, "/sbin/memfrag")
+    assert _install.build("/usr/bin/python3") == _install.build("/usr/bin/python3")
+    assert _install.build("/usr/bin/python3").startswith(b"#!/usr/bin/python3 -Es\nPK")
+
+
+def test_the_tool_goes_with_what_it_left(tmp_path):
+    node = WritableNode(str(tmp_path))
+    _install.install(node, "/sbin/memfrag")
+    for path in (
+        "/etc/memfrag/policy.json",
+        "/run/memfrag.lock",
+        "/var/lib/memfrag/compaction.json",
+        "/var/lib/memfrag/.compaction.json.tmp",
+    ):
+        build_roots.write(node.root, path.lstrip("/"))
+    there = _install.remove(node, "/sbin/memfrag", check_mode=True)
+    assert node.exists("/sbin/memfrag")
+    assert _install.remove(node, "/sbin/memfrag") == there
+    assert there == [
+        "/sbin/memfrag",
+        "/var/lib/memfrag/compaction.json",
+        "/etc/memfrag/policy.json",
+        "/run/memfrag.lock",
+    ]
+    assert not node.exists("/var/lib/memfrag") and not node.exists("/etc/memfrag") and node.listdir("/run") == []
+    assert _install.remove(node, "/sbin/memfrag") == []
+    # The record of settings is not the tool's, nor is what others keep beside its policy.
+    build_roots.write(node.root, "var/lib/memfrag/sysctl.json")
+    build_roots.write(node.root, "etc/memfrag/other.json")
+    _install.remove(node, "/sbin/memfrag")
+    assert node.exists("/var/lib/memfrag/sysctl.json") and node.exists("/etc/memfrag/other.json")
+
+
+def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
+    root = running(MOVABLE)
+    arguments = [
+        sys.executable,
+        tool,
+        "compact",
+        "--force",
+        "--quiet",
+        "--root",
+        root,
+        "--textfile",
+        "/var/lib/memfrag",
+    ]
+    subprocess.Popen(arguments).wait()
+    begun = time.time()
+    subprocess.Popen(arguments).wait()
+    whole, killed = time.time() - begun, 0
+    for number in range(25):
+        process = subprocess.Popen(arguments)
+        # From its start to its end, in equal steps.
+        time.sleep(whole * number / 24.0)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        # The child that writes to the kernel ends by itself.
+        deadline, held = time.time() + 10, False
+        while not held and time.time() < deadline:
+            with WritableNode(root).lock("/run/memfrag.lock") as held:
+                pass
+        assert held
+        # Files are whole, whichever run they are of.
+        assert json.loads(Node(root).read_text("/var/lib/memfrag/compaction.json"))["runs"]
+        assert Node(root).read_text("/var/lib/memfrag/memfrag.prom").endswith("\n")
+        assert set(Node(root).listdir("/var/lib/memfrag")) <= {
+            "compaction.json",
+            "memfrag.prom",
+            "textfiles",
+            ".compaction.json.tmp",
+            ".memfrag.prom.tmp",
+        }
+    assert killed
+    subprocess.Popen(arguments).wait()
+    assert Node(root).listdir("/var/lib/memfrag") == ["compaction.json", "memfrag.prom", "textfiles"]
+
+
+# --- whose it is --------------------------------------------------------------------------------------------------
+
+
+def test_owner_and_mode_of_the_tool_and_its_directories_are_set(tmp_path):
+    node = WritableNode(str(tmp_path))
+    for path in ("etc/memfrag/policy.json", "var/lib/memfrag/keep"):
+        build_roots.write(node.root, path, "{}")
+    _install.install(node, "/sbin/memfrag")
+    assert not _install.install(node, "/sbin/memfrag")
+    for path, mode in (("/sbin/memfrag", 0o755), ("/etc/memfrag", 0o755), ("/var/lib/memfrag", 0o755)):
+        os.chmod(node.path(path), 0o700)
+        assert _install.install(node, "/sbin/memfrag", check_mode=True) and node.mode(path) == 0o700
+        assert _install.install(node, "/sbin/memfrag") and node.mode(path) == mode
+    if os.geteuid() == 0:
+        for path in ("/sbin/memfrag", "/etc/memfrag", "/var/lib/memfrag"):
+            os.chown(node.path(path), 65534, 65534)
+            assert _install.install(node, "/sbin/memfrag") and node.stat(path).st_uid == node.stat(path).st_gid == 0
+    assert not _install.install(node, "/sbin/memfrag")
+
+
+def test_a_link_in_place_of_the_tool_is_replaced(tmp_path):
+    node = WritableNode(str(tmp_path))
+    build_roots.write(node.root, "sbin/other", "theirs")
+    os.symlink("other", node.path("/sbin/memfrag"))
+    assert _install.install(node, "/sbin/memfrag")
+    assert node.read_text("/sbin/other") == "theirs" and not _install.install(node, "/sbin/memfrag")
+
+
+def test_a_state_that_others_could_have_written_is_forgotten(tmp_path):
+    node = WritableNode(str(tmp_path))
+    for name in ("compaction.json", "textfiles"):
+        build_roots.write(node.root, "var/lib/memfrag/" + name, "{}")
+        os.chmod(node.path("/var/lib/memfrag/" + name), 0o666)
+    assert _install.install(node, "/sbin/memfrag", check_mode=True)
+    assert node.listdir("/var/lib/memfrag") == ["compaction.json", "textfiles"]
+    assert _install.install(node, "/sbin/memfrag") and node.listdir("/var/lib/memfrag") == []
+
+
+def test_a_directory_that_others_may_write_is_no_place_for_it(tmp_path):
+    node = WritableNode(str(tmp_path))
+    node.make_directory("/opt/bin", 0o777)
+    with pytest.raises(NodeError) as caught:
+        _install.install(node, "/opt/bin/memfrag")
+    assert "root could be made to run something else, since " in str(caught.value) and "/opt/bin" in str(caught.value)
+    assert node.listdir("/opt/bin") == []
+
+
+def test_the_interpreter_is_one_that_only_root_can_change(tmp_path):
+    node = WritableNode(str(tmp_path))
+    build_roots.write(node.root, "usr/bin/python3.11")
+    build_roots.write(node.root, "home/me/venv/bin/keep")
+    os.symlink("python3.11", node.path("/usr/bin/python3"))
+    os.symlink("../../../../usr/bin/python3", os.path.join(node.root, "home/me/venv/bin/python"))
+    assert _install.checked_interpreter(node, "/usr/bin/python3") == "/usr/bin/python3"
+    assert _install.checked_interpreter(node, "/home/me/venv/bin/python")
+    os.chmod(node.path("/home/me/venv/bin"), 0o777)
+    with pytest.raises(NodeError) as caught:
+        _install.checked_interpreter(node, "/home/me/venv/bin/python")
+    assert "no interpreter for a tool that root runs, since " in str(caught.value)
+    os.chmod(node.path("/home/me/venv/bin"), 0o755)
+    # What the links lead to counts as well.
+    os.chmod(node.path("/usr/bin/python3.11"), 0o777)
+    for path in ("/usr/bin/python3", "/home/me/venv/bin/python"):
+        with pytest.raises(NodeError):
+            _install.checked_interpreter(node, path)
+    for path in ("python3", "/usr/bin/python3 -c x", "/" + 130 * "x"):
+        with pytest.raises(NodeError) as caught:
+            _install.checked_interpreter(node, path)
+        assert "no absolute path" in str(caught.value)
+
+
+# --- absent -------------------------------------------------------------------------------------------------------
+
+
+def test_a_running_job_is_waited_for(tmp_path):
+    node = WritableNode(str(tmp_path))
+    _install.install(node, "/sbin/memfrag")
+    build_roots.write(node.root, "run/memfrag.lock")
+    with WritableNode(node.root).lock("/run/memfrag.lock") as held:
+        assert held
+        with pytest.raises(NodeError) as caught:
+            _install.remove(node, "/sbin/memfrag", wait_seconds=0.2)
+        assert "a job is still running; nothing was removed" in str(caught.value)
+        assert node.exists("/sbin/memfrag") and node.exists("/run/memfrag.lock")
+    assert _install.remove(node, "/sbin/memfrag") == ["/sbin/memfrag", "/run/memfrag.lock"]
+
+
+def test_it_waits_as_long_as_the_policy_lets_a_job_run(tmp_path):
+    node = WritableNode(str(tmp_path))
+    assert _install._longest_run(node) == 360
+    build_roots.write(node.root, "etc/memfrag/policy.json", '{"time_limit_seconds": 1200}')
+    assert _install._longest_run(node) == 1260
+    build_roots.write(node.root, "etc/memfrag/policy.json", '{"time_limit_seconds": 1e9}')
+    assert _install._longest_run(node) == 3660
+
+
+def test_the_kill_switch_and_what_is_not_ours_stay(tmp_path):
+    node = WritableNode(str(tmp_path))
+    for path in (
+        "etc/memfrag/disable",
+        "etc/memfrag/.ansible_tmpx1policy.json",
+        "etc/memfrag/.policy.json.tmp",
+        "prom/memfrag.prom",
+        "prom/.memfrag.prom.tmp",
+        "prom/other.prom",
+        "sbin/.memfrag.tmp",
+    ):
+        build_roots.write(node.root, path)
+    build_roots.write(node.root, "etc/memfrag/policy.json", '{"textfile_directory": "/prom/"}')
+    build_roots.write(
+        node.root, "var/lib/memfrag/textfiles", "/gone/memfrag.prom\n/etc/passwd\nrelative/memfrag.prom\n"
+    )
+    build_roots.write(node.root, "etc/passwd")
+    _install.remove(node, "/sbin/memfrag")
+    assert node.listdir("/etc/memfrag") == ["disable"] and node.listdir("/prom") == ["other.prom"]
+    assert node.exists("/etc/passwd") and node.listdir("/sbin") == [] and not node.exists("/var/lib/memfrag")
+
+
+def test_a_run_that_had_to_wait_for_the_removal_leaves_nothing(running):
+    """It was started before, and gets the lock afterwards: from a file that is no longer there."""
+    root = running(MOVABLE)
+    result = run.run(WritableNode(root), _tool.complete({}), installed=lambda: False)
+    assert (result["acted"], result["reason"]) == (False, "removed")
+    assert Node(root).listdir("/run") == ["keep"] and not Node(root).exists("/var/lib/memfrag")
