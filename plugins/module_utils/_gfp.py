@@ -95,14 +95,14 @@ _ZONES = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
 
 def era_of(mask, release=None):
     """The row of ERAS that a kernel release uses; without a release the likeliest for the number itself."""
-    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", release or "")
+    match = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", release or "")
     if match:
         version = tuple(int(part or 0) for part in match.groups())
         if ".el8" in release:
             version = (4, 18, 0)
         elif ".el7" in release:
             # Up to at least build 957 bit 20 is __GFP_KMEMCG, by build 1062 the same call no longer sets it.
-            build = re.search(r"-(\d+)", release)
+            build = re.search(r"-(\d{1,6})", release)
             version = (3, 10, 999) if build and int(build.group(1)) >= 1000 else (3, 8, 0)
         elif ".el6" in release:
             version = (2, 6, 32)
@@ -120,7 +120,7 @@ def era_of(mask, release=None):
         version = (3, 8, 0)
     if (3, 10, 999) < version < (3, 16, 0):
         version = (3, 8, 0)
-    return [era for era in ERAS if era[0] <= version][-1]
+    return [era for era in ERAS if era[0] <= max(version, ERAS[0][0])][-1]
 
 
 def decode(mask, release=None):

@@ -113,9 +113,9 @@ def _allocation(report, request):
 def _by_path(report, request, row):
     """Where no numbers are in the log, or none that count."""
     cause, confidence = row.alone or (UNKNOWN, "low")
-    if confidence == "high" and report.kind == "oom_kill" and report.constraint != "NONE" and not report.said_system:
-        # That no cpuset or memory policy restricted it is said by the last lines only.
-        confidence = "medium"
+    if confidence == "high" and report.kind == "oom_kill" and report.constraint != "NONE" and report.cpuset != "/":
+        # That no cpuset or memory policy restricted it is said by other lines, the last one from 5.0 on.
+        confidence = "medium" if report.said_system else "low"
     text = "%s could not be had; the state of memory (Mem-Info) is not in the log" % asked(report)
     if report.kind == "oom_kill":
         text = "the kernel killed a process for %s" % asked(report)

@@ -86,7 +86,8 @@ def stall(log, line, text):
         seconds, unit = int(found.pop("time")), found.pop("unit")
         if int(found["order"]):
             found["seconds"] = seconds // 1000 if unit == "ms" else seconds
-            log.start(line, "compaction_stall", function="__alloc_pages_slowpath", **found)
+            comm = text[: match.start()]
+            log.start(line, "compaction_stall", function="__alloc_pages_slowpath", comm=comm or None, **found)
     return bool(match)
 
 

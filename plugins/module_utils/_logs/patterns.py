@@ -25,9 +25,6 @@ from .prefixes import Lazy
 MASK = r"(?P<mask>0x[0-9a-fA-F]{1,16})(?![0-9a-fA-F])(?:\((?P<flags>[^)]{0,1000})\))?"
 # SysRq-f asks for the OOM killer with order -1; MAX_ORDER never was above 63 anywhere.
 _ORDER = r"(?P<order>-?\d{1,2})(?!\d)"
-# What stands before ": " or " invoked": as much as a name could have, a little more where a prefix was not known.
-_COMM = r"(?P<comm>\S.{0,40}?)"
-_KB = r"(\d{1,15})kB"
 
 # --- heads ----------------------------------------------------------------------------------------------------------
 
@@ -37,9 +34,7 @@ OLD_FAILURE = Lazy(r"__alloc_pages: (?P<order>\d{1,2})-order allocation failed \
 OOM_MASK = Lazy(r"\s{0,9}gfp_mask=" + MASK)
 OOM_ORDER = Lazy(r"\border=" + _ORDER)
 STALL = Lazy(
-    _COMM
-    + r": page allocation stalls? for (?P<time>\d{1,9}) ?(?P<unit>ms|secs)[,:] order:(?P<order>\d{1,2}),? mode:"
-    + MASK
+    r": page allocation stalls? for (?P<time>\d{1,9}) ?(?P<unit>ms|secs)[,:] order:(?P<order>\d{1,2}),? mode:" + MASK
 )
 SLAB = Lazy(
     r"SL[UA]B: Unable to allocate memory on (?:CPU \d{1,5} \(of node -?\d{1,5}\) on )?node (?P<node>-?\d{1,5}),? ?\(?gfp="
@@ -52,8 +47,8 @@ SLAB_ORDER = Lazy(r"(?:min )?order: (\d{1,2})\s{0,9}$")
 CACHE_CREATE = Lazy(
     r"kmem_cache_create\w{0,30}\((?P<cache>[^\s()]{1,100})\) failed with error (?P<errno>-?\d{1,4})(?!\d)"
 )
-CONNTRACK = Lazy(r"\s{0,40}(?:nf_conntrack: )?Unable to create nf_conn slab cache")
-FALLING_BACK = Lazy(r"\s{0,40}nf_conntrack: falling back to vmalloc")
+CONNTRACK = Lazy(r"^\s{0,40}(?:nf_conntrack: )?Unable to create nf_conn slab cache")
+FALLING_BACK = Lazy(r"^\s{0,40}nf_conntrack: falling back to vmalloc")
 VMAP = Lazy(r"vm(?:ap allocation|alloc_node_range) for size (?P<size>\d{1,20}) failed")
 VMAP_CUT = Lazy(r"vmap allocation for(?: size \d{1,20} failed: use| size)?$")
 VMALLOC = Lazy(
@@ -80,7 +75,7 @@ PANIC = Lazy(r"Kernel panic - not syncing: (?:Out of memory|System is deadlocked
 SUPPRESSED = Lazy(
     r"(?P<what>warn_alloc\w{0,20}|oom_kill_process|slab_out_of_memory|__alloc_pages\w{0,20}): (?P<count>\d{1,9}) callbacks suppressed"
 )
-BOOT = Lazy(r"Linux version (?P<kernel>\d{1,3}\.\d{1,3}[^\s,:]{0,100})")
+BOOT = Lazy(r"^Linux version (?P<kernel>\d{1,3}\.\d{1,3}[^\s,:]{0,100})")
 
 # --- who, where ------------------------------------------------------------------------------------------------------
 
@@ -90,33 +85,33 @@ WHO = Lazy(
 )
 _RELEASE = r"(?P<kernel>\d{1,2}\.\d{1,3}(?:\.\d{1,5})?[^\s,:]{0,100})"
 RELEASE = Lazy(r"\s" + _RELEASE)
-WRAPPED_RELEASE = Lazy(r"\s{0,40}(?:tainted |[A-Z ]{1,60})?(?P<kernel>\d{1,2}\.\d{1,3}\.\d[^\s,:]{0,100})")
+WRAPPED_RELEASE = Lazy(r"^\s{0,40}(?:tainted |[A-Z][A-Z ]{0,60})?(?P<kernel>\d{1,2}\.\d{1,3}\.\d[^\s,:]{0,100})")
 FRAME = Lazy(
     r"(?P<doubt>\? )?(?<![\w.$])(?P<name>[A-Za-z_][\w.$]{0,99})\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}(?: \[(?P<module>[\w-]{1,64}))?"
 )
 DECODED = Lazy(
-    r"\s{0,40}(?P<doubt>\? )?(?P<name>[A-Za-z_][\w.$]{0,99}) \([\w./-]{1,200}:\d{1,9}[^)]{0,200}\)\s{0,9}(?:(?P<module>[\w-]{1,64})\s{0,9})?$"
+    r"^\s{0,40}(?P<doubt>\? )?(?P<name>[A-Za-z_][\w.$]{0,99}) \([\w./-]{1,200}:\d{1,9}[^)]{0,200}\)\s{0,9}(?:(?P<module>[\w-]{1,64})\s{0,9})?$"
 )
-REGISTER = Lazy(r"\s{0,40}(?:RIP|R\d\d|pc|lr|epc|NIP|LR|EIP|PC is at|LR is at)\b")
+REGISTER = Lazy(r"^\s{0,40}(?:RIP|R\d\d|pc|lr|epc|NIP|LR|EIP|PC is at|LR is at)\b")
 CPUSET = Lazy(r"cpuset=(?P<cpuset>[^\s,=]{1,512}),? ?mems_allowed=(?P<mems>\d[\d,-]{0,200})")
 NODEMASK = Lazy(r"nodemask=([\d,-]{1,200})")
 
 # --- Mem-Info --------------------------------------------------------------------------------------------------------
 
-_ZONE_NAME = r"(?:Node (?P<node>\d{1,4}) )?(?P<zone>DMA32|DMA|Normal|HighMem|Movable|Device)"
+_ZONE_NAME = r"(?<!\w)(?:Node (?P<node>\d{1,4}) )?(?P<zone>DMA32|DMA|Normal|HighMem|Movable|Device)"
 ZONE = Lazy(_ZONE_NAME + r" free:(?P<free>\d{1,15})kB")
 AMOUNT = Lazy(r"\b(boost|min|low|high|reserved_highatomic|free_highatomic|managed|free_cma):(\d{1,15})[kK]B")
 FREE_LIST = Lazy(_ZONE_NAME + r": (?P<blocks>\d{1,15}\s?[*_]\d)")
 FREE_BLOCK = Lazy(r"(\d{1,15})[*_](\d{1,9})kB(?:\s\(([A-Z]{1,9})\))?")
 LIST_END = Lazy(r"= ?\d{1,15}kB\s{0,9}$")
-LIST_GOES_ON = Lazy(r"\s{0,40}(?:\d{1,15}[*_]\d{1,9}kB|\([A-Z]{1,9}\)|= ?\d{1,15}kB|\d{1,15}kB\s{0,9}$)")
+LIST_GOES_ON = Lazy(r"^\s{0,40}(?:\d{1,15}[*_]\d{1,9}kB|\([A-Z]{1,9}\)|= ?\d{1,15}kB|\d{1,15}kB\s{0,9}$)")
 RESERVE = Lazy(r"lowmem_reserve\[\]:((?: -?\d{1,15}){1,16})")
 SLAB_PAGES = Lazy(r"\bslab_(reclaimable|unreclaimable):(\d{1,15})(?![\dk])")
 TOTAL_FREE = Lazy(r"\bfree:(\d{1,15})(?=\s|$)")
 NUMBER = Lazy(r"\d{1,15}")
-SLAB_ROW = Lazy(r"(?P<name>\S{1,64})\s{1,40}(?P<used>\d{1,15})KB\s{1,40}(?P<total>\d{1,15})KB\s{0,9}$")
+SLAB_ROW = Lazy(r"^(?P<name>\S{1,64})\s{1,40}(?P<used>\d{1,15})KB\s{1,40}(?P<total>\d{1,15})KB\s{0,9}$")
 TASKS = Lazy(r"Tasks state \(memory values|\[\s{1,6}pid\s{1,6}\]\s{1,9}uid\s{1,9}tgid")
-TASK_ROW = Lazy(r"\s{0,40}\[\s{0,9}\d{1,10}\]\s{1,9}\d{1,10}\s")
+TASK_ROW = Lazy(r"^\s{0,40}\[\s{0,9}\d{1,10}\]\s{1,9}\d{1,10}\s")
 
 # --- memory cgroups --------------------------------------------------------------------------------------------------
 
@@ -124,14 +119,14 @@ KILLED_BY_LIMIT = Lazy(
     r"Task in (?P<task>\S{1,1000}) killed as a result of limit of (?P<limit>\S{1,1000})|Memory limit reached of cgroup (?P<limit2>\S{1,1000})"
 )
 USAGE = Lazy(
-    r"\s{0,40}(?P<what>memory|memory\+swap|swap|kmem): usage (?P<usage>\d{1,20})kB, limit (?P<limit>\d{1,20})kB"
+    r"^\s{0,40}(?P<what>memory|memory\+swap|swap|kmem): usage (?P<usage>\d{1,20})kB, limit (?P<limit>\d{1,20})kB"
 )
 STATS = Lazy(r"Memory cgroup stats for (?P<cgroup>/[^\s:]{0,1000}):?(?=\s|$)")
 GROUP_KILL = Lazy(r"Tasks in (?P<cgroup>\S{1,1000}) are going to be killed due to memory.oom.group set")
 
 # Lines of a report that say nothing here but show that it goes on.
 FILLER = Lazy(
-    r"\s{0,40}(?:CPU\s{1,9}\d{1,5}: hi:|Node \d{1,4} |\d{1,15} (?:total pagecache|pages)|Swap cache|Free swap|Total swap|<|Call [Tt]race|"
+    r"^\s{0,40}(?:CPU\s{1,9}\d{1,5}: hi:|Node \d{1,4} |\d{1,15} (?:total pagecache|pages)|Swap cache|Free swap|Total swap|<|Call [Tt]race|"
     r"Hardware name|Mem-[Ii]nfo|(?:in)?active_|active:|unevictable:|mapped:|free:|slab|Tasks state|oom_reaper|Unreclaimable slab|Name  |"
     r"DMA|Normal|HighMem|Workqueue|R[A-Z0-9]{2}: |Code: |RIP|(?:[0-9a-f]{8,16} ){2}|\w{1,64} \d{1,20}$|Memory allocations)"
 )

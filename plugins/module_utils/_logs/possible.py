@@ -154,9 +154,9 @@ _FAILURE = (
         "costly",
         lambda request: request.order is not None and request.order > PAGE_ALLOC_COSTLY_ORDER,
         (FRAGMENTATION, SHORT),
-        (FRAGMENTATION, "medium"),
-        "it may sleep, so the kernel had reclaimed and compacted before it gave up, and had memory really been short, the OOM killer "
-        "would have spoken for smaller requests",
+        (FRAGMENTATION, "low"),
+        "it may sleep, so the kernel had reclaimed and compacted before it gave up: had memory been short, smaller requests would have "
+        "called the OOM killer, which this log may not show",
     ),
     Row(
         "retried",
@@ -231,8 +231,8 @@ _OOM = (
         "no head",
         lambda request: request.order is None,
         (SHORT, FRAGMENTATION),
-        (SHORT, "medium"),
-        "the head of the report is not in the log",
+        (SHORT, "low"),
+        "the head of the report, which tells for how much, is not in the log",
     ),
     Row(
         "blocks",

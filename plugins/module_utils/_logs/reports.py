@@ -111,6 +111,7 @@ def _oom_fields(report, verdict):
     fields = {name: getattr(report, name) for name in ("comm", "pid", "order", "kernel")}
     fields.update(_mask(report))
     fields.update(
+        reporter="kernel",
         scope=report.scope,
         victim_comm=victim[0],
         victim_pid=victim[1],

@@ -20,6 +20,9 @@ from .._fragmentation import BLOCK_FREE, fragmentation_index, free_pages, normal
 # Free blocks of these types are listed, but closed to an ordinary request; "C" is open to movable ones and "H" to atomic ones.
 _CLOSED_LETTERS = "HCIR"
 
+# More than one page in so many free in zones that are not listed: they are missing.
+_UNLISTED = 8
+
 # One zone that the request could use. state: "free" a block could be had, "fragmented" enough is free but not in such a block,
 # "short" the watermark forbids it, "reserved" only lowmem_reserve forbids it, "empty" the zone has no memory. Amounts in pages.
 Zone = collections.namedtuple("Zone", "key state free closed reserve marks blocks usable index")
@@ -104,17 +107,26 @@ def _zone(report, request, key, zone, names):
     return Zone(key, state, free, closed, reserve, marks, blocks, usable, index)
 
 
-def missing(report, seen):
+def missing(report, request, seen):
     """Whether zones that the request could use are not in what is left of the report.
 
     lowmem_reserve of a zone counts the memory of the zones above it: where it keeps something from this request, there is a zone
-    above, and a report that does not show that one was cut.
+    above, and a report that does not show that one was cut. So was one whose zones have much less free than its first lines say.
     """
     if report.truncated:
         return True
     shown = {zone.key[1] for zone in seen}
-    highest = [name for name in ("Movable", "HighMem", "Normal", "DMA32", "DMA") if name in shown][:1]
-    return any(zone.reserve and zone.key[1] in highest for zone in seen)
+    highest = [name for name in ("Movable", "HighMem", "Normal", "DMA32", "DMA") if name in shown][0]
+    if any(zone.reserve and zone.key[1] == highest for zone in seen):
+        return True
+    if highest == request.zone and request.bound:
+        return False
+    if highest in ("DMA", "DMA32") and any(
+        key[1] == highest and "free" in zone and "lowmem_reserve" not in zone for key, zone in report.zones.items()
+    ):
+        return True
+    listed = sum(zone.get("free", 0) for zone in report.zones.values()) // report.page_kb
+    return bool(report.free_pages and (report.free_pages - listed) * _UNLISTED > report.free_pages)
 
 
 def verdict(report, request):
@@ -128,7 +140,7 @@ def verdict(report, request):
             return None
         return _closed_to_it(report, request)
     found = _judge(report, request, seen)
-    if missing(report, seen):
+    if missing(report, request, seen):
         return (found[0], "low") + found[2:]
     if report.order is None:
         # For how much was asked is not known, so a mark that is hardly missed tells little.

@@ -260,7 +260,7 @@ CASES = [
         "high",
         ["memory nodes 1 of its cpuset"],
     ),
-    ("no state of memory, high order", [FAILURE % (6, KERNEL), NEW], "fragmentation", "medium", ["not in the log"]),
+    ("no state of memory, high order", [FAILURE % (6, KERNEL), NEW], "fragmentation", "low", ["not in the log"]),
     ("no state of memory, low order", [FAILURE % (2, ATOMIC), NEW], "fragmentation", "low", ["may not sleep"]),
     ("no state of memory, one page", [FAILURE % (0, ATOMIC), NEW], "atomic_burst", "medium", []),
     ("no state of memory, OOM", [OOM % (KERNEL, 2), NEW], "unknown", "low", []),
