@@ -141,6 +141,8 @@ class WritableNode(Node):
         try:
             descriptor = os.open(self.path(path), flags, mode)
             try:
+                # Whatever the umask of a service makes of it.
+                os.fchmod(descriptor, mode)
                 os.write(descriptor, _bytes(line + "\n"))
             finally:
                 os.close(descriptor)

@@ -10,6 +10,11 @@ import json
 import re
 import time
 import typing as t
+from collections.abc import Iterator
+
+import pytest
+
+testinfra: t.Any = pytest.importorskip("testinfra")
 
 SETTINGS = {
     "min_free_kbytes": 131072,
@@ -50,6 +55,34 @@ def test_systemd_finds_no_fault_with_the_units(host: t.Any) -> None:
     assert (verified.rc, verified.stderr) == (0, "")
 
 
+def test_the_service_is_hardened(host: t.Any) -> None:
+    analysed = host.run("systemd-analyze security --no-pager memfrag-compact.service")
+    overall = re.search(r"Overall exposure level for memfrag-compact\.service: ([0-9.]+)", analysed.stdout)
+    assert overall, analysed.stdout + analysed.stderr
+    assert float(overall.group(1)) < 2.5, analysed.stdout
+
+
+def test_in_a_container_the_service_is_skipped(host: t.Any) -> None:
+    assert host.run("systemctl start memfrag-compact.service").rc == 0
+    assert host.run("systemctl show --property ConditionResult memfrag-compact.service").stdout.strip() == (
+        "ConditionResult=no"
+    )
+
+
+@pytest.fixture(name="in_spite_of_the_container", scope="module")
+def in_spite_of_the_container_fixture(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The service once more as it is on a node, where nothing skips it; the guard of the tool itself stays."""
+    hosts = [testinfra.get_host(name) for name in request.config.getoption("hosts").split(",")]
+    overrides = "/run/systemd/system/memfrag-compact.service.d"
+    for host in hosts:
+        text = "[Unit]\\nConditionVirtualization=\\n"
+        host.run_test(f"mkdir -p {overrides} && printf '{text}' > {overrides}/molecule.conf && systemctl daemon-reload")
+    yield
+    for host in hosts:
+        host.run_test(f"rm -r {overrides} && systemctl daemon-reload")
+
+
+@pytest.mark.usefixtures("in_spite_of_the_container")
 def test_timer_runs_the_job_and_the_journal_has_its_line(host: t.Any) -> None:
     deadline = time.time() + 130
     line = ""
@@ -62,6 +95,7 @@ def test_timer_runs_the_job_and_the_journal_has_its_line(host: t.Any) -> None:
     assert host.run("systemctl is-failed memfrag-compact.service").stdout.strip() != "failed", journal
 
 
+@pytest.mark.usefixtures("in_spite_of_the_container")
 def test_run_has_written_metrics(host: t.Any) -> None:
     metrics = host.file("/var/lib/prometheus/node-exporter/memfrag.prom")
     assert metrics.mode == 0o644

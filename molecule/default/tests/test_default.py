@@ -91,7 +91,11 @@ def test_tool_does_not_compact_inside_a_container(host: t.Any) -> None:
     result = host.run(TOOL + " compact --force --json")
     # 0 where the node that runs the tests has what is wanted.
     assert result.rc in (0, 4)
-    assert json.loads(result.stdout)["reason"] == "container"
+    assert json.loads(result.stdout)["guard"] == "container"
+    # Which sign spoke: there are several, and one of them is enough.
+    assert re.match(
+        r"this is a container: .+ \(.+\); compaction is the host's business$", json.loads(result.stdout)["message"]
+    )
     # The load and the pressure are those of the machine that runs the tests.
     forced = host.run(
         TOOL + " compact --force --allow-container --json --max-load-per-cpu 1000 --max-pressure-percent 5"
@@ -121,6 +125,46 @@ def test_tool_runs_on_python_2(host: t.Any) -> None:
         pytest.skip("bullseye alone has Python 2.7")
     arguments = " compact --dry-run --root /srv/captures/seeds-001-failing"
     assert host.run("python2.7 " + TOOL + arguments).stdout == host.run(TOOL + arguments).stdout != ""
+
+
+def test_tool_obeys_no_policy_that_others_could_have_written(host: t.Any) -> None:
+    policy = "/etc/memfrag/policy.json"
+    begun = host.run("date '+%F %T'").stdout.strip()
+    for change, back, words in (
+        (f"chmod 666 {policy}", f"chmod 644 {policy}", "may be written by everyone"),
+        (f"chown 65534 {policy}", f"chown 0 {policy}", "belongs to user 65534"),
+        ("chmod 777 /etc/memfrag", "chmod 755 /etc/memfrag", "/etc/memfrag may be written by everyone"),
+    ):
+        host.run_test(change)
+        refused = host.run(TOOL + " compact --quiet --syslog")
+        host.run_test(back)
+        assert refused.rc == 2
+        assert "not obeyed, since " in refused.stderr and words in refused.stderr
+        log = host.run(f"journalctl --quiet --output cat --identifier memfrag --priority err --since '{begun}'").stdout
+        assert words in log
+    assert host.run(TOOL + " policy").rc == 0
+
+
+def test_kill_switch(host: t.Any) -> None:
+    host.run_test("echo 'change 4711' > /etc/memfrag/disable")
+    stopped = host.run(TOOL + " compact --force --json")
+    host.run_test("rm /etc/memfrag/disable")
+    assert stopped.rc in (0, 4)
+    assert json.loads(stopped.stdout)["guard"] == "kill_switch"
+    assert json.loads(stopped.stdout)["message"] == "/etc/memfrag/disable is there: change 4711"
+
+
+def test_owner_and_mode_of_what_root_runs_and_obeys(host: t.Any) -> None:
+    for path, mode in (
+        (TOOL, 0o755),
+        ("/etc/memfrag", 0o755),
+        ("/etc/memfrag/policy.json", 0o644),
+        ("/var/lib/memfrag", 0o755),
+        ("/var/lib/memfrag/sysctl.json", 0o644),
+        (DROP_IN, 0o644),
+    ):
+        file = host.file(path)
+        assert (path, file.user, file.group, file.mode) == (path, "root", "root", mode)
 
 
 def test_tool_refuses_a_wrong_policy(host: t.Any) -> None:
