@@ -304,7 +304,9 @@ events:
       call_site: nf_conntrack_init_net
       call_module: nf_conntrack
 incidents:
-  description: Events that belong together. Kernel reports come before mere messages, then the worse cause, then the more frequent one.
+  description:
+    - Events that belong together. Findings come before guesses of low confidence, kernel reports before mere messages, then the surer one,
+      the worse cause, the more frequent and the more recent one.
   returned: success
   type: list
   elements: dict

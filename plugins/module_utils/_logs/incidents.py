@@ -16,15 +16,20 @@ __metaclass__ = type
 import bisect
 import collections
 
-# Groups beyond these share one group per cause; whole events kept per group, fewer once there are many groups.
-MAX_GROUPS = 500
+# Groups beyond these share one group per cause; whole events kept per group, fewer once there are many groups. The kernel's reports
+# have their own places, so that no flood of messages can take them.
+MAX_GROUPS, MAX_KERNEL_GROUPS = 500, 250
 KEEP_FEW_GROUPS, KEEP, KEEP_LATER = 25, 20, 4
 MAX_TIMES, TIMES_LATER = 4000, 200
 MAX_NAMES = 50
+# So many groups with one name are compared with each other: more are all the same trouble.
+MAX_OWNERS = 20
 # A kernel report explains a failed start that is logged within this many seconds before or after it...
 BEFORE, AFTER = 5, 2
 # ...or, where times are missing as in pasted text, within as many lines.
 NEAR_LINES = 200
+# A notice of memory that ran out follows the kernel's report within this: runtimes and the kubelet poll.
+NOTICE = 15
 # One attempt to start a container is reported by several programs, several times, within this.
 ATTEMPT = 2
 # Things that happened to the same pod or container belong together when they are not farther apart than this.
@@ -66,6 +71,10 @@ _REMEDIES_OF_FRAGMENTATION = (
 _CONFIDENCE = ("high", "medium", "low")
 
 
+def _severity(cause):
+    return SEVERITY.index(cause) if cause in SEVERITY else len(SEVERITY) - 1
+
+
 class Group:
     """Events of the same kind of trouble."""
 
@@ -78,8 +87,9 @@ class Group:
         self.events, self.tail = [], collections.deque(maxlen=max(1, keep // 2))
         self.times = collections.deque(maxlen=MAX_TIMES if keep == KEEP else TIMES_LATER)
         self.places = collections.deque(maxlen=200)
-        self.names = {"pods": [], "containers": [], "uids": []}
+        self.names = {"pods": [], "containers": [], "uids": [], "victims": []}
         self.kinds = set()
+        self.notice = False
         self.starter = False
         self.parent = None
         self.newest = None
@@ -90,7 +100,9 @@ class Group:
         if epoch is not None:
             self.first = epoch if self.first is None else min(self.first, epoch)
             self.last = epoch if self.last is None else max(self.last, epoch)
-            self.times.append(epoch)
+            # Within a second, one time stands for all.
+            if not self.times or abs(self.times[-1] - epoch) >= 1:
+                self.times.append(epoch)
         self.places.append(place)
         if len(self.events) < max(1, self.keep // 2):
             self.events.append((place, event))
@@ -104,6 +116,8 @@ class Group:
         self._name("pods", "%s/%s" % (space, pod) if pod and space else pod)
         self._name("containers", event.get("container_id"))
         self._name("uids", event.get("pod_uid"))
+        if event.get("victim_pid"):
+            self._name("victims", event["victim_pid"])
 
     def _name(self, kind, name):
         names = self.names[kind]
@@ -123,23 +137,19 @@ class Group:
     @property
     def rank(self):
         """Whose word counts when groups are one incident: lower is better."""
-        evidence = (
-            0
-            if self.kernel and self.cause != "unknown"
-            else 1
-            if not self.kernel and not self.weak
-            else 2
-            if self.cause != "unknown"
-            else 3
-        )
+        known = self.cause != "unknown"
         if self.cause == "runtime_state_mismatch":
             # It is what a failed start leaves behind.
-            evidence = 3
-        return (
-            evidence,
-            SEVERITY.index(self.cause) if self.cause in SEVERITY else len(SEVERITY),
-            _CONFIDENCE.index(self.confidence),
-        )
+            evidence = 4
+        elif self.kernel and known and self.confidence != "low":
+            evidence = 0
+        elif not self.kernel and not self.weak and self.confidence != "low":
+            evidence = 1
+        elif known:
+            evidence = 2 if self.kernel else 3
+        else:
+            evidence = 5 if self.kernel else 6
+        return (evidence, _CONFIDENCE.index(self.confidence), _severity(self.cause))
 
 
 class Store:
@@ -147,6 +157,7 @@ class Store:
 
     def __init__(self):
         self.groups = collections.OrderedDict()
+        self.places = {True: 0, False: 0}
         self.by_kind, self.by_cause = {}, {}
         self.total = 0
         self._seen = {}
@@ -170,10 +181,9 @@ class Store:
 
     def add_runtime(self, event, signature, epoch, place, repeats):
         """-> the event that stands for this one: itself, or the first of the same attempt."""
-        verdict = {"cause": signature.cause, "reason": signature.reason, "confidence": signature.confidence}
         pod = event["pod"] or event["pod_uid"] or event["container_id"]
         key = ("runtime", event["host"], event["kind"], signature.ident, pod)
-        group = self._group(key, verdict, False, signature.weak)
+        group = self._group(key, _verdict(signature), False, signature.weak)
         # kubelet tells of one attempt in four lines.
         if group.newest is not None and repeats == 1 and self._same_attempt(group, event, epoch, place):
             kept = group.newest[0]
@@ -185,6 +195,25 @@ class Store:
         self._count(event, 1)
         group.add(event, epoch, place, repeats)
         return event
+
+    def add_notice(self, event, notice, epoch, place, repeats, pod):
+        """A notice of memory that ran out, by others than the kernel. ``pod``: (name, namespace) where it names one."""
+        who = (
+            event["victim_pid"]
+            or event["container_id"]
+            or event["pod_uid"]
+            or pod[0]
+            or event["cgroup"]
+            or event["victim_comm"]
+        )
+        group = self._group(
+            ("notice", event["host"], notice.scope, event["reporter"], who), _verdict(notice), False, True
+        )
+        group.notice = True
+        self._count(event, repeats)
+        group.add(event, epoch, place, repeats)
+        if pod[0]:
+            group.note({"pod": pod[0], "namespace": pod[1]})
 
     @staticmethod
     def _same_attempt(group, event, epoch, place):
@@ -206,10 +235,11 @@ class Store:
     def _group(self, key, verdict, kernel, weak):
         group = self.groups.get(key)
         if group is None:
-            if len(self.groups) >= MAX_GROUPS:
+            if self.places[kernel] >= (MAX_KERNEL_GROUPS if kernel else MAX_GROUPS):
                 key = (key[0], None, verdict["cause"], "others")
                 group = self.groups.get(key)
             if group is None:
+                self.places[kernel] += 1
                 keep = KEEP if len(self.groups) < KEEP_FEW_GROUPS else KEEP_LATER
                 group = self.groups[key] = Group(key, verdict, kernel, weak, keep)
         return group
@@ -222,10 +252,17 @@ class Store:
         kernel = [group for group in groups if group.kernel]
         runtime = [group for group in groups if not group.kernel]
         _join_same_object(groups)
-        _join_attempts(runtime)
+        _join_attempts([group for group in runtime if not group.notice])
         _join_kernel(
-            [group for group in runtime if group.weak or group.cause in ("unknown", "runtime_state_mismatch")],
+            [
+                group
+                for group in runtime
+                if not group.notice and (group.weak or group.cause == "runtime_state_mismatch")
+            ],
             [group for group in kernel if group.cause in _EXPLAINS and group.starter],
+        )
+        _join_notices(
+            [group for group in runtime if group.notice], [group for group in kernel if "oom_kill" in group.kinds]
         )
         members = collections.OrderedDict()
         for group in groups:
@@ -234,6 +271,16 @@ class Store:
         incidents.sort(key=lambda incident: incident.pop("_weight"))
         events = _select(incidents, max_events)
         return events, incidents[:max_events], len(incidents)
+
+
+def _verdict(signature):
+    """A row of a table as the verdict of a group."""
+    return {
+        "cause": signature.cause,
+        "reason": signature.reason,
+        "confidence": signature.confidence,
+        "rejected": signature.rejected,
+    }
 
 
 def _union(one, other):
@@ -263,19 +310,19 @@ def _join_same_object(groups):
         for group in groups:
             for name in group.names[kind]:
                 # A namespace is not always known.
-                name = name.rsplit("/", 1)[-1]
-                for other in owners.get(name, ()):
+                known = owners.setdefault(name.rsplit("/", 1)[-1], collections.deque(maxlen=MAX_OWNERS))
+                for other in known:
                     if _same_host(group, other) and _apart(group, other) <= SAME_OBJECT:
                         _union(group, other)
                         break
-                owners.setdefault(name, []).append(group)
+                known.append(group)
 
 
 class _Near:
     """Finds the groups that have an event close to a moment, or to a place in the same log."""
 
     # So many neighbours are looked at: more at one moment are all the same trouble.
-    LIMIT = 50
+    LIMIT = 10
 
     def __init__(self, groups):
         self.times = sorted((epoch, number) for number, group in enumerate(groups) for epoch in group.times)
@@ -324,6 +371,23 @@ def _join_kernel(runtime, kernel):
                 _union(group, other)
 
 
+def _join_notices(notices, kernel):
+    """A notice and the kernel's report of the same kill: by the process, or by the moment where nothing speaks against it."""
+    near = _Near(kernel)
+    for group in notices:
+        for other in near.find(group, NOTICE, NOTICE, NEAR_LINES):
+            if _same_host(group, other) and not _contradict(group, other):
+                _union(group, other)
+
+
+def _contradict(one, other):
+    """Whether two groups name different processes or containers."""
+    return any(
+        one.names[kind] and other.names[kind] and not set(one.names[kind]) & set(other.names[kind])
+        for kind in ("victims", "containers", "uids")
+    )
+
+
 def _incident(parts, iso):
     parts.sort(key=lambda group: group.rank)
     best = parts[0]
@@ -350,7 +414,7 @@ def _incident(parts, iso):
                 entry["cause"] == group.cause for entry in rejected
             ):
                 rejected.append({"cause": group.cause, "why": "the kernel's own report of the moment says otherwise"})
-    elif not best.kernel and best.weak and best.cause != "fragmentation":
+    elif not best.kernel and best.weak and not best.notice and best.cause != "fragmentation":
         rejected.append(
             {
                 "cause": "fragmentation",
@@ -376,13 +440,24 @@ def _incident(parts, iso):
         "kinds": kinds,
         "remedies": _remedies(best.cause, kinds),
         "_parts": parts,
-        "_weight": (
-            0 if kernel and best.cause != "unknown" else 1 if best.cause != "unknown" else 2,
-            SEVERITY.index(best.cause) if best.cause in SEVERITY else len(SEVERITY) - 1,
-            -count,
-            -(max(last) if last else 0),
-        ),
+        "_weight": _weight(best, kernel, count, max(last) if last else 0),
     }
+
+
+def _weight(best, kernel, count, last):
+    """Where an incident stands: evidence and confidence first, then severity, count and recency.
+
+    A guess of low confidence stands below all that is better founded, however bad its cause is.
+    """
+    return (
+        best.confidence == "low",
+        best.cause == "unknown",
+        not (kernel and best.kernel),
+        _CONFIDENCE.index(best.confidence),
+        _severity(best.cause),
+        -count,
+        -last,
+    )
 
 
 def _remedies(cause, kinds):

@@ -20,7 +20,7 @@ from . import readers, runtimes, scanner
 from .clock import Clock, iso
 from .incidents import Store
 from .kernel import KernelLog
-from .prefixes import Line, harmless, has, split
+from .prefixes import Line, harmless, split
 
 UNITS = (
     "kubelet.service",
@@ -190,8 +190,10 @@ class _Journal:
         self.sink = _Sink(self)
         self.suppressed = {}
         self._last = (None, None, None)
-        self.gates = scanner.RUNTIME_GATES + tuple(
-            literal.encode("utf-8") for signature in self.signatures for literal in signature.contains
+        self.gates = (
+            scanner.RUNTIME_GATES
+            + runtimes.GATES
+            + tuple(literal.encode("utf-8") for signature in self.signatures for literal in signature.contains)
         )
 
     # -- sources ----------------------------------------------------------------------------------------------------
@@ -345,6 +347,8 @@ class _Journal:
         if self._outside(epoch):
             return
         event.update(reports.FIELDS[report.kind](report, verdict))
+        if report.kind == "oom_kill":
+            event["reporter"] = "kernel"
         _sanitise(event)
         if self.store.duplicate(event, event["time_raw"]):
             return
@@ -360,13 +364,8 @@ class _Journal:
 
     def told(self, line):
         """Whether a line of the kubelet repeats the failure that it has just told of, with nothing new in it."""
-        event, signature, stamp = self._last
-        return (
-            stamp is not None
-            and line.stamp == stamp
-            and event["pod"] in line.text
-            and (has(line.text, signature.contains))
-        )
+        event, mark, stamp = self._last
+        return stamp is not None and line.stamp == stamp and event["pod"] in line.text and mark in line.text
 
     def runtime_failure(self, found):
         signature = found["signature"]
@@ -374,13 +373,17 @@ class _Journal:
         event, epoch = self._base(found["kind"], found["line"], found["message"], verdict)
         if self._outside(epoch):
             return
-        for name in ("pod", "namespace", "pod_uid", "container_id", "runtime", "error"):
-            event[name] = found[name]
-        event["signature"] = signature.ident
+        event.update(found["fields"])
         _sanitise(event)
-        if not self.store.duplicate(event, event["time_raw"]):
-            event = self.store.add_runtime(event, signature, epoch, found["line"].place, found["repeats"])
-            self._last = (event, signature, found["line"].stamp if event["pod"] and event["pod_uid"] else None)
+        if self.store.duplicate(event, event["time_raw"]):
+            return
+        place = found["line"].place
+        if found["kind"] == "oom_kill":
+            self.store.add_notice(event, signature, epoch, place, found["repeats"], found["pod"])
+            return
+        event = self.store.add_runtime(event, signature, epoch, place, found["repeats"])
+        known = event["pod"] and event["pod_uid"] and found["mark"]
+        self._last = (event, found["mark"], found["line"].stamp if known else None)
 
     def result(self):
         events, incidents, number = self.store.incidents(self.max_events, iso)

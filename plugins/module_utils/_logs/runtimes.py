@@ -3,11 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""What kubelet, dockerd, containerd, cri-o and runc say when a container cannot be started or removed.
+"""What kubelet, dockerd, containerd, CRI-O, podman and the OCI runtimes say when a container cannot be started or removed.
 
-A line is a failure when it speaks of starting or removing a container (START, REMOVE) and of failing; its cause is that of
-the first row of SIGNATURES that matches. Many errors are only symptoms: "EOF" from a pipe means that the runtime's child
-died, not why. Such rows are ``weak``: a kernel report that belongs to the line takes precedence.
+A line is a failure when it speaks of starting or removing a container (STARTING, REMOVING), of failing, and is no mere information.
+Which cause it has is in signatures.py. Lines of memory that ran out without the kernel's own report are in notices.py.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -16,253 +15,40 @@ __metaclass__ = type
 
 import re
 
+from . import errors, notices
 from .prefixes import Lazy, has
+from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
 
-
-class Signature:
-    """One known error. ``contains``: literals of which a line must have one, looked for before the pattern."""
-
-    def __init__(self, ident, cause, reason, contains, pattern=None, kind=None, weak=False, confidence="high"):
-        self.ident, self.cause, self.reason, self.kind = ident, cause, reason, kind
-        self.contains = tuple(contains)
-        self.weak, self.confidence = weak, confidence
-        self.pattern = Lazy(pattern, re.I) if pattern else None
-
-    def matches(self, text):
-        return has(text, self.contains) and (self.pattern is None or self.pattern.search(text) is not None)
-
-
-SIGNATURES = (
-    # ident, cause, reason, literals, pattern
-    Signature(
-        "cgroup_enomem",
-        "memcg_leak",
-        "the kernel would not make another memory cgroup (ENOMEM): leaked kernel-memory cgroups, "
-        "or no block for their bookkeeping",
-        ["cannot allocate memory"],
-        r"(?:mkdir|write) ?\S*/cgroup/\S*.*: cannot allocate memory|memory\.kmem\.limit_in_bytes.*cannot allocate memory",
-        weak=True,
-        confidence="medium",
-    ),
-    Signature(
-        "cgroup_enospc",
-        "memcg_leak",
-        "the kernel has no id left for another memory cgroup (ENOSPC, at most 65535): leaked cgroups",
-        ["no space left on device"],
-        r"mkdir \S*/cgroup/\S*: no space left on device",
-    ),
-    Signature(
-        "cpuset_enospc",
-        "unknown",
-        "the cpuset of the parent cgroup has no CPUs or memory nodes",
-        ["no space left on device"],
-        r"/cgroup/\S*cpuset\S*.*no space left on device",
-        confidence="medium",
-    ),
-    Signature(
-        "init_oom_killed",
-        "memcg_limit",
-        "the first process of the container was killed by its memory limit",
-        ["OOM-killed", "OOMKilled", "oom-killed", "memory limit too low"],
-        r"init was OOM-killed|memory limit too low|init process.*oom",
-    ),
-    Signature(
-        "limit_below_usage",
-        "memcg_limit",
-        "the memory limit is lower than what the container already uses",
-        ["unable to set memory limit", "inimum memory limit"],
-        None,
-    ),
-    Signature(
-        "seccomp_bpf_jit",
-        "vmalloc_exhaustion",
-        "the kernel has no room left for BPF programs (errno 524: net.core.bpf_jit_limit)",
-        ["seccomp"],
-        r"seccomp filter.*(?:524|into kernel: err(?:\W|o?r?\s*$))",
-        confidence="medium",
-    ),
-    Signature(
-        "veth_enomem",
-        "fragmentation",
-        "the kernel had no memory for a new veth pair; on hosts with many CPUs its queues need one large block "
-        "(Linux 5.13 to 6.7)",
-        ["cannot allocate memory"],
-        r"veth\w* ?.*cannot allocate memory",
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "pid_limit",
-        "pid_limit",
-        "no more processes or threads may be created: the pids limit of the cgroup or of the user",
-        ["esource temporarily unavailable", "new OS thread", "fork rejected by pids"],
-        r"pthread_create failed|fork/exec|newosproc|new OS thread|clone|fork: |setns|start(?:ing)? container process|fork rejected|nsenter",
-    ),
-    Signature(
-        "network_plugin",
-        "network_plugin",
-        "the network plugin did not set up the pod's network",
-        ["etwork", "cni"],
-        r"network ?plugin|failed to set ?up (?:pod |sandbox |container )?\S* ?(?:for \S+ )?network|setup network|cni (?:plugin|config)|find plugin|"
-        r"failed to set up pod .* network|network is not ready|add network|plugin type=",
-    ),
-    Signature(
-        "setns_exit_6",
-        "fragmentation",
-        "runc could not make the namespaces of the container (exit status 6 is its failed unshare), for which el7 "
-        "and Linux up to 4.6 need a large block of memory; only the kernel log can prove it",
-        ["exec setns process"],
-        r"exec\s+setns process for init caused\W*exit status 6\b",
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "setns_exit",
-        "unknown",
-        "runc's child ended while it made the namespaces of the container; the kernel log may say why",
-        ["exec setns process"],
-        None,
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "exec_failed",
-        "unknown",
-        "a command could not be started in a running container",
-        ["exec failed: "],
-        r"exec failed: .*(?:reset by peer|broken pipe|EOF)",
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "init_killed",
-        "memcg_limit",
-        "the first process of the container was gone before it ran: most often killed by a memory limit too small for it",
-        [
-            "connection reset by peer",
-            "broken pipe",
-            "container init caused",
-            "container that has stopped",
-            "init process caused",
-        ],
-        r"(?:read init-p|write init-p|read parent|read child|init-p):? ?(?:connection reset|broken pipe)"
-        r"|container init caused:? ?\W*$|cannot start a container that has stopped",
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "pipe_eof",
-        "unknown",
-        "runc's child died before it answered (EOF); the kernel log may say why: no memory block, a memory limit, a lack of pids",
-        ["EOF"],
-        r"(?:pid from pipe|init pipe|init-p|sync type|parent|child).*\bEOF\b",
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "enomem",
-        "unknown",
-        "the kernel answered ENOMEM; without a kernel report, shortage, fragmentation and cgroup limits cannot be told apart",
-        ["cannot allocate memory", "Cannot allocate memory"],
-        None,
-        weak=True,
-        confidence="low",
-    ),
-    Signature(
-        "disk_full", "disk_full", "a file system is full", ["no space left on device", "disk quota exceeded"], None
-    ),
-    Signature(
-        "immutable_file",
-        "immutable_file",
-        "a file may not be removed: it has the immutable or append-only attribute (lsattr, chattr -i)",
-        ["peration not permitted"],
-        r"(?:remove|unlink|rmdir|delete).*operation not permitted",
-        kind="container_remove_failure",
-    ),
-    Signature(
-        "mount_busy",
-        "mount_busy",
-        "a mount point or file is still in use by a process (grep its path in /proc/*/mountinfo)",
-        ["device or resource busy"],
-        None,
-    ),
-    Signature(
-        "overlay_links",
-        "image",
-        "the overlay file system cannot be mounted: its layer links are damaged",
-        ["too many levels of symbolic links"],
-        None,
-    ),
-    Signature(
-        "io_error",
-        "unknown",
-        "the disk or its file system returns errors",
-        ["input/output error", "read-only file system"],
-        None,
-    ),
-    Signature(
-        "image",
-        "image",
-        "the image cannot be had or does not hold what is to be run",
-        [
-            "ull image",
-            "ImagePull",
-            "manifest unknown",
-            "executable file not found",
-            "exec format error",
-            "no such image",
-            "No such image",
-        ],
-        None,
-    ),
-    Signature(
-        "runtime_hang",
-        "runtime_hang",
-        "the container runtime did not answer in time",
-        [
-            "eadline exceeded",
-            "DeadlineExceeded",
-            "operation timeout",
-            "transport is closing",
-            "code = Unavailable",
-            "Cannot connect to the Docker daemon",
-        ],
-        None,
-    ),
-    Signature(
-        "state_mismatch",
-        "runtime_state_mismatch",
-        "the parts of the container runtime disagree on which containers exist",
-        [
-            "o such container",
-            "o such task",
-            "already exists",
-            "is already in use by container",
-            "is reserved for",
-            "not found: not found",
-        ],
-        None,
-        confidence="medium",
-    ),
+# What large logs are searched for beside scanner.RUNTIME_GATES: notices of memory that ran out, errors in other forms.
+GATES = (
+    b"OOM",
+    b"oom-kill'",
+    b"due to memory ",
+    b"low memory! at",
+    b"ending SIG",
+    b"OCI runtime",
+    b"PLEG is not healthy",
 )
 
-# A failure that no row explains is still a failure.
-_OTHER = Signature("other", "unknown", "the container runtime gives no known reason", [""], weak=True, confidence="low")
-
-START = Lazy(
-    r"RunPodSandbox|reatePodSandbox|FailedCreatePodSandBox|[Ff]ailed (?:to )?create pod sandbox|FailedCreatePodContainer|pod container exists"
-    r"|[Oo][Cc][Ii] runtime|start(?:ing)? container|to start container process|StartContainer|CreateContainer|[Cc]reate container|ontainer create failed"
-    r"|(?:create|start)(?:ing)? (?:\w+ )?(?:task|shim|container|sandbox)\b|runc create|RunContainerError|overlay mount|register layer|runtime-create"
-    r"|cannot start a container|determining status|ull image|ErrImagePull|container init|init-p:|pthread_create failed"
+# A line has one of these, or it tells of no failure: asked of every line of a program, hence as it is written.
+_FAILING = (
+    "rror",
+    "ail",
+    "annot",
+    "nable to",
+    "can't",
+    "ot permitted",
+    "o space left",
+    "busy",
+    "xceeded",
+    "ime",
+    "s reserved",
+    "healthy",
+    "eed to kill Pod",
+    "RRO[",
+    "ATA[",
 )
-REMOVE = Lazy(
-    r"RemoveContainer|ailed to remove|nable to remove|KillPodSandbox|StopPodSandbox|RemovePodSandbox|KillContainer|StopContainer|Handler for DELETE"
-    r"|Error removing|FailedKillPod|failed to delete|unlinkat"
-)
-# Cheap tests before the expressions above and below are tried.
-_FAILING = ("fail", "rror", "annot", "nable", "Failed", "can't")
-_REMOVING = ("emov", "elet", "DELETE", "Kill", "StopPod", "StopCont", "unlinkat")
-# Application crashes and endless repetitions of what was said before.
+# Application crashes, endless repetitions of what was said before, information.
 _NOISE = (
     "CrashLoopBackOff",
     "Back-off restarting",
@@ -270,38 +56,183 @@ _NOISE = (
     "callbacks suppressed",
     "level=info",
     "level=debug",
+    '"level":"info"',
+    '"level":"debug"',
     "already stopped",
+    "INFO[",
+    "DEBU[",
+    "<ninfo>",
+    "<ndebug>",
 )
 _NOISE_START = Lazy(r"\s*[ID]\d{4} ")
+# kubelet events, pod workers, CRI and OCI runtimes; in lower case. The places of the first of each decide what was tried.
+STARTING = (
+    "runpodsandbox",
+    "createpodsandbox",
+    "create pod sandbox",
+    "create a sandbox",
+    "failedcreatepodcontainer",
+    "pod container exists",
+    "oci runtime",
+    "start container",
+    "starting container",
+    "starting a container",
+    "start sandbox container",
+    "run pod sandbox",
+    "startcontainer",
+    "createcontainer",
+    "create container",
+    "creating container",
+    "created container",
+    "container create failed",
+    "container creation",
+    "create task",
+    "create shim",
+    "containerd task",
+    "shim task",
+    "start shim",
+    "starting shim",
+    "runc create",
+    "crun:",
+    "runcontainererror",
+    "overlay mount",
+    "register layer",
+    "extract layer",
+    "runtime-create",
+    "start a container",
+    "determining status",
+    "ull image",
+    "errimage",
+    "container init",
+    "init-p:",
+    "pthread_create failed",
+    "new os thread",
+    "nsexec",
+    "pinns",
+    "sandbox add",
+    "create new sandbox",
+    "pod network",
+    "network for sandbox",
+    "networkplugin cni failed to set up",
+    "failed to create endpoint",
+    "driver failed programming",
+    "container_linux.go",
+    "process_linux.go",
+    "reserve sandbox name",
+    "reserve container name",
+    "reserving pod name",
+    "reserving ctr name",
+    "pleg is not healthy",
+    "container runtime is down",
+    "connect to the docker daemon",
+    "minimum memory limit",
+    "run container",
+    "running container",
+    "startup of container",
+    "failed to launch qemu",
+    "thin pool has",
+)
+REMOVING = (
+    "removecontainer",
+    "failed to remove",
+    "unable to remove",
+    "could not remove",
+    "cannot remove",
+    "error removing",
+    "killpodsandbox",
+    "stoppodsandbox",
+    "removepodsandbox",
+    "killcontainer",
+    "stopcontainer",
+    "stop sandbox",
+    "stop container",
+    "stopping container",
+    "handler for delete",
+    "failedkillpod",
+    "error killing pod",
+    "need to kill pod",
+    "failed to delete",
+    "failed to kill",
+    "cannot kill container",
+    "failed to destroy",
+    "failed to unmount",
+    "failed to umount",
+    "error unmounting",
+    "network teardown",
+    "teardown pod",
+    "unlinkat ",
+    "rmdir ",
+    "orphaned pod",
+    "failed to exit within",
+    "can not be killed",
+    "destroy subsystem",
+)
 # What is about a container even without a known error.
-_CERTAIN = Lazy(
-    r"PodSandbox|PodSandBox|pod sandbox|OCI runtime|oci runtime|container process|from daemon: |from runtime service failed"
-    r"|failed to (?:create|start) (?:containerd )?(?:task|shim|container)|remove root filesystem"
+_CERTAIN = (
+    "podsandbox",
+    "pod sandbox",
+    "oci runtime",
+    "container process",
+    "from daemon: ",
+    "from runtime service failed",
+    "remove root filesystem",
+    "failed to create task",
+    "failed to create containerd task",
+    "failed to create shim",
+    "failed to start shim",
+    "failed to create container",
+    "failed to start container",
+    "container create failed",
 )
-# Daemons of container hosts whose plain I/O and disk errors count although no container is named.
-_DAEMON = Lazy(r"^(?:kubelet|dockerd|docker|containerd|crio|cri-o|k3s|rke2)$")
-_DAEMON_TROUBLE = Lazy(
-    r"^[EF]\d{4} .*input/output error|exiting because of error.*input/output error"
-    r"|level=(?:error|fatal).*(?:no space left on device|input/output error)|: input/output error$"
-)
+# What a removal must name to be that of a container: others remove things as well.
+_CONTAINERS = ("container", "sandbox", "docker", "pod", "overlay", "runc", "crun", "cri-o", "storage-pools", "layer")
+# Daemons of container hosts whose plain disk errors count although no container is named.
+_DAEMON = frozenset("kubelet dockerd docker containerd crio cri-o k3s rke2 k3s-agent rke2-agent".split())
+_DAEMON_ERRORS = ("o space left on device", "nput/output error", "ead-only file system")
+_SEVERE = Lazy(r"\s*[EF]\d{4} |.{0,120}level=(?:error|fatal)")
 
 _UID = r"[0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}"
-_POD = Lazy(r"[Pp]od ?\"(?P<pod>[^\"\s_(]+)(?:_(?P<namespace>[^\"\s(]+))?(?:\((?P<uid>[^)\s]{1,64})\))?\"")
-_POD_KEY = Lazy(r"\bpod=\"?(?P<namespace>[\w.-]+)/(?P<pod>[\w.-]+)")
+_NAME = r"[\w.-]{1,253}"
+# Who wrote it: kubelet format.Pod(), klog's pod=, its JSON; containerd's PodSandboxMetadata and its names; docker's and CRI-O's names.
+_PODS = (
+    Lazy(r"\"pod\": ?\{\"name\": ?\"(?P<pod>" + _NAME + r")\", ?\"namespace\": ?\"(?P<namespace>" + _NAME + r")\""),
+    Lazy(r"[Pp]od ?\"(?P<pod>[^\"\s_(]{1,253})(?:_(?P<namespace>[^\"\s(]{1,253}))?(?:\((?P<uid>[^)\s]{1,64})\))?\""),
+    Lazy(r"\(\"(?P<pod>" + _NAME + r"?)_(?P<namespace>[\w-]{1,63})\((?P<uid>[\w-]{1,64})\)\"\)"),
+    Lazy(r"\bpod=\"?(?P<namespace>" + _NAME + r")/(?P<pod>" + _NAME + r")"),
+    Lazy(r"\bName:(?P<pod>" + _NAME + r"),Uid:(?P<uid>" + _NAME + r"),Namespace:(?P<namespace>" + _NAME + r"),"),
+    Lazy(
+        r"\bname:\"(?P<pod>"
+        + _NAME
+        + r")\" {1,3}uid:\"(?P<uid>"
+        + _NAME
+        + r")\" {1,3}namespace:\"(?P<namespace>"
+        + _NAME
+        + r")\""
+    ),
+    Lazy(
+        r"\bk8s_[^\W_]{1,63}(?:-[^\W_]{1,63}){0,8}_(?P<pod>[a-z0-9.-]{1,253})_(?P<namespace>[a-z0-9-]{1,63})_(?P<uid>"
+        + _UID
+        + r"|[0-9a-f]{32})_"
+    ),
+    Lazy(r"\"(?P<pod>[a-z0-9.-]{1,253})_(?P<namespace>[a-z0-9-]{1,63})_(?P<uid>" + _UID + r"|[0-9a-f]{32})_\d{1,6}\""),
+)
 _POD_UID = Lazy(r"(?:podUID=\"?|[Pp]od |pod|\()(" + _UID + r"|[0-9a-f]{32})\b")
 _ID = r"([0-9a-f]{64})"
 _CONTAINER = Lazy(
-    r"(?:containers?/|container(?: with id)? \"?|[cC]ontainer_?[iI][dD]\W{1,3}|\bid=|--?\s?start |sandbox \"|filesystem for |/docker[/-]|cri-containerd-|crio-)"
+    r"(?:containers?/|container(?: with id)? \"?|[cC]ontainer_?[iI][dD]\W{1,3}|\bid=|--?\s?start |sandbox \"|filesystem for |/docker[/-]|"
+    r"cri-containerd-|crio-|libpod-|(?:docker|containerd|cri-o)://|\"ID\":\")"
     + _ID
-    + r"|^(?:time=\S+ level=\w+ msg=\")?"
+    + r"|^(?:time=\S{1,60} level=\w{1,10} msg=\")?"
     + _ID
-    + r" cleanup"
+    + r"(?: cleanup|: )"
 )
 _HEX = Lazy(r"[0-9a-f]{64}")
-_REPEATED = Lazy(r"\(x(\d+) over ")
+_REPEATED = Lazy(r"\(x(\d{1,9}) over ")
 _KLOG = Lazy(r"^[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+)")
-_LOGRUS = Lazy(r"time=\"?(\d{4}-\d\d-\d\dT[^\"\s]+)")
+_LOGRUS = Lazy(r"time=\"?(\d{4}-\d\d-\d\dT[^\"\s]{1,40})")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+# A kill that the kubelet repeats so often does not happen.
+_ENOUGH_KILLS = 10
 
 
 def compile_signatures(rows):
@@ -310,105 +241,196 @@ def compile_signatures(rows):
     for row in rows or ():
         try:
             re.compile(row.get("pattern") or "")
-            compiled.append(
-                Signature(
-                    row["id"],
-                    row["cause"],
-                    row.get("reason") or "matches the signature %s" % row["id"],
-                    row["contains"],
-                    row.get("pattern"),
-                    row.get("kind"),
-                    bool(row.get("weak")),
-                    row.get("confidence") or "high",
-                )
-            )
         except re.error as error:
             raise ValueError(
                 "signature %s: the pattern %s is no regular expression: %s" % (row.get("id"), row.get("pattern"), error)
             )
-        if not all(compiled[-1].contains) or not compiled[-1].contains:
+        if not row["contains"] or not all(row["contains"]):
             raise ValueError("signature %s: contains needs at least one literal, none of them empty" % row.get("id"))
+        compiled.append(
+            Signature(
+                row["id"],
+                row["cause"],
+                row.get("reason") or "matches the signature %s" % row["id"],
+                kind=row.get("kind"),
+                weak=bool(row.get("weak")),
+                confidence=row.get("confidence") or "high",
+                contains=row["contains"],
+                pattern=row.get("pattern"),
+                flags=re.I,
+            )
+        )
     return compiled
 
 
 # What word processors make of quotes. As bytes: a formatter takes away the u of a literal.
 _CURLY_OPEN, _CURLY_CLOSE = b"\xe2\x80\x9c".decode("utf-8"), b"\xe2\x80\x9d".decode("utf-8")
+# A run of backslashes is taken whole, with the quote if there is one: each is looked at once.
+_ESCAPED = re.compile(r"\\+\"?")
+
+
+def _unescape(match):
+    return '"' if match.group().endswith('"') else match.group()
 
 
 def plain(text):
     """Quotes as they were before they were escaped, once per log they went through."""
     if "\\" in text or "&" in text or _CURLY_OPEN in text:
-        text = re.sub(r"\\+(?=\")", "", text).replace(_CURLY_OPEN, '"').replace(_CURLY_CLOSE, '"')
+        text = _ESCAPED.sub(_unescape, text).replace(_CURLY_OPEN, '"').replace(_CURLY_CLOSE, '"')
         text = text.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">")
     return text
 
 
 def speaks(line, own=()):
-    """Whether a Line may tell of a container that could not be started or removed; what it speaks of is kept with it."""
-    text = line.text
+    """Whether a Line may tell of a container that could not be started or removed, or of memory that ran out.
+
+    What it speaks of is kept with it: ("own", Signature), ("notice", found) or ("failure", kind).
+    """
+    text = errors.bounded(line.text)
     for signature in own:
         if signature.matches(text):
-            line.context = (signature, None)
+            line.context = ("own", signature)
+            return True
+    if notices.speaks(text):
+        found = notices.read(line, plain(text))
+        if found is not None:
+            line.context = ("notice", found)
             return True
     if not has(text, _FAILING) or has(text, _NOISE) or _NOISE_START.match(text):
         return False
-    starting = START.search(text)
-    removing = REMOVE.search(text) if has(text, _REMOVING) else None
-    daemon = line.tag is not None and _DAEMON.match(line.tag) is not None and _DAEMON_TROUBLE.search(text) is not None
-    if not (starting or removing or daemon):
-        return False
-    line.context = (starting, removing)
-    return True
+    kind = _kind(line, text, text.lower())
+    if kind is not None:
+        line.context = ("failure", kind)
+    return kind is not None
+
+
+def _kind(line, text, low):
+    """Whether a text speaks first of starting or of removing a container; None when of neither."""
+    starting, removing = _first(low, STARTING), _first(low, REMOVING)
+    if removing >= 0 and starting < 0 and not (has(low, _CONTAINERS) or _HEX.search(text) or line.tag in _DAEMON):
+        removing = -1
+    if starting >= 0 or removing >= 0:
+        return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
+    if line.tag in _DAEMON and has(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
+        return START
+    return None
+
+
+def _first(low, words):
+    """Where the first of the words is; -1 when there is none."""
+    first = -1
+    for word in words:
+        at = low.find(word, 0, first) if first >= 0 else low.find(word)
+        if at >= 0:
+            first = at
+    return first
 
 
 def read(line, own=()):
     """A Line of a program -> {kind, signature, ...}, None when it tells of no failure of a container."""
     if line.context is None and not speaks(line, own):
         return None
-    starting, removing = line.context
-    text = line.text
-    if isinstance(starting, Signature):
-        return _event(line, plain(text), starting, starting.kind or "container_start_failure")
-    text = plain(text)
-    kind = "container_start_failure"
-    if removing and not (starting and starting.start() < removing.start()):
-        kind = "container_remove_failure"
+    what, found = line.context
+    text = plain(errors.bounded(line.text))
+    if what == "own":
+        return _event(line, text, found, found.kind or START, found.contains[0])
+    if what == "notice":
+        # The line may have been joined with the next one.
+        return _notice(line, text, notices.read(line, text) or found)
+    low = text.lower()
+    signature, mark = _signature(low)
+    if signature is None:
+        return None
+    if mark == "need to kill pod" and _repeats(text) < _ENOUGH_KILLS:
+        return None
+    return _event(line, text, signature, _kind(line, text, low) or found, mark)
+
+
+def _signature(low):
+    failures = errors.failures(low)
     for signature in SIGNATURES:
-        if (signature.kind is None or signature.kind == kind) and signature.matches(text):
-            return _event(line, text, signature, kind)
+        mark = signature.mark(low, failures)
+        if mark is not None:
+            return signature, mark
+    end = low[-200:].rstrip(" :\"'\\")
+    if end.endswith(": unknown"):
+        end = end[: -len(": unknown")].rstrip(" :\"'\\")
+    if end.endswith(("container init caused", "container init:")):
+        return EMPTY_INIT, "container init caused"
     # Without a known error, only the messages that are about nothing else count.
-    if _CERTAIN.search(text):
-        return _event(line, text, _OTHER, kind)
-    return None
+    for word in _CERTAIN:
+        if word in low:
+            return OTHER, word
+    return None, None
 
 
-def _event(line, text, signature, kind):
-    pod = _POD.search(text) or _POD_KEY.search(text)
-    found = pod.groupdict() if pod else {}
+def _names(text):
+    """Pod, namespace, uid and container that a text names."""
+    found = {}
+    for pattern in _PODS:
+        match = pattern.search(text)
+        if match is not None:
+            found = match.groupdict()
+            break
     uid = found.get("uid")
     if not uid:
         match = _POD_UID.search(text)
         uid = match and match.group(1)
     container = _CONTAINER.search(text) if _HEX.search(text) else None
+    return {
+        "pod": found.get("pod"),
+        "namespace": found.get("namespace"),
+        "pod_uid": uid and uid.replace("_", "-"),
+        "container_id": container and (container.group(1) or container.group(2)),
+    }
+
+
+def _repeats(text):
     repeated = _REPEATED.search(text) if "(x" in text else None
+    return max(1, min(int(repeated.group(1)), 1000000)) if repeated else 1
+
+
+def _date(line, text):
+    """A line without a stamp may carry that of the program itself."""
     if line.stamp is None:
         klog, logrus = _KLOG.match(text.lstrip()), _LOGRUS.search(text)
         if logrus:
             line.stamp = logrus.group(1)
         elif klog and 1 <= int(klog.group(1)) <= 12:
             line.stamp = "%s %s %s" % (_MONTHS[int(klog.group(1)) - 1], klog.group(2), klog.group(3))
+
+
+def _event(line, text, signature, kind, mark):
+    _date(line, text)
+    fields = _names(text)
+    fields.update(runtime=line.tag or _speaker(text), error=_error(text), signature=signature.ident)
     return {
         "kind": kind,
         "line": line,
         "message": text,
-        "pod": found.get("pod"),
-        "namespace": found.get("namespace"),
-        "pod_uid": uid and uid.replace("_", "-"),
-        "container_id": container and (container.group(1) or container.group(2)),
-        "runtime": line.tag or _speaker(text),
         "signature": signature,
-        "error": _error(text),
-        "repeats": min(int(repeated.group(1)), 1000000) if repeated else 1,
+        "fields": fields,
+        "mark": mark,
+        "repeats": _repeats(text),
+    }
+
+
+def _notice(line, text, found):
+    """As _event(), of memory that ran out: {reporter, scope, victim_comm, victim_pid, cgroup, ...} in ``fields``."""
+    _date(line, text)
+    fields = _names(text)
+    del fields["pod"], fields["namespace"]
+    fields.update((name, value) for name, value in found["fields"].items() if value is not None or name not in fields)
+    names = _names(text)
+    return {
+        "kind": "oom_kill",
+        "line": line,
+        "message": text,
+        "signature": found["notice"],
+        "fields": fields,
+        "pod": (names["pod"], names["namespace"]),
+        "mark": None,
+        "repeats": _repeats(text),
     }
 
 

@@ -8,9 +8,18 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import time
+
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import clock, prefixes, runtimes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import (
+    clock,
+    errors,
+    notices,
+    prefixes,
+    runtimes,
+    signatures,
+)
 
 CID = "029ce88eb5e7ed97a7a52134c5ca26748e104d90cc3ba5434d2ef501b4d74b85"
 UID = "1bcd0d00-baf1-11ea-88c6-0242c0219250"
@@ -154,7 +163,12 @@ ERRORS = [
         + "/start returned error: failed to create endpoint x on network bridge: failed to add the host (veth1a2b3c) "
         '<=> sandbox (veth4d5e6f) pair interfaces: cannot allocate memory, starting container"',
     ),
-    ("enomem", "unknown", SANDBOX + "fork/exec /usr/bin/runc: cannot allocate memory"),
+    ("fork_enomem", "unknown", SANDBOX + "fork/exec /usr/bin/runc: cannot allocate memory"),
+    (
+        "enomem",
+        "unknown",
+        SANDBOX + "write /var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db: cannot allocate memory",
+    ),
     (
         "runtime_hang",
         "runtime_hang",
@@ -188,6 +202,269 @@ ERRORS = [
         "unknown",
         "Apr 14 23:53:09 node kubelet[27036]: F0414 23:53:09.157669   27036 server.go:141] read /var/lib/kubelet/pki/kubelet.crt: input/output error",
     ),
+    # runc 1.0 to 1.5 (libcontainer/cgroups, process_linux.go), as the write to the limit is reported by each
+    (
+        "limit_write_busy",
+        "memcg_limit",
+        SANDBOX
+        + 'container init caused \\"process_linux.go:367: setting cgroup config for procHooks process caused \\\\\\"failed to write 8388608 '
+        'to memory.limit_in_bytes: write /sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes: device or resource busy\\\\\\"\\""',
+    ),
+    (
+        "limit_write_busy",
+        "memcg_limit",
+        'ERRO[0000] runc run failed: unable to start container process: error during container init: failed to write "4096": '
+        "write /sys/fs/cgroup/user.slice/box/memory.max: device or resource busy",
+    ),
+    (
+        "limit_write_invalid",
+        "memcg_limit",
+        "crun: write to `/sys/fs/cgroup/memory/machine.slice/libpod-x/memory.memsw.limit_in_bytes`: Invalid argument: OCI runtime error",
+    ),
+    (
+        "limit_below_usage",
+        "memcg_limit",
+        "Error: OCI runtime error: crun: cannot set the memory limit lower than its current usage",
+    ),
+    (
+        "limit_too_low",
+        "memcg_limit",
+        "Warning  FailedCreatePodSandBox  3s (x4 over 41s)  kubelet  Failed to create pod sandbox: rpc error: code = Unknown desc = "
+        "set memory limit 4096000 too low; should be at least 12582912 bytes",
+    ),
+    ("limit_too_low", "memcg_limit", "docker: Error response from daemon: Minimum memory limit allowed is 6MB."),
+    (
+        "exec_oom_killed",
+        "memcg_limit",
+        'time="2026-03-01T10:00:00Z" level=error msg="exec failed: unable to start container process: error executing setns process: '
+        'exit status 1 (possibly OOM-killed)"',
+    ),
+    (
+        "init_killed",
+        "memcg_limit",
+        "runc create failed: unable to start container process: can't copy bootstrap data to pipe: write init-p: broken pipe: unknown",
+    ),
+    (
+        "init_stopped",
+        "memcg_limit",
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = `/usr/bin/runc start x` failed: cannot start a container that has stopped",
+    ),
+    (
+        "init_silent",
+        "memcg_limit",
+        'Error: container create failed: time="2021-06-07T12:54:21Z" level=error msg="container_linux.go:370: starting container '
+        'process caused: process_linux.go:459: container init caused: "',
+    ),
+    # cgroups
+    (
+        "cgroup_enospc",
+        "memcg_leak",
+        "Warning FailedCreatePodContainer 2s (x9 over 2m) kubelet unable to ensure pod container exists: failed to create container for "
+        "[kubepods burstable podx] : mkdir /sys/fs/cgroup/memory/kubepods/burstable/podx: no space left on device",
+    ),
+    (
+        "cgroup_enospc",
+        "memcg_leak",
+        "Error: OCI runtime error: crun: creating container: mkdir `/sys/fs/cgroup/machine.slice/libpod-0a.scope`: No space left on device",
+    ),
+    (
+        "kmem_limit_enomem",
+        "memcg_leak",
+        SANDBOX
+        + 'failed to set memory.kmem.limit_in_bytes: write /sys/fs/cgroup/memory/kubepods/x/memory.kmem.limit_in_bytes: cannot allocate memory"',
+    ),
+    (
+        "kmem_limit_busy",
+        "unknown",
+        SANDBOX + 'write /sys/fs/cgroup/memory/docker/x/memory.kmem.limit_in_bytes: device or resource busy"',
+    ),
+    (
+        "cgroup_not_empty",
+        "unknown",
+        KUBELET
+        + "pod_container_manager_linux.go:191] Failed to delete cgroup paths for [kubepods podx] : unable to destroy cgroup paths: "
+        "rmdir /sys/fs/cgroup/memory/kubepods/podx: device or resource busy",
+    ),
+    # processes
+    (
+        "pid_limit",
+        "pid_limit",
+        "Error: OCI runtime error: crun: clone: Resource temporarily unavailable",
+    ),
+    (
+        "pid_limit",
+        "pid_limit",
+        'time="2026-01-01T00:00:00Z" level=fatal msg="nsexec-1[4242]: failed to fork: Resource temporarily unavailable"',
+    ),
+    (
+        "pid_limit_write",
+        "pid_limit",
+        SANDBOX + 'failed to write "0": write /sys/fs/cgroup/pids/kubepods/x/pids.max: invalid argument',
+    ),
+    (
+        "pid_limit_thread",
+        "pid_limit",
+        "OCI runtime create failed: runtime: failed to create new OS thread (have 5 already; errno=11)",
+    ),
+    (
+        "start_eagain",
+        "pid_limit",
+        SANDBOX + 'starting container process caused "resource temporarily unavailable"',
+    ),
+    # limits with misleading errnos
+    (
+        "seccomp_bpf_jit",
+        "vmalloc_exhaustion",
+        "Error: OCI runtime error: crun: seccomp (SECCOMP_SET_MODE_FILTER): Unknown error 524",
+    ),
+    (
+        "seccomp_cut",
+        "vmalloc_exhaustion",
+        SANDBOX + "unable to init seccomp: error loading seccomp filter into kernel: err...",
+    ),
+    (
+        "seccomp",
+        "unknown",
+        SANDBOX + "unable to init seccomp: error loading seccomp filter: invalid argument",
+    ),
+    (
+        "apparmor",
+        "unknown",
+        SANDBOX
+        + "unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/exec: no such file or directory",
+    ),
+    (
+        "key_quota",
+        "unknown",
+        SANDBOX + "unable to join session keyring: unable to create session key: disk quota exceeded",
+    ),
+    (
+        "inotify_limit",
+        "unknown",
+        KUBELET
+        + "container.go:1] Failed to start container manager: inotify_add_watch /sys/fs/cgroup/memory/x: no space left on device",
+    ),
+    (
+        "inotify_limit",
+        "unknown",
+        KUBELET
+        + "run.go:72] command failed: failed to create fsnotify watcher for starting container: too many open files",
+    ),
+    (
+        "open_files",
+        "unknown",
+        SANDBOX + "open /run/containerd/io.containerd.runtime.v2.task/k8s.io/x/log: too many open files",
+    ),
+    (
+        "namespace_limit",
+        "unknown",
+        "OCI runtime create failed: nsexec-1[99]: failed to unshare remaining namespaces (except cgroupns): No space left on device",
+    ),
+    (
+        "mount_enospc",
+        "unknown",
+        SANDBOX
+        + 'container init caused: rootfs_linux.go:60: mounting "/proc" to rootfs at "/proc" caused: mount through procfd: no space left on device',
+    ),
+    (
+        "mount_enospc",
+        "unknown",
+        'level=error msg="StartContainer failed" error="failed to create containerd task: OCI runtime create failed: mounting '
+        '\\"/run/containerd/x/shm\\" to rootfs at \\"/dev/shm\\" caused: no space left on device: unknown"',
+    ),
+    # ENOMEM
+    (
+        "unshare_enomem",
+        "unknown",
+        "OCI runtime create failed: nsexec-1[99]: failed to unshare remaining namespaces (except cgroupns): Cannot allocate memory",
+    ),
+    ("go_out_of_memory", "unknown", "OCI runtime create failed: fatal error: runtime: out of memory"),
+    # disks
+    (
+        "thin_pool_full",
+        "disk_full",
+        "docker: Error response from daemon: devmapper: Thin Pool has 1000 free data blocks which is less than minimum required 2000 free data blocks.",
+    ),
+    (
+        "disk_full",
+        "disk_full",
+        "Failed to pull image: failed to register layer: Error processing tar file(exit status 1): write /usr/lib/x: no space left on device",
+    ),
+    (
+        "disk_full",
+        "disk_full",
+        "Error: OCI runtime error: crun: mkdir `/var/lib/containers/storage/overlay/x/merged/dev`: No space left on device",
+    ),
+    (
+        "disk_quota",
+        "disk_full",
+        DOCKERD + 'Failed to create container: mkdir /var/lib/docker/overlay2/x: disk quota exceeded"',
+    ),
+    (
+        "io_error",
+        "unknown",
+        DOCKERD
+        + 'Handler for POST /containers/create returned error: mkdir /var/lib/docker/overlay2/x: read-only file system"',
+    ),
+    # networks
+    (
+        "network_plugin",
+        "network_plugin",
+        "failed to create pod network sandbox k8s_a_b_0(00): error adding pod a to CNI network: plugin type=x failed (add): EOF",
+    ),
+    (
+        "network_plugin",
+        "network_plugin",
+        KUBELET
+        + 'kuberuntime_gc.go:1] Failed to stop sandbox before removing: failed to destroy network for sandbox "x": context deadline exceeded',
+    ),
+    # what is to be run
+    (
+        "image",
+        "image",
+        'OCI runtime create failed: unable to start container process: exec: "app": executable file not found in $PATH: unknown',
+    ),
+    (
+        "image_command",
+        "image",
+        'OCI runtime create failed: unable to start container process: exec: "/app/run.sh": permission denied: unknown',
+    ),
+    # the runtime
+    (
+        "name_reserved",
+        "runtime_state_mismatch",
+        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to reserve sandbox name "a_b_'
+        + UID
+        + '_0": name '
+        '"a_b_' + UID + '_0" is reserved for "' + CID + '"',
+    ),
+    (
+        "name_reserved",
+        "runtime_state_mismatch",
+        'Error response from daemon: Conflict. The container name "/k8s_POD_a_b_'
+        + UID
+        + '_0" is already in use by container "'
+        + CID
+        + '"'
+        ": Failed to create pod sandbox",
+    ),
+    (
+        "runtime_hang",
+        "runtime_hang",
+        KUBELET
+        + "kubelet.go:1] skipping pod synchronization - PLEG is not healthy: pleg was last seen active 3m1s ago; threshold is 3m0s",
+    ),
+    (
+        "runtime_loaded",
+        "runtime_hang",
+        "Error: kubelet may be retrying requests that are timing out in CRI-O due to system load. Currently at stage container storage "
+        "start: context deadline exceeded: error reserving ctr name k8s_x for id y: name is reserved: Failed to create container",
+    ),
+    (
+        "killed",
+        "unknown",
+        SANDBOX + "runc did not terminate successfully: signal: killed",
+    ),
     ("other", "unknown", SANDBOX + "something never seen before"),
 ]
 
@@ -201,27 +478,31 @@ def test_signatures(ident, cause, text):
 
 
 def test_every_signature_has_a_line_above():
-    assert {row.ident for row in runtimes.SIGNATURES} - {case[0] for case in ERRORS} == {"exec_failed"}
+    assert {row.ident for row in signatures.SIGNATURES} - {case[0] for case in ERRORS} == {"exec_failed"}
 
 
 def test_kind_pod_and_container():
     found = read(SANDBOX + RUNC + 'EOF"')
-    assert (found["kind"], found["pod"], found["namespace"], found["pod_uid"]) == (
+    assert (found["kind"], found["fields"]["pod"], found["fields"]["namespace"], found["fields"]["pod_uid"]) == (
         "container_start_failure",
         "web-0",
         "shop",
         UID,
     )
-    assert found["runtime"] == "kubelet"
+    assert found["fields"]["runtime"] == "kubelet"
     found = read(
         DOCKERD + "Handler for DELETE /v1.38/containers/" + CID + ' returned error: remove /x: device or resource busy"'
     )
-    assert (found["kind"], found["container_id"], found["runtime"]) == ("container_remove_failure", CID, "dockerd")
+    assert (found["kind"], found["fields"]["container_id"], found["fields"]["runtime"]) == (
+        "container_remove_failure",
+        CID,
+        "dockerd",
+    )
     found = read(
         'E0701 12:09:55.247057    6153 pod_workers.go:1] "Error syncing pod, skipping" err="failed to start '
         'container: OCI runtime create failed" pod="shop/web-0" podUID=' + UID
     )
-    assert (found["pod"], found["namespace"], found["pod_uid"]) == ("web-0", "shop", UID)
+    assert (found["fields"]["pod"], found["fields"]["namespace"], found["fields"]["pod_uid"]) == ("web-0", "shop", UID)
     assert clock.iso(clock.Clock(1795230000, local=False).of(found["line"])) == "2026-07-01T12:09:55Z"
 
 
@@ -252,6 +533,117 @@ def test_events_say_how_often():
 )
 def test_what_is_no_failure_of_a_container(text):
     assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    "text,pod,namespace,uid",
+    [
+        (
+            'E0701 12:09:55.2 1 x.go:1] "Error syncing pod, skipping" err="failed to create pod sandbox" pod="shop/web-0" podUID="%s"'
+            % UID,
+            "web-0",
+            "shop",
+            UID,
+        ),
+        (
+            'time="x" level=error msg="RunPodSandbox for &PodSandboxMetadata{Name:web-0,Uid:%s,Namespace:shop,Attempt:0,} failed"'
+            % UID,
+            "web-0",
+            "shop",
+            UID,
+        ),
+        (
+            'level=error msg="RunPodSandbox for name:\\"web-0\\" uid:\\"%s\\" namespace:\\"shop\\" failed, error"'
+            % UID,
+            "web-0",
+            "shop",
+            UID,
+        ),
+        ('Failed to create pod sandbox: failed to reserve sandbox name "web-0_shop_%s_0"' % UID, "web-0", "shop", UID),
+        ("Failed to create pod sandbox: error reserving pod name k8s_web-0_shop_%s_0 for id x" % UID, None, None, None),
+        (
+            "Error: create container: the container name /k8s_POD_web-0_shop_%s_0 is already in use by container" % UID,
+            "web-0",
+            "shop",
+            UID,
+        ),
+        (
+            '{"ts":1,"msg":"Error syncing pod","pod":{"name":"web-0","namespace":"shop"},"err":"failed to create pod sandbox: x"}',
+            "web-0",
+            "shop",
+            None,
+        ),
+    ],
+)
+def test_who_it_was(text, pod, namespace, uid):
+    fields = read(text)["fields"]
+    assert (fields["pod"], fields["namespace"]) == (pod, namespace)
+    if uid:
+        assert fields["pod_uid"] == UID
+
+
+@pytest.mark.parametrize("count,cause", [(735, "runtime_hang"), (2, None)])
+def test_a_kill_that_is_repeated_for_hours_does_not_happen(count, cause):
+    found = read(
+        "Normal  Killing  39s (x%d over 15h)  kubelet, n  Killing container with id docker://a:Need to kill Pod" % count
+    )
+    assert (found and found["signature"].cause) == cause
+
+
+def _cost(text):
+    """Seconds of this process, the better of two."""
+    spent = []
+    for _round in range(2):
+        line = prefixes.Line(text)
+        begun = time.process_time()
+        if runtimes.speaks(line):
+            runtimes.read(line)
+        spent.append(time.process_time() - begun)
+    return min(spent)
+
+
+LITERALS = [text for _name, texts in errors.ERRNOS for text in texts]
+LITERALS += list(errors.OPERATIONS) + [phrase for phrase, _operation in errors.PHRASES]
+LITERALS += [word for row in signatures.SIGNATURES for word in row.words]
+LITERALS += list(runtimes.STARTING + runtimes.REMOVING + notices.LITERALS)
+PIECES = [
+    "\\",
+    '\\"',
+    "pod=",
+    'pod "',
+    "k8s_",
+    "k8s_a_",
+    "a-",
+    "_",
+    ":",
+    "a" * 64,
+    "0" * 64,
+    "0",
+    "mkdir /",
+    "(x",
+    " ",
+    '{"a":',
+    "[",
+    "create ",
+]
+
+
+def test_hostile_lines_cost_what_they_weigh():
+    """Every literal of the tables, repeated to 64 kB, behind what makes a line count and before the error that is looked for."""
+    costs = []
+    for number, literal in enumerate(LITERALS):
+        start = ("", SANDBOX, DOCKERD + "Error removing container: ")[number % 3]
+        end = (": cannot allocate memory", ": operation not permitted")[number % 2]
+        costs.append((_cost(start + (literal + " ") * (65536 // len(literal)) + end), literal))
+    for piece in PIECES:
+        for start in (
+            "",
+            SANDBOX,
+            DOCKERD + "Error removing container: ",
+            "TaskOOM event /tasks/oom Killing OOMKilled OOMKilling ",
+        ):
+            costs.append((_cost(start + piece * (65536 // len(piece)) + ": no space left on device"), piece))
+    assert max(costs)[0] < 0.2, max(costs)
 
 
 def test_own_signatures_come_first():
