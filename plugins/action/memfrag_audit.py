@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
             module_args={name: options[name] for name in node_options if options[name] is not None},
             task_vars=task_vars,
         )
-        record.update(_answer.take(_answer.plain(returned) if self._answer is None else self._answer))
+        record.update(_answer.take(self._answer or _answer.from_ansible(returned)))
         try:
             record["assessment"] = assess(
                 record["facts"],

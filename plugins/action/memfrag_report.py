@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -29,6 +30,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
         "choices": list(_report.RENDERERS),
         "default": list(_report.RENDERERS),
     },
+    "report_mode": {"type": "str", "default": "0600"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "fail_on": {"type": "list", "elements": "str", "choices": list(_report.FAIL_ON), "default": []},
     "policy": {"type": "dict", "default": {}},
@@ -58,6 +60,7 @@ class ActionModule(ActionBase):
                 policy=options["policy"],
                 history=options["history"],
                 stale_after=datetime.timedelta(hours=options["stale_after_hours"]),
+                mode=_mode(options["report_mode"]),
             )
         except (_records.RecordError, PolicyError) as error:
             raise AnsibleActionFail(str(error)) from error
@@ -72,10 +75,23 @@ class ActionModule(ActionBase):
             # So that the summary shows without -v.
             _ansible_verbose_always=True,
         )
-        failing = report.failing(options["fail_on"])
-        if failing:
-            result.update(failed=True, msg="The report is written. fail_on: " + "; ".join(map(_named, failing.items())))
+        why = (
+            ["fail_on: " + "; ".join(map(_named, failing.items()))]
+            if (failing := report.failing(options["fail_on"]))
+            else []
+        )
+        if not report.fleet.coverage["audited"]:
+            why.insert(0, f"none of {_words.plural(report.fleet.coverage['asked'], 'node')} could be audited")
+        if why:
+            result.update(failed=True, msg="The report is written. " + "; ".join(why))
         return result
+
+
+def _mode(text: str) -> int:
+    """ "0640" -> 0o640"""
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise AnsibleActionFail(f"report_mode must be a mode in octal digits as in '0640', not {text!r}")
+    return int(text, 8)
 
 
 def _report_dir(options: dict[str, t.Any], directories: list[str]) -> str:

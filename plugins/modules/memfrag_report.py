@@ -78,6 +78,13 @@ options:
     elements: str
     choices: [html, json, csv, prom]
     default: [html, json, csv, prom]
+  report_mode:
+    description:
+      - Mode of the report's files, in octal digits, whatever the umask. They hold names and log lines of the nodes.
+      - The textfile collector of node_exporter, or a web server, may need V('0640') or V('0644').
+    type: str
+    default: '0600'
+    version_added: 0.1.0
   policy:
     description:
       - What the nodes are held to. If given, all records are assessed again by it, those of the history as well.
@@ -87,6 +94,7 @@ options:
   fail_on:
     description:
       - Fail if a node is at one of these levels, or in one of these states. The report is written first.
+      - A report in which no node at all was audited fails whatever stands here.
       - Every level counts for itself. V(high) does not include V(critical).
     type: list
     elements: str
@@ -126,6 +134,7 @@ EXAMPLES = r"""
   kernelops.memfrag.memfrag_report:
     report_dir: /var/lib/prometheus/node-exporter
     report_formats: [prom]
+    report_mode: '0644'
 """
 
 RETURN = r"""

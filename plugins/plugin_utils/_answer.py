@@ -109,11 +109,15 @@ def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return taken
 
 
-def plain(value: t.Any) -> t.Any:
-    """Data without the types that Ansible marks it with."""
+def from_ansible(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A module's answer as Ansible gives it, as plain data without the types that it marks them with."""
+    if returned.get("failed"):
+        raise AnswerError(failure(returned))
     try:
-        return loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
+        return dict(
+            loads(json.dumps({key: returned[key] for key in ("seen", "ansible_facts", "msg") if key in returned}))
+        )
+    except (TypeError, RecursionError) as error:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
 
 

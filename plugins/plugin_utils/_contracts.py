@@ -295,17 +295,35 @@ ASSESSMENT = Fields(
     },
 )
 
-RECORD = Fields(
-    {"schema_version": Int(1, 1000), "host": Text(4096), "status": OneOf(*STATUSES)},
+_RECORD_NEEDED: dict[str, Shape] = {"schema_version": Int(1, 1000), "host": Text(4096), "status": OneOf(*STATUSES)}
+_RECORD_HEAD: dict[str, Shape] = {
+    "groups": ListOf(_NAME, 4096),
+    "error": _LINE,
+    "started_at": Text(64),
+    "duration_seconds": Number(0, 1e9),
+    "assessment": ASSESSMENT,
+}
+RECORD = Fields(_RECORD_NEEDED, {**_RECORD_HEAD, "facts": FACTS, "journal": JOURNAL})
+
+# What the report reads of every record. The rest it reads of nodes that need a look, and holds those to FACTS and JOURNAL.
+RECORD_HEAD = Fields(_RECORD_NEEDED, _RECORD_HEAD, others=False)
+FACTS_SHOWN = Fields(
     {
-        "groups": ListOf(_NAME, 4096),
-        "error": _LINE,
-        "started_at": Text(64),
-        "duration_seconds": Number(0, 1e9),
-        "facts": FACTS,
-        "journal": JOURNAL,
-        "assessment": ASSESSMENT,
+        "kernel": _KERNEL,
+        "zones": ListOf(
+            Fields(
+                {"node": _NODE, "zone": Text(64), "free_blocks": _PER_ORDER, "free_pages": Int(0, MOST << MOST_ORDERS)},
+                {"managed_pages": _COUNT},
+                others=False,
+            ),
+            MOST_ZONES,
+        ),
+        "allocatable": ListOf(
+            Fields({"state": _STATE}, {"needed_by": ListOf(Text(512), 64)}, others=False), MOST_ORDERS
+        ),
+        "unavailable": FACTS.needed["unavailable"],
     },
+    others=False,
 )
 
 CONTRACTS: dict[str, Fields] = {"facts": FACTS, "journal": JOURNAL, "assessment": ASSESSMENT, "record": RECORD}

@@ -37,6 +37,9 @@ LARGEST = _contracts.LARGEST_RECORD
 # Report files lie beside the records; a host of that name must not take their place.
 RESERVED = frozenset(("report.json",))
 
+# Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
+MODE = 0o600
+
 # A file name has 255 bytes on every common file system; the temporary file's prefix and suffix need some of them.
 LONGEST_NAME = 200
 
@@ -115,19 +118,24 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
     text = ",\n".join(lines) + "}\n"
     if len(text) > LARGEST:
         raise RecordError(f"{path}: the record would have {len(text):,} bytes, of at most {LARGEST:,}")
-    write_file(path, [text], mode=0o600)
+    write_file(path, [text])
     return path
 
 
-def write_file(path: str, parts: Iterable[str], mode: int = 0o666) -> bool:
-    """Write a file so that a reader sees the old content or the new one, never a part. -> whether they differ"""
+def write_file(path: str, parts: Iterable[str], mode: int = MODE) -> bool:
+    """Write a file so that a reader sees the old content or the new one, never a part. -> whether they differ, or their modes"""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        os.fchmod(descriptor, mode)  # whatever the umask
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             stream.writelines(parts)
-        changed = not (os.path.isfile(path) and filecmp.cmp(temporary, path, shallow=False))
+        changed = not (
+            os.path.isfile(path)
+            and stat.S_IMODE(os.stat(path).st_mode) == mode
+            and filecmp.cmp(temporary, path, shallow=False)
+        )
         os.replace(temporary, path)
         return changed
     except BaseException:
@@ -147,7 +155,9 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
         for child in below:
             path = os.path.join(directory, child)
             try:
-                names = _listing(path)[0]
+                names, deeper = _listing(path)
+                # No run lies in a run: what has the name of a record there is to be told of.
+                names |= {name for name in deeper if name.endswith(".json")}
             except OSError as error:
                 raise RecordError(f"Cannot read the records directory {path}: {error.strerror}") from error
             if names:
@@ -157,7 +167,7 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
 def load(path: str) -> dict[str, t.Any]:
     """One whole record."""
     with _open(path) as stream:
-        return _parsed(path, _read(path, stream, LARGEST))
+        return _parsed(path, _read(path, stream))
 
 
 def load_head(path: str) -> dict[str, t.Any]:
@@ -167,7 +177,7 @@ def load_head(path: str) -> dict[str, t.Any]:
         if line.endswith(b",\n"):
             with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
                 return _parsed(path, line[:-2] + b"}")
-        return _parsed(path, line + _read(path, stream, LARGEST))
+        return _parsed(path, line + _read(path, stream))
 
 
 def _open(path: str) -> t.BinaryIO:
@@ -191,19 +201,22 @@ def _open(path: str) -> t.BinaryIO:
     return open(descriptor, "rb")
 
 
-def _read(path: str, stream: t.BinaryIO, most: int) -> bytes:
+def _read(path: str, stream: t.BinaryIO) -> bytes:
+    """The rest of a file that does not grow while it is read."""
     try:
-        data = stream.read(most + 1)
+        size = os.fstat(stream.fileno()).st_size
+        data = stream.read(size)
+        more = stream.read(1)
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
-    if len(data) > most:
-        raise RecordError(f"{path}: has more than {most:,} bytes")
+    if more or len(data) > LARGEST:
+        raise RecordError(f"{path}: it is still being written")
     return data
 
 
 def _parsed(path: str, text: bytes) -> dict[str, t.Any]:
     try:
-        return _checked(path, json.loads(text, parse_constant=_no_number))
+        return _checked(path, _DECODER.decode(text.decode()))
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not valid JSON ({error})") from error
     except MemoryError:
@@ -212,6 +225,9 @@ def _parsed(path: str, text: bytes) -> dict[str, t.Any]:
 
 def _no_number(word: str) -> t.Any:
     raise ValueError(f"{word} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _checked(path: str, record: t.Any) -> dict[str, t.Any]:

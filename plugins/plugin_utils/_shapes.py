@@ -334,13 +334,14 @@ class Fields(Shape):
 
     needed    key -> shape, must be there
     optional  key -> shape, may be missing or null
+    others    False: keys without a name are not looked at, for readers that do not, either
     """
 
     # More keys than that have nothing to do with any version of ours.
     MOST_UNKNOWN = 64
 
-    def __init__(self, needed: dict[str, Shape], optional: dict[str, Shape] | None = None) -> None:
-        self.needed, self.optional = needed, optional or {}
+    def __init__(self, needed: dict[str, Shape], optional: dict[str, Shape] | None = None, others: bool = True) -> None:
+        self.needed, self.optional, self.others = needed, optional or {}, others
         self._checks = {
             **{name: shape.check for name, shape in needed.items()},
             **{name: shape.check for name, shape in self.optional.items()},
@@ -354,6 +355,8 @@ class Fields(Shape):
         if not needed <= value.keys():
             raise ShapeError(f"has no {', '.join(sorted(needed - value.keys()))}")
         checks, key = self._checks, ""
+        if not self.others:
+            value = {key: value[key] for key in checks if key in value}
         if len(value) > len(checks) + self.MOST_UNKNOWN:
             raise ShapeError(f"has {len(value)} keys")
         try:

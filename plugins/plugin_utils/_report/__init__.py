@@ -26,10 +26,11 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _as_json,
     _as_prom,
     _as_text,
-    _model,
+    _reader,
+    _types,
 )
 
-RENDERERS: dict[str, t.Callable[[], _model.Renderer]] = {
+RENDERERS: dict[str, t.Callable[[], _types.Renderer]] = {
     "html": _as_html.Page,
     "json": _as_json.Document,
     "csv": _as_csv.Sheet,
@@ -37,12 +38,12 @@ RENDERERS: dict[str, t.Callable[[], _model.Renderer]] = {
 }
 
 # What the report can be told to fail on: levels, and outcomes of the audit.
-FAIL_ON = (*_model.LEVELS, "unreachable", "failed", "stale")
+FAIL_ON = (*_types.LEVELS, "unreachable", "failed", "stale")
 
 
 @dataclasses.dataclass(slots=True)
 class Report:
-    fleet: _model.Fleet
+    fleet: _types.Fleet
     files: dict[str, str]
     changed: bool
     summary: list[str]
@@ -69,13 +70,14 @@ def make(
     policy: Mapping[str, t.Any] | None = None,
     history: int = 10,
     stale_after: datetime.timedelta = datetime.timedelta(days=1),
+    mode: int = _records.MODE,
 ) -> Report:
     """Write the report files of a run, or of the newest record of every node without a ``run_id``.
 
     Raises RecordError for directories that cannot be used, PolicyError, and OSError for what cannot be written.
     """
     renderers = {name: RENDERERS[name]() for name in formats}
-    fleet = _model.read(
+    fleet = _reader.read(
         list(_records.runs(records_dirs)),
         list(renderers.values()),
         run_id=run_id,
@@ -90,15 +92,15 @@ def make(
     if not fleet.hosts:
         where = ", ".join(records_dirs)
         raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}")
-    os.makedirs(report_dir, exist_ok=True)
+    os.makedirs(report_dir, mode=0o700, exist_ok=True)
     files, changed = {}, False
     for name, renderer in renderers.items():
         files[name] = os.path.join(report_dir, renderer.file)
-        changed |= _records.write_file(files[name], renderer.render(fleet))
+        changed |= _records.write_file(files[name], renderer.render(fleet), mode)
     return Report(fleet, files, changed, _as_text.lines(fleet, files))
 
 
-def _assess(policy: Mapping[str, t.Any]) -> _model.Assess:
+def _assess(policy: Mapping[str, t.Any]) -> _reader.Assess:
     _policy.complete(policy)  # raises before the first record is read, and not for each of them
     return lambda facts, journal: assess(facts, journal, policy)
 

@@ -12,10 +12,10 @@ import csv
 import io
 import typing as t
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _outliers, _types, _words
 
 # Column -> what stands in it.
-COLUMNS: dict[str, t.Callable[[_model.Host], t.Any]] = {
+COLUMNS: dict[str, t.Callable[[_types.Host], t.Any]] = {
     "host": lambda host: host.name,
     "status": lambda host: host.status,
     "level": lambda host: host.level,
@@ -36,7 +36,7 @@ COLUMNS: dict[str, t.Callable[[_model.Host], t.Any]] = {
     "run_id": lambda host: host.run_id,
     **{
         metric.id: lambda host, index=index: host.metrics[index] if host.metrics else None  # type: ignore[misc]
-        for index, metric in enumerate(_model.METRICS)
+        for index, metric in enumerate(_outliers.METRICS)
     },
 }
 
@@ -44,10 +44,10 @@ COLUMNS: dict[str, t.Callable[[_model.Host], t.Any]] = {
 class Sheet:
     file = "report.csv"
 
-    def take(self, record: _model.Record, host: _model.Host) -> None:
+    def take(self, record: _types.Record, host: _types.Host) -> None:
         pass
 
-    def render(self, fleet: _model.Fleet) -> list[str]:
+    def render(self, fleet: _types.Fleet) -> list[str]:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)

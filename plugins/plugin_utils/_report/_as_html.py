@@ -21,7 +21,13 @@ import typing as t
 from collections.abc import Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _html_static, _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _as_json,
+    _html_static,
+    _outliers,
+    _types,
+    _words,
+)
 
 ASSETS = os.path.join(os.path.dirname(__file__), "assets")
 
@@ -93,7 +99,7 @@ class Page:
         # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
         self._details: list[tuple[_Reversed, str, str]] = []
 
-    def take(self, record: _model.Record, host: _model.Host) -> None:
+    def take(self, record: _types.Record, host: _types.Host) -> None:
         facts = record["facts"]
         entry = (_Reversed(host.rank), host.name, "")
         if len(self._details) < MOST_DETAILS:
@@ -102,7 +108,7 @@ class Page:
             heapq.heapreplace(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
         self._rows[host.name] = _as_json.dumps(self._measured(facts))
 
-    def _measured(self, facts: _model.Record) -> list[t.Any]:
+    def _measured(self, facts: _types.Record) -> list[t.Any]:
         """What the list and the page of a healthy node show; the script's ``M`` names the places."""
         strings = self._strings
         meminfo, slab = facts.get("meminfo") or {}, facts.get("slab") or {}
@@ -126,7 +132,7 @@ class Page:
             self._unavailable.number(facts["unavailable"]),
         ]
 
-    def _detail(self, record: _model.Record) -> _model.Record:
+    def _detail(self, record: _types.Record) -> _types.Record:
         """What the page of one node shows beyond the list. Settings and remedies are the same on many nodes."""
         facts, journal, assessment = record["facts"], record.get("journal") or {}, record.get("assessment") or {}
         slab, kernel = facts.get("slab") or {}, dict(facts["kernel"])
@@ -161,7 +167,7 @@ class Page:
             "unparsed_lines": facts.get("unparsed_lines") or {},
         }
 
-    def _finding(self, finding: _model.Record) -> list[t.Any]:
+    def _finding(self, finding: _types.Record) -> list[t.Any]:
         about = [finding.get(key) for key in ("remedy", "variable", "docs")]
         return [
             finding["id"],
@@ -171,7 +177,7 @@ class Page:
             self._abouts.number(about),
         ]
 
-    def render(self, fleet: _model.Fleet) -> Iterator[str]:
+    def render(self, fleet: _types.Fleet) -> Iterator[str]:
         style, script = _asset("report.css"), _asset("report.js")
         policy = (
             f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
@@ -186,25 +192,25 @@ class Page:
         yield from _html_static.problems(fleet)
         yield from _html_static.footer(fleet)
         yield '<script type="application/json" id="data">'
-        yield from self._data(fleet)
+        yield from map(_words.visible_json, self._data(fleet))
         yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
 
-    def _data(self, fleet: _model.Fleet) -> Iterator[str]:
+    def _data(self, fleet: _types.Fleet) -> Iterator[str]:
         finding_numbers = {finding.id: number for number, finding in enumerate(fleet.findings)}
-        metric_numbers = {metric.id: number for number, metric in enumerate(_model.METRICS)}
+        metric_numbers = {metric.id: number for number, metric in enumerate(_outliers.METRICS)}
         newest = fleet.finished
 
-        def row(host: _model.Host) -> str:
+        def row(host: _types.Host) -> str:
             head = [
                 host.name,
                 _records.STATUSES.index(host.status),
-                _model.LEVELS.index(host.level) if host.level else -1,
+                _types.LEVELS.index(host.level) if host.level else -1,
                 -1 if host.score is None else host.score,
                 self._strings.number(host.sentence or host.error),
                 self._kernels.number([host.release, host.machine, host.page_size]),
                 host.memory_kb or 0,
                 int((newest - host.time).total_seconds()) if newest and host.time else -1,
-                host.stale + 2 * (_model.CHANGES.index(host.change) + 1 if host.change else 0),
+                host.stale + 2 * (_types.CHANGES.index(host.change) + 1 if host.change else 0),
                 self._groups.number(host.groups),
                 [finding_numbers[name] for name in host.findings],
                 [
@@ -236,8 +242,14 @@ class Page:
                 "version": 1,
                 "newest": _as_json.timestamp(newest),
                 "remediate": _words.REMEDIATE,
+                # Names that need more than quotes in a command.
+                "targets": {
+                    number: _words.shell_word(host.name)
+                    for number, host in enumerate(fleet.hosts)
+                    if _words.printable(host.name) != host.name
+                },
                 "causes": _words.CAUSES,
-                "levels": _model.LEVELS,
+                "levels": _types.LEVELS,
                 "statuses": _records.STATUSES,
                 "strings": self._strings.values,
                 "kernels": self._kernels.values,
@@ -247,7 +259,7 @@ class Page:
                 "settings": self._settings.values,
                 "abouts": self._abouts.values,
                 "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
-                "metrics": [[metric.title, metric.unit] for metric in _model.METRICS],
+                "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
             }
         )[:-1]
         yield ',"details":{' + ",".join(f'"{number}":{text}' for number, text in details) + '},"hosts":[\n'
@@ -266,7 +278,7 @@ class _Reversed:
         return self.value > other.value
 
 
-def _needs_a_look(host: _model.Host) -> bool:
+def _needs_a_look(host: _types.Host) -> bool:
     return host.level != "low" or bool(host.incidents or host.outliers)
 
 
@@ -277,16 +289,16 @@ def _mark(status: str, level: str | None, score: int | None, states: str) -> int
     if score is None:
         first = next((order for order, state in enumerate(states) if state != "0"), len(states))
         score = 100 * (len(states) - first) // len(states) if states else 0
-    return 1000 * (_model.LEVELS.index(level) + 1 if level else 0) + min(score, 100)
+    return 1000 * (_types.LEVELS.index(level) + 1 if level else 0) + min(score, 100)
 
 
-def _zone(zone: _model.Record) -> _model.Record:
+def _zone(zone: _types.Record) -> _types.Record:
     about = {key: value for key, value in zone.items() if key in _ZONE}
     about["migratetypes"] = {kind: blocks for kind, blocks in (zone.get("migratetypes") or {}).items() if any(blocks)}
     return about
 
 
-def _incidents(journal: _model.Record) -> list[_model.Record]:
+def _incidents(journal: _types.Record) -> list[_types.Record]:
     """The weightiest incidents, each with a few of its events: kernel reports before the words of the runtimes."""
     events = journal.get("events") or []
     found = []
@@ -315,7 +327,7 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _favicon(fleet: _model.Fleet) -> str:
+def _favicon(fleet: _types.Fleet) -> str:
     worst = next((level for level in ("critical", "high", "medium") if fleet.levels[level]), "low")
     colour = {"critical": "8c1d2f", "high": "b8480a", "medium": "d19a16", "low": "2b7a66"}[worst]
     bars = "".join(f"<path d='M{3 + 7 * x} {20 - y}h5v{9 + y}h-5z'/>" for x, y in enumerate((17, 11, 5, 0)))

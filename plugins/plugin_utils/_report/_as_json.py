@@ -13,7 +13,7 @@ import json
 import typing as t
 from collections.abc import Iterator
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _types, _words
 
 SCHEMA_VERSION = 1
 
@@ -26,7 +26,7 @@ class Document:
     def __init__(self) -> None:
         self._measured: dict[str, str] = {}
 
-    def take(self, record: _model.Record, host: _model.Host) -> None:
+    def take(self, record: _types.Record, host: _types.Host) -> None:
         facts, assessment, journal = record["facts"], record.get("assessment") or {}, record.get("journal") or {}
         measured = {
             "kernel": facts["kernel"],
@@ -41,14 +41,14 @@ class Document:
             "incidents": [{key: incident.get(key) for key in _INCIDENT} for incident in journal.get("incidents") or ()],
             "metrics": {
                 metric.id: value
-                for metric, value in zip(_model.METRICS, host.metrics, strict=True)
+                for metric, value in zip(_outliers.METRICS, host.metrics, strict=True)
                 if value is not None
             },
             "unavailable": facts["unavailable"],
         }
         self._measured[host.name] = dumps(measured)
 
-    def render(self, fleet: _model.Fleet) -> Iterator[str]:
+    def render(self, fleet: _types.Fleet) -> Iterator[str]:
         """One line per node, so that a difference between two reports is one of lines."""
         top = {
             "schema_version": SCHEMA_VERSION,
@@ -77,7 +77,7 @@ class Document:
             ],
             "metrics": {
                 metric.id: {"title": metric.title, "unit": metric.unit, "factor": metric.factor, "floor": metric.floor}
-                for metric in _model.METRICS
+                for metric in _outliers.METRICS
             },
             "skipped_records": fleet.problems,
         }
@@ -88,7 +88,7 @@ class Document:
             yield self._host(host)
         yield "]}\n"
 
-    def _host(self, host: _model.Host) -> str:
+    def _host(self, host: _types.Host) -> str:
         head = {
             "host": host.name,
             "status": host.status,
@@ -125,6 +125,9 @@ def timestamp(value: datetime.datetime | None) -> str | None:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_words.text)
+
+
 def dumps(value: t.Any) -> str:
     """Compact, and safe inside of a script element; raises ValueError for numbers that JSON does not have."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_words.text).replace("<", "\\u003c")
+    return _ENCODER.encode(value).replace("<", "\\u003c")

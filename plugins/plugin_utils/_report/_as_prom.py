@@ -17,7 +17,7 @@ import typing as t
 from collections.abc import Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
 
 Samples = list[tuple[dict[str, t.Any], int]]
 
@@ -25,10 +25,10 @@ Samples = list[tuple[dict[str, t.Any], int]]
 class Metrics:
     file = "memfrag.prom"
 
-    def take(self, record: _model.Record, host: _model.Host) -> None:
+    def take(self, record: _types.Record, host: _types.Host) -> None:
         pass
 
-    def render(self, fleet: _model.Fleet) -> Iterator[str]:
+    def render(self, fleet: _types.Fleet) -> Iterator[str]:
         for name, words, samples in _families(fleet):
             yield f"# HELP {name} {words}\n# TYPE {name} gauge\n"
             for labels, value in samples:
@@ -36,7 +36,7 @@ class Metrics:
                 yield f"{name}{{{inside}}} {value}\n" if inside else f"{name} {value}\n"
 
 
-def _families(fleet: _model.Fleet) -> Iterator[tuple[str, str, Samples]]:
+def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
     coverage, levels = fleet.coverage, fleet.levels
     audited = [host for host in fleet.hosts if host.status == "audited"]
     if fleet.finished:
@@ -58,7 +58,7 @@ def _families(fleet: _model.Fleet) -> Iterator[tuple[str, str, Samples]]:
     yield (
         "memfrag_level_nodes",
         "Audited nodes by risk level.",
-        [({"level": level}, levels[level]) for level in _model.LEVELS]
+        [({"level": level}, levels[level]) for level in _types.LEVELS]
         + [({"level": "none"}, coverage["not_assessed"])],
     )
     # "size" is the order, as in node_exporter's node_buddyinfo_blocks.

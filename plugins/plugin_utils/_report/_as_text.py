@@ -8,10 +8,8 @@
 
 from __future__ import annotations
 
-import shlex
-
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
 
 WORST = 10
 
@@ -23,14 +21,14 @@ _ADVICE = {
 }
 
 
-def lines(fleet: _model.Fleet, files: dict[str, str]) -> list[str]:
+def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
     coverage, levels = fleet.coverage, fleet.levels
     counts = [f"{coverage['audited']:,} of {_words.plural(coverage['asked'], 'node')} audited"]
     counts += [f"{coverage[name]:,} {name}" for name in ("unreachable", "failed", "stale") if coverage[name]]
     found = ["Coverage: " + ", ".join(counts) + "."]
     if coverage["audited"]:
         if coverage["not_assessed"] < coverage["audited"]:
-            named = [f"{levels[level]:,} {level}" for level in _model.LEVELS if levels[level]]
+            named = [f"{levels[level]:,} {level}" for level in _types.LEVELS if levels[level]]
             named += [f"{coverage['not_assessed']:,} not assessed"] if coverage["not_assessed"] else []
             found.append("Risk: " + ", ".join(named) + ".")
         changes = [f"{len(names):,} {word}" for word, names in fleet.changes.items() if names]
@@ -53,17 +51,17 @@ def lines(fleet: _model.Fleet, files: dict[str, str]) -> list[str]:
     return found
 
 
-def _next(host: _model.Host, remedies: dict[str, str]) -> str:
+def _next(host: _types.Host, remedies: dict[str, str]) -> str:
     """The command to run next: the playbook where it is sure to help, or else what is proposed for the node."""
     if host.action in _REMEDIABLE and host.will_help and _words.REMEDIATE:
-        return f"{_words.REMEDIATE} {_words.printable(shlex.quote(host.name))}"
+        return f"{_words.REMEDIATE} {_words.shell_word(host.name)}"
     if host.action in _ADVICE:
         return _ADVICE[host.action]
     remedy = catalogue.REMEDY_OF_ACTION.get(host.action or "") or (remedies[host.findings[0]] if host.findings else "")
     return f"on the node: {_words.printable(remedy)}" if remedy else ""
 
 
-def _worth_a_line(host: _model.Host) -> bool:
+def _worth_a_line(host: _types.Host) -> bool:
     return host.status == "audited" and (
         host.level in ("critical", "high", "medium", "unknown")
         or (host.level is None and host.states[:4].strip("0") != "")

@@ -13,7 +13,7 @@ import typing as t
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _types, _words
 
 # Rows without JavaScript, and of the outliers across the fleet.
 MOST_STATIC = 100
@@ -39,16 +39,23 @@ memory.</p></section>
 
 def escape(value: t.Any) -> str:
     # A lone surrogate has no place in UTF-8.
-    return html.escape(str(value).encode("utf-8", "replace").decode("utf-8"))
+    return html.escape(_words.visible(value).encode("utf-8", "replace").decode("utf-8"))
+
+
+def name_of(host: str) -> str:
+    """A name that no other text beside it can be drawn into, whatever the direction of its letters."""
+    return f"<bdi>{escape(host)}</bdi>"
 
 
 def link(**state: str) -> str:
     """A link to a state of the list, which the script keeps in the part of the address behind "#"."""
-    quoted = (f"{key}={urllib.parse.quote(value, safe='', errors='replace')}" for key, value in state.items())
+    # As the script has it.
+    shown = {key: _words.visible(value) for key, value in state.items()}
+    quoted = (f"{key}={urllib.parse.quote(value, safe='', errors='replace')}" for key, value in shown.items())
     return "#" + "&amp;".join(quoted)
 
 
-def headline(fleet: _model.Fleet) -> tuple[str, str]:
+def headline(fleet: _types.Fleet) -> tuple[str, str]:
     """-> (the most important sentence, the next one)."""
     coverage, levels = fleet.coverage, fleet.levels
     audited = [host for host in fleet.hosts if host.status == "audited"]
@@ -78,12 +85,12 @@ def headline(fleet: _model.Fleet) -> tuple[str, str]:
     return title, "The nodes were measured, not assessed."
 
 
-def is_short(host: _model.Host) -> bool:
+def is_short(host: _types.Host) -> bool:
     """Something is amiss at an order that the kernel itself counts as ordinary (PAGE_ALLOC_COSTLY_ORDER is 3)."""
     return host.states[:4].strip("0") != ""
 
 
-def top(fleet: _model.Fleet) -> Iterator[str]:
+def top(fleet: _types.Fleet) -> Iterator[str]:
     title, subtitle = headline(fleet)
     coverage = fleet.coverage
     yield '<a class="skip" href="#nodes">Skip to the nodes</a>\n<header>\n'
@@ -92,7 +99,7 @@ def top(fleet: _model.Fleet) -> Iterator[str]:
     yield f'<p class="lead">{escape(subtitle)}'
     worst = fleet.hosts[0]
     if len(fleet.hosts) > 1 and (worst.level in ("critical", "high") or (worst.level is None and is_short(worst))):
-        yield f' Worst: <a href="{link(node=worst.name)}">{escape(worst.name)}</a> – {_why(worst)}'
+        yield f' Worst: <a href="{link(node=worst.name)}">{name_of(worst.name)}</a> – {_why(worst)}'
     yield "</p>\n"
     if len(fleet.hosts) > 1:
         yield '<div class="figures">\n' + _card("coverage", "Coverage", _coverage(fleet))
@@ -107,12 +114,12 @@ def top(fleet: _model.Fleet) -> Iterator[str]:
     yield "</header>\n<main>\n"
 
 
-def _why(host: _model.Host) -> str:
+def _why(host: _types.Host) -> str:
     cause = f"<b>{escape(_words.CAUSES.get(host.cause, host.cause))}.</b> " if host.cause else ""
     return cause + escape(host.sentence or host.error)
 
 
-def _run_words(fleet: _model.Fleet) -> str:
+def _run_words(fleet: _types.Fleet) -> str:
     started, finished = fleet.started, fleet.finished
     if not started or not finished:
         return ""
@@ -128,20 +135,20 @@ def _card(name: str, title: str, content: str) -> str:
     return f'<section class="card" aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>{content}</section>\n'
 
 
-def _missing(hosts: Sequence[_model.Host]) -> Iterator[str]:
+def _missing(hosts: Sequence[_types.Host]) -> Iterator[str]:
     if not hosts:
         return
-    names = _words.listing([host.name for host in hosts], 5)
+    names = _words.listing([name_of(host.name) for host in hosts], 5)
     yield '<details class="missing">'
-    yield f"<summary>{_words.plural(len(hosts), 'node')} could not be audited: {escape(names)}</summary>\n<ul>"
+    yield f"<summary>{_words.plural(len(hosts), 'node')} could not be audited: {names}</summary>\n<ul>"
     for host in hosts[:MOST_STATIC]:
-        yield f"<li><b>{escape(host.name)}</b> {host.status}: {escape(host.error or 'no reason given')}</li>\n"
+        yield f"<li><b>{name_of(host.name)}</b> {host.status}: {escape(host.error or 'no reason given')}</li>\n"
     if len(hosts) > MOST_STATIC:
         yield f"<li>and {len(hosts) - MOST_STATIC:,} more, in the list below and in report.json</li>"
     yield "</ul></details>\n"
 
 
-def _coverage(fleet: _model.Fleet) -> str:
+def _coverage(fleet: _types.Fleet) -> str:
     coverage = fleet.coverage
     items = [f'<p class="big"><b>{coverage["audited"]:,}</b> of {coverage["asked"]:,} nodes audited</p>']
     items.append('<ul class="counts">')
@@ -170,7 +177,7 @@ def sign(level: str, count: str = "") -> str:
     return f'<span class="badge l-{level}"><i>{_SIGNS[level]}</i>{level.capitalize()}{count}</span>'
 
 
-def badge(host: _model.Host) -> str:
+def badge(host: _types.Host) -> str:
     if host.status != "audited":
         return f'<span class="badge l-none"><i>✕</i>{host.status.capitalize()}</span>'
     if host.level is None:
@@ -178,11 +185,11 @@ def badge(host: _model.Host) -> str:
     return sign(host.level, "" if host.score is None else f" <b>{host.score}</b>")
 
 
-def _levels(fleet: _model.Fleet) -> str:
+def _levels(fleet: _types.Fleet) -> str:
     levels, unassessed = fleet.levels, fleet.coverage["not_assessed"]
-    label = ", ".join(f"{levels[level]} {level}" for level in _model.LEVELS)
+    label = ", ".join(f"{levels[level]} {level}" for level in _types.LEVELS)
     items = [_bar([*levels.items(), ("none", unassessed)], label), '<ul class="counts">']
-    for level in _model.LEVELS:
+    for level in _types.LEVELS:
         if levels[level]:
             items.append(f'<li><a href="{link(level=level)}">{sign(level, f" <b>{levels[level]:,}</b>")}</a></li>')
         elif level != "unknown":
@@ -192,7 +199,7 @@ def _levels(fleet: _model.Fleet) -> str:
     return "".join(items) + "</ul>"
 
 
-def _answers(fleet: _model.Fleet) -> str:
+def _answers(fleet: _types.Fleet) -> str:
     """For fleets that were not assessed: how many nodes have each order at hand."""
     audited = [host for host in fleet.hosts if host.status == "audited"]
     rows = []
@@ -207,12 +214,12 @@ def _answers(fleet: _model.Fleet) -> str:
     return f'<table class="answers">{"".join(rows)}</table>'
 
 
-def _changes(fleet: _model.Fleet) -> str:
+def _changes(fleet: _types.Fleet) -> str:
     items = []
     for change, names in fleet.changes.items():
         words = _CHANGE_WORDS[change]
         if names:
-            some = ", ".join(f'<a href="{link(node=name)}">{escape(name)}</a>' for name in names[:3])
+            some = ", ".join(f'<a href="{link(node=name)}">{name_of(name)}</a>' for name in names[:3])
             count = f'<a class="warn" href="{link(change=change)}"><b>{len(names):,}</b> {words}</a>'
             items.append(f"<li>{count}: {some}</li>")
         elif change in ("worse", "better"):
@@ -231,7 +238,7 @@ def _table(name: str, caption: str, columns: Sequence[str], rows: Iterable[str])
     yield "</tbody></table></div>\n"
 
 
-def nodes(fleet: _model.Fleet) -> Iterator[str]:
+def nodes(fleet: _types.Fleet) -> Iterator[str]:
     """The list of nodes for readers without JavaScript; the script hides it and shows its own."""
     shown = fleet.hosts[:MOST_STATIC]
     if len(shown) < len(fleet.hosts):
@@ -247,15 +254,15 @@ def nodes(fleet: _model.Fleet) -> Iterator[str]:
     yield "</div></section>\n"
 
 
-def _node(host: _model.Host) -> str:
+def _node(host: _types.Host) -> str:
     about = _words.join((host.release, _words.size(host.memory_kb) if host.memory_kb else ""))
     return (
-        f'<tr><td>{badge(host)}</td><th scope="row">{escape(host.name)}<small>{escape(about)}</small></th>'
+        f'<tr><td>{badge(host)}</td><th scope="row">{name_of(host.name)}<small>{escape(about)}</small></th>'
         f"<td>{_why(host)}</td><td>{escape(', '.join(host.findings))}</td></tr>\n"
     )
 
 
-def findings(fleet: _model.Fleet) -> Iterator[str]:
+def findings(fleet: _types.Fleet) -> Iterator[str]:
     if fleet.coverage["not_assessed"] == fleet.coverage["audited"] or len(fleet.hosts) == 1:
         return
     yield '<section id="findings" aria-labelledby="findings-title">'
@@ -268,9 +275,9 @@ def findings(fleet: _model.Fleet) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _finding(finding: _model.Finding) -> str:
+def _finding(finding: _types.Finding) -> str:
     where = link(finding=finding.id)
-    names = ", ".join(f'<a href="{link(node=name)}">{escape(name)}</a>' for name in finding.hosts[:5])
+    names = ", ".join(f'<a href="{link(node=name)}">{name_of(name)}</a>' for name in finding.hosts[:5])
     more = f" and {len(finding.hosts) - 5:,} more" if len(finding.hosts) > 5 else ""
     # Only an address that leads to a page becomes a link.
     web = finding.docs.startswith("https://")
@@ -286,7 +293,7 @@ def _finding(finding: _model.Finding) -> str:
     )
 
 
-def outliers(fleet: _model.Fleet) -> Iterator[str]:
+def outliers(fleet: _types.Fleet) -> Iterator[str]:
     found = [(host, out) for host in fleet.hosts for out in host.outliers]
     if not found:
         return
@@ -299,10 +306,10 @@ def outliers(fleet: _model.Fleet) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _outlier(host: _model.Host, out: _model.Outlier) -> str:
-    metric = next(metric for metric in _model.METRICS if metric.id == out.metric)
+def _outlier(host: _types.Host, out: _types.Outlier) -> str:
+    metric = next(metric for metric in _outliers.METRICS if metric.id == out.metric)
     return (
-        f'<tr><th scope="row"><a href="{link(node=host.name)}">{escape(host.name)}</a></th><td>{metric.title}</td>'
+        f'<tr><th scope="row"><a href="{link(node=host.name)}">{name_of(host.name)}</a></th><td>{metric.title}</td>'
         f'<td class="num">{_quantity(out.value, metric.unit)}</td>'
         f'<td class="num">{_quantity(out.median, metric.unit)}</td><td class="num">{out.peers:,}</td></tr>\n'
     )
@@ -312,7 +319,7 @@ def _quantity(value: int, unit: str) -> str:
     return _words.size(value) if unit == "kB" else f"{value:,}{' %' if unit == '%' else ''}"
 
 
-def problems(fleet: _model.Fleet) -> Iterator[str]:
+def problems(fleet: _types.Fleet) -> Iterator[str]:
     if not fleet.problems:
         return
     yield '<section id="skipped" aria-labelledby="skipped-title">'
@@ -325,7 +332,7 @@ def problems(fleet: _model.Fleet) -> Iterator[str]:
     yield "</ul></section>\n"
 
 
-def footer(fleet: _model.Fleet) -> Iterator[str]:
+def footer(fleet: _types.Fleet) -> Iterator[str]:
     cells = "".join(
         f'<span class="h{step}">{"–" if step == len(_HEAT) - 1 else 12}</span><small>{words}</small>'
         for step, words in enumerate(_HEAT)

@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
+import shlex
 import typing as t
 from collections.abc import Iterable, Sequence
 
@@ -39,13 +41,58 @@ CAUSES = {
     "unknown": "Something failed, and its cause is not known",
 }
 
-# Terminals act on control characters; other formats only get confused by them.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+# What nobody sees, or what makes text read otherwise: control characters, those without a width (category Cf), those that
+# turn the direction round, and halves of characters. Names with them are names all the same, so they are shown, not dropped.
+_UNSEEN = (
+    "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+)
+_CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f{_UNSEEN}\ud800-\udfff]")
+_INVISIBLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
+# The same in JSON of ASCII alone; an even number of backslashes before the escape are none of its own.
+_INVISIBLE_JSON = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\(?:u((?!0009|000a|000d)(?:00[01][0-9a-f]|007f|00[89][0-9a-f]|00ad|060[0-5]|061c|06dd|070f|089[01]|08e2|180e"
+    r"|200[b-f]|202[89a-e]|206[0-9a-f]|feff|fff[9ab]|d804\\udc[bc]d|d80d\\udc3[0-9a-f]|d82f\\udca[0-3]|d834\\udd7[3-9a]"
+    r"|db40\\udc(?:01|[2-7][0-9a-f])))|([bf]))"
+)
 
 
 def printable(value: t.Any) -> str:
     """One line that a terminal prints as it stands."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", str(value))
+
+
+def visible(value: t.Any) -> str:
+    """Text for the page: what nobody would see is shown as in U+202E."""
+    return _INVISIBLE.sub(lambda match: f"U+{ord(match.group()):04X}", str(value))
+
+
+def visible_json(text: str) -> str:
+    """The same for all strings of a JSON text."""
+    if "\\u" not in text and "\\b" not in text and "\\f" not in text:
+        return text
+    return _INVISIBLE_JSON.sub(_shown_escape, text)
+
+
+def _shown_escape(match: re.Match[str]) -> str:
+    before, code, letter = match.groups()
+    if letter:
+        return f"{before}U+00{'08' if letter == 'b' else '0C'}"
+    return f"{before}U+{ord(json.loads(chr(34) + chr(92) + 'u' + code + chr(34))):04X}"
+
+
+def shell_word(name: str) -> str:
+    """A name as one word of a command for bash, in characters that everybody sees."""
+    if not _CONTROL.search(name):
+        return shlex.quote(name)
+    return "$'" + _CONTROL.sub(_shell_escape, name.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+
+
+def _shell_escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
 def text(value: t.Any, longest: int = 2000) -> str:

@@ -66,6 +66,7 @@ function part(build) {
 }
 
 // ---- what the numbers mean
+const named = (row) => el("bdi", {}, row[NAME]);
 const level = (row) => DATA.levels[row[LEVEL]];
 const kernel = (row) => DATA.kernels[row[KERNEL]];
 const pageSize = (row) => kernel(row)[2];
@@ -193,7 +194,7 @@ function rowElement(index, place) {
   const largest = zones.slice().sort((a, b) => b[2] - a[2]).slice(0, STRIPS).sort((a, b) => zones.indexOf(a) - zones.indexOf(b));
   const line = el("a", { class: "row", href: address({ node: row[NAME] }), "data-index": index },
     el("div", { class: "level" }, badge(row), CHANGE_WORDS[change(row)] && el("small", {}, " ", el("br"), CHANGE_WORDS[change(row)])),
-    el("div", { class: "text" }, el("div", { class: "who" }, el("b", {}, row[NAME]), el("small", {}, about(row))),
+    el("div", { class: "text" }, el("div", { class: "who" }, el("b", {}, named(row)), el("small", {}, about(row))),
       el("div", { class: "why", title: DATA.strings[row[WHY]] }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]])),
     el("div", { class: "strips" }, largest.map((zone) => el("div", { class: "strip" }, el("span", {}, zoneName(zone, many)), strip(zone.slice(3), zoneName(zone, many))))),
     el("div", { class: "trend" }, trend(row)));
@@ -376,7 +377,7 @@ function findingView([id, level, title, evidence, about]) {
 const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
 const ACTIONS = { none: "Nothing to mend", compact: "Compact the memory", reclaim_then_compact: "Reclaim, then compact", add_memory: "Add memory or take load away", drain_and_reboot: "Drain the node and restart it" };
 function remediationView(row, remediation) {
-  const target = /^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'";
+  const target = DATA.targets[places.get(row[NAME])] || (/^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'");
   const runs = DATA.remediate && remediation.will_help === true && ["compact", "reclaim_then_compact"].includes(remediation.action);
   return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[remediation.action] || value(remediation.action)), el("p", {}, sentence(remediation.reason), remediation.will_help === true && " This will help."),
     runs && command(DATA.remediate + " " + target));
@@ -409,7 +410,7 @@ function nodeView(index) {
   const unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
   return [
     alone ? null : el("nav", { class: "nav", "aria-label": "Nodes" }, el("a", { href: address({ node: "" }), onclick: (event) => { event.preventDefault(); go({ node: "" }); } }, "← All nodes"), el("span", {}, step(-1, "↑ Worse"), " ", step(1, "Next ↓"))),
-    el("h2", { tabindex: "-1" }, row[NAME]), el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
+    el("h2", { tabindex: "-1" }, named(row)), el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
     el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
     detail && detail.remediation && part(() => remediationView(row, detail.remediation)),

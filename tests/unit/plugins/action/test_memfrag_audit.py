@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import types
@@ -16,7 +17,11 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
+from ansible_collections.kernelops.memfrag.plugins.action import memfrag_audit
 from ansible_collections.kernelops.memfrag.plugins.action.memfrag_audit import ActionModule
+
+with contextlib.suppress(ImportError):
+    from ansible._internal._datatag._tags import TrustedAsTemplate  # ansible-core 2.19 and newer
 
 Answer = t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
 Run = t.Callable[..., dict[str, t.Any]]
@@ -190,3 +195,71 @@ def test_rates_come_from_the_record_of_an_earlier_run(run: Run, run_module: t.An
     second = run(at("2026-11-21T11:00:00Z", 7200.0, 1500), run_id="20261121T110000Z")
     findings = {found["id"]: found["title"] for found in record_of(second)["assessment"]["findings"]}
     assert findings["MF302"] == "500 of 500 direct compactions failed in 1.0 hours"
+
+
+def test_a_node_says_nothing_about_others(run: Run, node: Answer) -> None:
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        seen = json.loads(node(options)["seen"])
+        lies = {
+            "host": "honest",
+            "status": "audited",
+            "started_at": "9999-01-01T00:00:00Z",
+            "assessment": {"level": "low"},
+        }
+        return {
+            "seen": json.dumps({**seen, **lies}),
+            "ansible_facts": {"ansible_connection": "local"},
+            "warnings": ["x"],
+        }
+
+    honest = record_of(run(node, host="honest", run_id="r1"))
+    result = run(answer, host="liar", run_id="r1")
+    assert set(result) == {"changed", "failed", "status", "record", "run_id", "level", "summary"}
+    assert sorted(os.listdir("memfrag-audit/r1")) == ["honest.json", "liar.json"]
+    with open("memfrag-audit/r1/honest.json", encoding="utf-8") as stream:
+        assert json.load(stream) == honest
+    record = record_of(result)
+    assert (record["host"], record["assessment"]["level"]) == ("liar", "critical") and record["started_at"] < "9999"
+
+
+def test_a_wrong_answer_is_the_failure_of_that_host(run: Run) -> None:
+    result = run(lambda options: {"seen": '{"facts": {"zones": 7}}'}, run_id="r1")
+    assert result["failed"] and record_of(result)["facts"] is None
+    assert (
+        result["msg"] == "the node's answer is not valid: facts: has no allocatable, collected_at, kernel, unavailable"
+    )
+
+
+def test_an_answer_that_cannot_be_assessed_is_a_failure(
+    run: Run, node: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: t.Any, **options: t.Any) -> t.Any:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(memfrag_audit, "assess", broken)
+    result = run(node, run_id="r1")
+    assert result["failed"] and result["msg"] == "the node's answer cannot be assessed: ZeroDivisionError: by zero"
+    assert record_of(result)["status"] == "failed"
+
+
+def test_whatever_ends_the_task_there_is_a_record(run: Run) -> None:
+    class TimedOut(BaseException):
+        """As the timeout of a task comes."""
+
+    def hang(options: dict[str, t.Any]) -> t.Any:
+        raise TimedOut
+
+    with pytest.raises(TimedOut):
+        run(hang, run_id="r1")
+    with open("memfrag-audit/r1/node1.json", encoding="utf-8") as stream:
+        record = json.load(stream)
+    assert (record["status"], record["error"]) == (
+        "failed",
+        "the audit was ended before the node had answered (TimedOut)",
+    )
+
+
+def test_what_is_shown_is_clean_and_no_template(run: Run) -> None:
+    result = run(lambda options: {"failed": True, "msg": "\x1b[2J{{ 7 * 7 }}\u202e" + "x" * 9000}, run_id="r1")
+    assert result["msg"].startswith("{{ 7 * 7 }}xxx") and len(result["msg"]) <= 2000
+    assert type(result["msg"]).__name__ == "AnsibleUnsafeText" or not TrustedAsTemplate.is_tagged_on(result["msg"])

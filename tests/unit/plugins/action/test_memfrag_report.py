@@ -126,3 +126,23 @@ def test_the_documentation_has_the_options_of_the_action() -> None:
         assert documented[name].get("elements") == spec.get("elements"), name
         assert documented[name].get("default", {} if spec["type"] == "dict" else None) == spec.get("default"), name
         assert sorted(documented[name].get("choices", [])) == sorted(spec.get("choices", [])), name
+
+
+def test_the_files_are_their_owners_unless_asked_otherwise(act: t.Any) -> None:
+    old = os.umask(0)
+    try:
+        first = act(run_id="r1")["files"]
+        assert {os.stat(path).st_mode & 0o777 for path in first.values()} == {0o600}
+        again = act(run_id="r1", report_mode="0644")
+    finally:
+        os.umask(old)
+    assert again["changed"] and {os.stat(path).st_mode & 0o777 for path in again["files"].values()} == {0o644}
+    with pytest.raises(AnsibleError, match="report_mode must be a mode in octal digits as in '0640', not 'u=rw'"):
+        act(run_id="r1", report_mode="u=rw")
+
+
+def test_a_report_in_which_nobody_was_audited_fails(act: t.Any) -> None:
+    _records.write("memfrag-audit", "r2", make_record("dead", None))
+    result = act(run_id="r2", hosts=["dead", "never"])
+    assert result["failed"] and result["msg"] == "The report is written. none of 2 nodes could be audited"
+    assert os.path.isfile(result["files"]["html"])

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_html, _html_static
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_html, _html_static, _words
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
     FRAGMENTED,
     HOSTILE,
@@ -72,22 +72,22 @@ def hostile_fixture(store: t.Any, make_report: t.Any) -> t.Any:
     record["facts"]["slab"]["caches"][0]["name"] = HOSTILE
     record["facts"]["kernel"]["release"] = HOSTILE
     record["facts"]["unavailable"][HOSTILE] = HOSTILE
-    record["facts"]["zones"][0]["zone"] = HOSTILE
+    record["facts"]["zones"][0]["zone"] = HOSTILE[:64]
     record["assessment"] = {
         "level": "critical",
         "score": 99,
         "summary": HOSTILE,
         "findings": [
             {
-                "id": HOSTILE,
-                "severity": HOSTILE,
+                "id": "MF998",
+                "severity": "critical",
                 "title": HOSTILE,
                 "evidence": {HOSTILE: HOSTILE},
                 "remedy": HOSTILE,
                 "docs": "javascript:alert(1)",
             }
         ],
-        "remediation": {"action": HOSTILE, "will_help": None, "reason": HOSTILE},
+        "remediation": {"action": "compact", "will_help": None, "reason": HOSTILE},
     }
     bad = make_record("dead" + HOSTILE, None, error=HOSTILE)
     report, text = make_report(store(record, bad), hosts=["no record \udcff" + HOSTILE])
@@ -99,7 +99,21 @@ def test_text_of_others_stays_text(hostile: t.Any) -> None:
     assert [tag for tag, _attributes in page.tags].count("script") == 2
     assert not [tag for tag, _attributes in page.tags if tag == "img"]
     assert all(link.startswith(("#", "https://github.com/kernelops/")) for link in page.links)
-    assert data_of(hostile[1])["hosts"][0][0] == HOSTILE
+    assert data_of(hostile[1])["hosts"][0][0] == _words.visible(HOSTILE) != HOSTILE
+
+
+def test_a_name_reads_as_what_it_is(store: t.Any, make_report: t.Any) -> None:
+    turned = "web-01\u202e10-bd"
+    record = make_record(turned, FRAGMENTED, journal=journal_of("a\u202eb\u200bc\U000e0041\x1b[31m\\u202e\x08"))
+    _report, text = make_report(store(record, make_record("web-02", FRAGMENTED)))
+    page = text("html")
+    assert not _words._INVISIBLE.search(page)
+    assert "<bdi>web-01U+202E10-bd</bdi>" in page
+    data = data_of(page)
+    (number,) = [number for number, row in enumerate(data["hosts"]) if row[0] == "web-01U+202E10-bd"]
+    assert data["targets"] == {str(number): r"$'web-01\u202e10-bd'"}
+    assert data["details"][str(number)]["incidents"][0]["pods"] == ["aU+202EbU+200BcU+E0041U+001B[31m\\u202eU+0008"]
+    assert f'href="#node={"web-01U%2B202E10-bd"}"' in page
 
 
 def test_the_policy_lets_nothing_but_the_page_itself_run(hostile: t.Any) -> None:

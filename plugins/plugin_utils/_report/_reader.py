@@ -8,25 +8,26 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
 import datetime
 import math
-import statistics
+import os
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
-
-LEVELS = ("critical", "high", "medium", "low", "unknown")
-
-# Worst first. Nodes that nobody has looked at stand before those that are known to be well.
-_LEVEL_RANK = {"critical": 0, "high": 1, "medium": 2, "unknown": 3, None: 4, "low": 7}
-_STATUS_RANK = {"failed": 5, "unreachable": 6}
-
-CHANGES = ("worse", "better", "new", "lost")
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types import (
+    LEVEL_RANK,
+    LEVELS,
+    Finding,
+    Fleet,
+    Host,
+    Past,
+    Record,
+    Renderer,
+    badness,
+)
 
 # Orders from here on come and go with every huge page.
 _LAST_COMPARED = 9
@@ -34,226 +35,14 @@ _LAST_COMPARED = 9
 # A change of the score below this is noise of one busy moment.
 SCORE_STEP = 10
 
-Record = dict[str, t.Any]
 Assess = Callable[[t.Any, t.Any], t.Any]
-
-
-class Renderer(t.Protocol):
-    """``take`` sees the record of each audited node once; ``render`` gives the text of the file in parts."""
-
-    file: str
-
-    def take(self, record: Record, host: Host) -> None:
-        """Called once for each audited node."""
-
-    def render(self, fleet: Fleet) -> Iterable[str]:
-        """Called once, after the last node."""
-
-
-@dataclasses.dataclass(slots=True)
-class Past:
-    """A node in an earlier run."""
-
-    time: datetime.datetime | None
-    run_id: str
-    status: str
-    level: str | None
-    score: int | None
-    states: str
-
-
-@dataclasses.dataclass(slots=True)
-class Outlier:
-    """A measurement far from the median of the nodes with the same kernel and about the same memory."""
-
-    metric: str
-    value: int
-    median: int
-    peers: int
-
-
-@dataclasses.dataclass(slots=True)
-class Host:
-    name: str
-    status: str
-    error: str = ""
-    time: datetime.datetime | None = None
-    duration: float | None = None
-    groups: tuple[str, ...] = ()
-    run_id: str = ""
-    stale: bool = False
-    level: str | None = None
-    score: int | None = None
-    sentence: str = ""
-    cause: str | None = None
-    action: str | None = None
-    will_help: bool = False
-    findings: tuple[str, ...] = ()
-    incidents: int = 0
-    states: str = ""
-    release: str = ""
-    machine: str = ""
-    page_size: int = 4096
-    memory_kb: int | None = None
-    metrics: tuple[int | None, ...] = ()
-    outliers: tuple[Outlier, ...] = ()
-    past: tuple[Past, ...] = ()
-    """Earlier runs, oldest first."""
-    change: str | None = None
-    """worse or better than before, new (audited for the first time), lost (audited last time), None: nothing to tell."""
-    path: str = ""
-
-    @property
-    def previous(self) -> Past | None:
-        """The node the last time it was audited."""
-        return next((past for past in reversed(self.past) if past.status == "audited"), None)
-
-    @property
-    def rank(self) -> tuple[t.Any, ...]:
-        place = _LEVEL_RANK[self.level] if self.status == "audited" else _STATUS_RANK[self.status]
-        return (place, -(self.score or 0), -badness(self.states), _words.natural(self.name), self.name)
-
-
-@dataclasses.dataclass(slots=True)
-class Finding:
-    """A finding across the fleet, with the severity of the worst node that has it."""
-
-    id: str
-    severity: str
-    title: str
-    meaning: str
-    remedy: str
-    variable: str
-    """The role variable that sets it right for good, or nothing."""
-    docs: str
-    hosts: list[str] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(slots=True)
-class Fleet:
-    hosts: list[Host]
-    """Worst first."""
-    findings: list[Finding]
-    problems: list[str]
-    """Records that were skipped, and why."""
-    run_id: str | None
-    directories: int
-    version: str
-
-    @property
-    def started(self) -> datetime.datetime | None:
-        return min((host.time for host in self.hosts if host.time), default=None)
-
-    @property
-    def finished(self) -> datetime.datetime | None:
-        return max((host.time for host in self.hosts if host.time), default=None)
-
-    @property
-    def coverage(self) -> dict[str, int]:
-        count = collections.Counter(host.status for host in self.hosts)
-        return {
-            "asked": len(self.hosts),
-            **{status: count[status] for status in _records.STATUSES},
-            "stale": sum(host.stale for host in self.hosts),
-            "not_assessed": sum(host.status == "audited" and host.level is None for host in self.hosts),
-            "skipped_records": len(self.problems),
-        }
-
-    @property
-    def levels(self) -> dict[str, int]:
-        count = collections.Counter(host.level for host in self.hosts if host.status == "audited")
-        return {level: count[level] for level in LEVELS}
-
-    @property
-    def changes(self) -> dict[str, list[str]]:
-        """worse, better, new, lost -> nodes, worst first; empty without an earlier run."""
-        changes: dict[str, list[str]] = {change: [] for change in CHANGES}
-        for host in self.hosts:
-            if host.change:
-                changes[host.change].append(host.name)
-        return changes
-
-    @property
-    def previous_time(self) -> datetime.datetime | None:
-        return max((host.past[-1].time for host in self.hosts if host.past and host.past[-1].time), default=None)
-
-
-@dataclasses.dataclass(slots=True)
-class Metric:
-    """What nodes of one kind are compared in: an outlier has ``factor`` times the median and ``floor`` more."""
-
-    id: str
-    title: str
-    unit: str
-    factor: float
-    floor: int
-    value: Callable[[Record], t.Any]
-
-
-def _pageblocks_unmovable(facts: Record) -> int | None:
-    """Percent of the page blocks that compaction cannot empty."""
-    total = fixed = 0
-    for zone in facts["zones"]:
-        for kind, count in (zone["pageblocks"] or {}).items():
-            total += count
-            fixed += count if kind == "Unmovable" else 0
-    return 100 * fixed // total if total else None
-
-
-def _unusable(facts: Record) -> int | None:
-    """Percent of the free memory in blocks too small for a huge page, over all zones."""
-    order = facts["kernel"].get("hugepage_order")
-    order = 9 if order is None else order
-    free = usable = 0
-    for zone in facts["zones"]:
-        for index, count in enumerate(zone["free_blocks"]):
-            free += count << index
-            usable += count << index if index >= order else 0
-    return 100 * (free - usable) // free if free else None
-
-
-def _cgroups(facts: Record) -> int | None:
-    return (facts["cgroups"] or {}).get("memory_cgroups")
-
-
-def _slab(field: str) -> Callable[[Record], t.Any]:
-    return lambda facts: facts["slab"][field]
-
-
-def _meminfo(field: str) -> Callable[[Record], t.Any]:
-    return lambda facts: facts["meminfo"].get(field)
-
-
-# The comparison one makes by hand between a failing node and a healthy one.
-METRICS = (
-    Metric("slab_unreclaimable", "Unreclaimable slab", "kB", 3, 262144, _slab("unreclaimable_kb")),
-    Metric("slab_reclaimable", "Reclaimable slab", "kB", 4, 524288, _slab("reclaimable_kb")),
-    Metric("nf_conntrack_caches", "nf_conntrack slab caches", "", 3, 20, _slab("nf_conntrack_caches")),
-    Metric("memory_cgroups", "Memory cgroups", "", 3, 500, _cgroups),
-    Metric("percpu", "Per-CPU memory", "kB", 3, 131072, _meminfo("percpu")),
-    Metric("page_tables", "Page tables", "kB", 4, 262144, _meminfo("pagetables")),
-    Metric("kernel_stacks", "Kernel stacks", "kB", 4, 65536, _meminfo("kernelstack")),
-    Metric("pageblocks_unmovable", "Unmovable page blocks", "%", 2, 20, _pageblocks_unmovable),
-    Metric("free_unusable", "Free memory in pieces too small for a huge page", "%", 2, 40, _unusable),
-)
-
-# Below this many nodes a median says nothing about what is normal.
-FEWEST_PEERS = 5
-
-
-def badness(states: str) -> int:
-    """Graded answers in one number: what is amiss at a low order outweighs everything above it."""
-    value = 0
-    for state in states[:16].ljust(16, "0"):
-        value = value * 4 + (0 if state == "?" else int(state))
-    return value
 
 
 def _standing(level: str | None, score: int | None, states: str) -> tuple[int, int]:
     """For the comparison with an earlier run: level and score, or the graded answer."""
     if level is None:
         return (0, badness(states[:_LAST_COMPARED]))
-    return (-_LEVEL_RANK[level], (score or 0) // SCORE_STEP)
+    return (-LEVEL_RANK[level], (score or 0) // SCORE_STEP)
 
 
 def _change(host: Host) -> str | None:
@@ -290,6 +79,7 @@ def read(
     assess: Assess | None = None,
     policy: Mapping[str, t.Any] | None = None,
     version: str = "",
+    now: datetime.datetime | None = None,
 ) -> Fleet:
     """Read the newest record of every node, rank the nodes and compare them with their past and with each other.
 
@@ -297,8 +87,9 @@ def read(
     asked      names of nodes that are in the report even without a record
     groups     inventory group -> nodes, for records that do not name their groups
     assess     facts, journal -> assessment; for records without one, and with a policy for those assessed by another
+    now        no record is believed to be of later
     """
-    reader = _Reader(runs, renderers, run_id, history, assess, policy)
+    reader = _Reader(runs, renderers, run_id, history, assess, policy, now)
     hosts = reader.hosts()
     known = {host.name for host in hosts}
     for name in sorted(set(asked) - known):
@@ -307,7 +98,7 @@ def read(
         hosts.append(Host(name, "failed", error=why))
     if groups:
         _set_groups(hosts, groups)
-    _compare(hosts)
+    _outliers.mark(hosts)
     hosts.sort(key=lambda host: host.rank)
     if run_id is None and (newest := max((host.time for host in hosts if host.time), default=None)):
         for host in hosts:
@@ -330,12 +121,11 @@ def read(
     )
 
 
-# What a record of another shape than ours, or with a number that JSON does not have, ends in.
+# What a record ends in that keeps its contract and does not fit together all the same.
 _ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
-
-def _odd(path: str, error: Exception) -> str:
-    return f"{path}: not in the form of this collection ({type(error).__name__}: {error})"
+# Controllers that share a directory need not agree about the time to the second.
+CLOCKS_APART = datetime.timedelta(minutes=10)
 
 
 class _Reader:
@@ -349,6 +139,7 @@ class _Reader:
         history: int,
         assess: Assess | None,
         policy: Mapping[str, t.Any] | None,
+        now: datetime.datetime | None,
     ) -> None:
         self.runs = runs
         self.renderers = renderers
@@ -356,6 +147,7 @@ class _Reader:
         self.history = history
         self.assess = assess
         self.policy = policy
+        self.latest = (now or datetime.datetime.now(datetime.timezone.utc)) + CLOCKS_APART
         self.problems: dict[str, None] = {}
         self.damaged: dict[str, str] = {}
         self.findings: dict[str, Finding] = {}
@@ -386,19 +178,8 @@ class _Reader:
             except _records.RecordError as error:
                 self._problem(name, str(error))
                 continue
-            # A record of another shape than ours, or with a number that JSON does not have, whatever it is.
-            except (
-                AttributeError,
-                IndexError,
-                KeyError,
-                TypeError,
-                ValueError,
-                OverflowError,
-                RecursionError,
-            ) as error:
-                self._problem(
-                    name, f"{run.file(name)}: not in the form of this collection ({type(error).__name__}: {error})"
-                )
+            except _ODD as error:
+                self._problem(name, _odd(run.file(name), error))
                 continue
             past = [run for run in current[index + 1 :] if run.run_id != self.run_id] + earlier
             host.past = tuple(reversed([found for run in past[: self.history] if (found := self._past(name, run))]))
@@ -422,7 +203,7 @@ class _Reader:
         timed = []
         for run in candidates:
             try:
-                started = _words.moment(_records.load_head(run.file(name)).get("started_at"))
+                started = self._started(_records.load_head(run.file(name)), run.file(name))
             except _records.RecordError as error:
                 self._problem(name, str(error))
                 continue
@@ -437,11 +218,20 @@ class _Reader:
         """The start of any of the run's records stands for the run."""
         if id(run) not in self._run_times:
             try:
-                started = _words.moment(_records.load_head(run.file(min(run.names))).get("started_at"))
+                path = run.file(min(run.names))
+                started = self._started(_records.load_head(path), path)
             except _records.RecordError:
                 started = None
             self._run_times[id(run)] = started.isoformat() if started else ""
         return self._run_times[id(run)]
+
+    def _started(self, record: Record, path: str) -> datetime.datetime | None:
+        """When the audit began. One that is yet to come would make all others look old: the file's time stands in for it."""
+        started = _words.moment(record.get("started_at"))
+        if started is None or started <= self.latest:
+            return started
+        written = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)
+        return min(written, self.latest).replace(microsecond=0)
 
     def _problem(self, name: str, why: str) -> None:
         self.problems[why] = None
@@ -456,7 +246,8 @@ class _Reader:
         facts = record.get("facts")
         if facts is not None and self.assess is not None and not self._is_assessed(record):
             record["assessment"] = self.assess(facts, record.get("journal"))
-        return record.get("assessment")
+        kept = record.get("assessment")
+        return _own_words(kept) if kept else kept
 
     def _is_assessed(self, record: Record) -> bool:
         """By the policy that is asked for, where one is."""
@@ -464,12 +255,14 @@ class _Reader:
         return kept is not None and (self.policy is None or kept.get("policy") == self.policy)
 
     def _take(self, record: Record, run: _records.Run, path: str) -> Host:
+        """A record is anybody's file: what is used of it is held to its contract here, before it is used."""
+        _contracts.RECORD_HEAD.check(record)
         duration = record.get("duration_seconds")
         host = Host(
             name=record["host"],
             status=record["status"],
             error=_words.text(record.get("error")),
-            time=_words.moment(record.get("started_at")),
+            time=self._started(record, path),
             duration=duration if isinstance(duration, (int, float)) else None,
             groups=tuple(sorted(self._same(group) for group in record.get("groups") or ())),
             run_id=self._same(run.run_id),
@@ -480,13 +273,14 @@ class _Reader:
             if host.status == "audited":
                 host.status, host.error = "failed", host.error or "Its record has no facts."
             return host
+        _contracts.FACTS_SHOWN.check(facts)
         kernel = facts["kernel"]
         host.release = self._same(kernel.get("release") or "")
         host.machine = self._same(kernel.get("machine") or "")
         host.page_size = _words.number(kernel.get("page_size")) or 4096
         host.memory_kb = _words.number(facts["meminfo"].get("memtotal")) if facts.get("meminfo") else None
         host.states = self._same(allocatable_states(facts))
-        host.metrics = tuple(_metric(metric, facts) for metric in METRICS)
+        host.metrics = tuple(_outliers.measured(metric, facts) for metric in _outliers.METRICS)
         assessment = self._assessment(record)
         if assessment:
             host.level = self._same(assessment["level"]) if assessment["level"] in LEVELS else "unknown"
@@ -500,6 +294,9 @@ class _Reader:
             host.findings = tuple(dict.fromkeys(self._same(name) for name, _finding in found))
         else:
             found = []
+        if record.get("journal") or host.level != "low":
+            # The page shows all of these, of the others only what has been looked at already.
+            _contracts.RECORD.check(record)
         if not host.sentence:
             needs = [row.get("needed_by") or () for row in facts["allocatable"]]
             host.sentence = self._same(_words.graded(host.states, host.page_size, needs))
@@ -523,10 +320,11 @@ class _Reader:
             record = _records.load_head(run.file(name))
             if record["status"] == "audited" and "facts" not in record and not self._is_assessed(record):
                 record = _records.load(run.file(name))
+            _contracts.RECORD_HEAD.check(record)
             facts = record.get("facts")
             assessment = self._assessment(record) or {}
             return Past(
-                time=_words.moment(record.get("started_at")),
+                time=self._started(record, run.file(name)),
                 run_id=self._same(run.run_id),
                 status=self._same(record["status"]),
                 level=self._same(assessment["level"]) if assessment.get("level") in LEVELS else None,
@@ -535,22 +333,13 @@ class _Reader:
             )
         except _records.RecordError as error:
             self._problem(name, str(error))
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-            self._problem(
-                name, f"{run.file(name)}: not in the form of this collection ({type(error).__name__}: {error})"
-            )
+        except _ODD as error:
+            self._problem(name, _odd(run.file(name), error))
         return None
 
 
-def _metric(metric: Metric, facts: Record) -> int | None:
-    try:
-        return _words.number(metric.value(facts))
-    except (AttributeError, KeyError, TypeError):
-        return None  # a source that this node does not have
-
-
 def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
-    """Title and meaning of the catalogue, which hold for the whole fleet; the node's own for what is not in it."""
+    """Title, meaning, remedy and link of the catalogue; of a finding that is not in it the title alone: commands come from here."""
     known = catalogue.FINDINGS.get(name)
     return Finding(
         id=name,
@@ -562,6 +351,24 @@ def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
         docs=_words.text(finding.get("docs"), 400),
         hosts=hosts,
     )
+
+
+def _own_words(assessment: Record) -> Record:
+    """The assessment with the commands and links of our own catalogue, whatever the record has in their place."""
+    action = (assessment.get("remediation") or {}).get("action")
+    for finding in assessment["findings"] + (assessment.get("ignored") or []):
+        known = catalogue.FINDINGS.get(finding["id"])
+        remedy = known.remedy if known else None
+        if finding["id"] in catalogue.REMEDY_BY_ACTION and action in catalogue.REMEDY_OF_ACTION:
+            remedy = catalogue.REMEDY_OF_ACTION[action]
+        finding["remedy"], finding["variable"] = remedy, known.variable if known else None
+        finding["docs"] = f"{catalogue.DOCS}#{finding['id'].lower()}" if known else None
+    return assessment
+
+
+def _odd(path: str, error: Exception) -> str:
+    what = str(error) if isinstance(error, _shapes.ShapeError) else f"{type(error).__name__}: {error}"
+    return f"{path}: not in the form of this collection ({what})"
 
 
 def _severity(severity: str) -> int:
@@ -581,29 +388,3 @@ def _set_groups(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) -> N
         if not host.groups:
             names = tuple(of.get(host.name, ()))
             host.groups = shared.setdefault(names, names)
-
-
-def kind(host: Host) -> tuple[str, str, int]:
-    """Kernel and size: whom a node is compared with."""
-    return (host.release, host.machine, round(math.log2(host.memory_kb)) if host.memory_kb else 0)
-
-
-def _compare(hosts: Iterable[Host]) -> None:
-    """Mark what is far from the median of the same kind."""
-    kinds: dict[tuple[str, str, int], list[Host]] = {}
-    for host in hosts:
-        if host.metrics:
-            kinds.setdefault(kind(host), []).append(host)
-    for peers in kinds.values():
-        if len(peers) < FEWEST_PEERS:
-            continue
-        for index, metric in enumerate(METRICS):
-            values = [value for host in peers if (value := host.metrics[index]) is not None]
-            if len(values) < FEWEST_PEERS:
-                continue
-            median = int(statistics.median(values))
-            limit = max(median * metric.factor, median + metric.floor)
-            for host in peers:
-                value = host.metrics[index]
-                if value is not None and value >= limit:
-                    host.outliers += (Outlier(metric.id, value, median, len(values)),)
