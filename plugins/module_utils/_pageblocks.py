@@ -73,11 +73,13 @@ def _clean(stays, size):
 class Zone:
     """A zone's span of page frames, and its surveyed pageblocks in order of address."""
 
-    def __init__(self, node, name, start, end, pages_per_block):
+    def __init__(self, node, name, start, end, pages_per_block, present=None):
         self.node, self.name = node, name
         self.start, self.end, self.size = start, end, pages_per_block
         self.first = start // pages_per_block
-        self.blocks = (end - 1) // pages_per_block - self.first + 1
+        # Of the pageblocks within its span, holes among them, so many have memory, as far as is known.
+        self.span = (end - 1) // pages_per_block - self.first + 1
+        self._present = min(self.span, -(-(end - start if present is None else present) // pages_per_block))
         self.surveyed = []
 
     def frames(self, index):
@@ -91,9 +93,18 @@ class Zone:
         return [block for block in self.surveyed if block.pages]
 
     @property
+    def complete(self):
+        return len(self.surveyed) >= self.span
+
+    @property
+    def blocks(self):
+        """Pageblocks with memory: counted where each was looked at."""
+        return len(self.seen) if self.complete else self._present
+
+    @property
     def scale(self):
-        """What a surveyed pageblock stands for."""
-        return self.blocks / len(self.surveyed) if self.surveyed else 0.0
+        """How many pageblocks a surveyed one stands for."""
+        return self.blocks / len(self.seen) if self.seen else 0.0
 
 
 def zones_of(zoneinfo, pages_per_block):
@@ -102,7 +113,7 @@ def zones_of(zoneinfo, pages_per_block):
     for zone in zoneinfo or ():
         start, spanned = zone.get("start_pfn"), zone.get("spanned")
         if start is not None and spanned and zone.get("managed", zone.get("present")):
-            found.append(Zone(zone["node"], zone["zone"], start, start + spanned, pages_per_block))
+            found.append(Zone(zone["node"], zone["zone"], start, start + spanned, pages_per_block, zone.get("present")))
     return found
 
 
@@ -112,37 +123,50 @@ def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
     moves   letters of the pages that are free or that compaction can move (_procfs/kpageflags.py)
     Raises NodeError where the file cannot be read, or the time is up.
     """
-    chance = random.Random(seed)
     total = sum(zone.blocks for zone in zones)
     complete = sample is None or sample >= total
-    read_span = node.span_reader(PATH)
-    whole, started = {}, time.time()
+    reader = _Reader(node, moves, random.Random(seed))
     for zone in zones:
-        count = zone.blocks if complete else min(zone.blocks, max(_FEWEST, int(round(sample * zone.blocks / total))))
-        for index in range(zone.blocks) if count == zone.blocks else _drawn(chance, zone.blocks, count):
-            first, behind = zone.frames(index)
-            data = read_span(first * kpageflags.WORD_BYTES, (behind - first) * kpageflags.WORD_BYTES)
-            letters = kpageflags.parse_kpageflags(data)
-            # Many pageblocks are one thing throughout.
-            alike = letters == letters[:1] * len(letters)
-            block = whole.get((letters[:1], len(letters))) if alike else None
-            if block is None:
-                block = Block(letters, moves)
-                if alike:
-                    whole[letters[:1], len(letters)] = block
-            zone.surveyed.append(block)
-            if time.time() - started > _BURST:
-                time.sleep(_BURST)
-                started = time.time()
-    return complete
+        count = zone.span if complete else max(_FEWEST, int(round(sample * zone.blocks / total)))
+        reader.look(zone, count)
+    return all(zone.complete for zone in zones)
 
 
-def _drawn(chance, total, count):
-    """``count`` different numbers below ``total``, in order; random.sample() of Python 2 would make a list of them all."""
-    drawn = set()
-    while len(drawn) < count:
-        drawn.add(chance.randrange(total))
-    return sorted(drawn)
+class _Reader:
+    """Looks at pageblocks, and gives way between."""
+
+    def __init__(self, node, moves, chance):
+        self.read, self.moves, self.chance = node.span_reader(PATH), moves, chance
+        # Many pageblocks are one thing throughout: {(letter, pages): Block}.
+        self.alike = {}
+        self.started = time.time()
+
+    def look(self, zone, count):
+        """Survey ``count`` pageblocks of the zone that have memory. Draws that end up in holes are made up for, within reason."""
+        if count >= zone.blocks:
+            zone.surveyed = [self._block(zone, index) for index in range(zone.span)]
+            return
+        drawn, missing = {}, count
+        while missing and len(drawn) < min(4 * count, zone.span):
+            index = self.chance.randrange(zone.span)
+            if index not in drawn:
+                drawn[index] = self._block(zone, index)
+                missing -= drawn[index].pages > 0
+        zone.surveyed = [drawn[index] for index in sorted(drawn)]
+
+    def _block(self, zone, index):
+        first, behind = zone.frames(index)
+        data = self.read(first * kpageflags.WORD_BYTES, (behind - first) * kpageflags.WORD_BYTES)
+        if time.time() - self.started > _BURST:
+            time.sleep(_BURST)
+            self.started = time.time()
+        letters = kpageflags.parse_kpageflags(data)
+        if letters != letters[:1] * len(letters):
+            return Block(letters, self.moves)
+        key = letters[:1], len(letters)
+        if key not in self.alike:
+            self.alike[key] = Block(letters, self.moves)
+        return self.alike[key]
 
 
 def holders(zone):
@@ -155,7 +179,7 @@ def holders(zone):
 
 def interval(zone, kind):
     """The 95 % interval of holders()[kind]: (low, high) pageblocks."""
-    drawn = len(zone.surveyed)
+    drawn = len(zone.seen)
     share = sum(1 for block in zone.seen if block.held_by == kind) / drawn
     margin = _margin(share, drawn, zone.blocks)
     return int(math.floor(max(0.0, share - margin) * zone.blocks)), int(
@@ -165,7 +189,7 @@ def interval(zone, kind):
 
 def _margin(share, drawn, total):
     """Half the width of Wilson's interval for a share, drawn without putting back."""
-    if drawn >= total:
+    if not drawn or drawn >= total:
         return 0.0
     spread = _Z95 * math.sqrt(share * (1 - share) / drawn + _Z95**2 / (4.0 * drawn**2)) / (1 + _Z95**2 / drawn)
     return spread * math.sqrt((total - drawn) / (total - 1.0))
@@ -178,7 +202,7 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     correction   what a compaction here brought before, as a share of what was promised
     reclaimed    share of the movable pages that is given up before, to make room
     """
-    blocks, drawn = zone.seen, len(zone.surveyed)
+    blocks, drawn = zone.seen, len(zone.seen)
     emptied = _emptied(blocks, reclaimed)
     answer = []
     for order, ready in enumerate(now):
@@ -208,7 +232,7 @@ def _reach(zone, blocks, emptied, order, reclaimed):
     # Larger than a pageblock: that many in a row, from where such a block may start. A sample does not see rows.
     row = (1 << order) // zone.size
     whole = [block.pages == zone.size and block.clean[-1] == 1 for block in zone.surveyed]
-    if len(whole) < zone.blocks:
+    if not zone.complete:
         return min(sum(whole) * zone.scale / row, room / (1 << order)), 0
     starts = range(-zone.first % row, len(whole) - row + 1, row)
     rows = [start for start in starts if all(whole[start : start + row])]
@@ -257,14 +281,14 @@ def as_facts(zones, free_blocks, complete, correction=1.0):
                 "node": zone.node,
                 "zone": zone.name,
                 "blocks": zone.blocks,
-                "sampled": len(zone.surveyed),
+                "sampled": len(zone.seen),
                 "held_by": held_by,
                 "held_by_interval": None if complete else {kind: list(interval(zone, kind)) for kind in held_by},
                 "yields": yields(zone, free_per_order(free_blocks.get((zone.node, zone.name), ())), correction),
             }
         )
     return {
-        "sampled": sum(len(zone.surveyed) for zone in zones),
+        "sampled": sum(len(zone.seen) for zone in zones),
         "total": sum(zone.blocks for zone in zones),
         "complete": complete,
         "zones": answer,

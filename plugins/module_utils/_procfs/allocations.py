@@ -16,9 +16,10 @@ _STACK_PAGES = re.compile(r"(?:nr_base_pages|stack_count): *([0-9]{1,18}) *\Z")
 _FUNCTION = re.compile(r" *([A-Za-z_][\w.]*)\+0x")
 
 # Functions through which everybody allocates: the caller is the one behind them.
-_ALLOCATORS = re.compile(
-    "(?:__)?(?:alloc_pages?|get_free_pages|folio_alloc|kmalloc|kmem_cache_alloc|kvmalloc|vmalloc|post_alloc_hook|prep_new_page|"
-    "get_page_from_freelist|set_page_owner|alloc_slab_page|new_slab|allocate_slab|_?__slab_alloc|slab_post_alloc_hook|alloc_frozen_pages)"
+ALLOCATORS = re.compile(
+    "_{0,3}(?:alloc_(?:frozen_)?pages?|alloc_slab_page|get_free_pages|get_page_from_freelist|rmqueue|folio_alloc|vma_alloc_folio|kmalloc|"
+    "kzalloc|krealloc|kvmalloc|vmalloc|kmem_cache_alloc|post_alloc_hook|prep_new_page|set_page_owner|new_slab|allocate_slab|slab_alloc|"
+    "slab_post_alloc_hook|refill_objects|pcs_replace)"
 )
 
 
@@ -50,7 +51,7 @@ def parse_page_owner_stacks(text):
         if function:
             stack.append(function.group(1))
         elif count:
-            name = next((one for one in stack if not _ALLOCATORS.match(one)), stack[0] if stack else None)
+            name = next((one for one in stack if not ALLOCATORS.match(one)), stack[0] if stack else None)
             if name:
                 pages[name] = pages.get(name, 0) + int(count.group(1))
             else:

@@ -31,6 +31,11 @@ SIZE = 16
 CAPTURE = "6.1.0-56-cloud-amd64/fragmented-movable"
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(_pageblocks, "_BURST", 60)
+
+
 def write(root, letters, start=0):
     """A /proc/kpageflags with these pages, from page frame ``start`` on; a sparse file before."""
     path = os.path.join(str(root), "proc", "kpageflags")
@@ -62,7 +67,7 @@ def test_what_holds_a_pageblock_is_what_most_of_its_resident_pages_are(tmp_path)
 
 def test_holes_are_no_pageblocks_and_zone_ends_may_lie_within_one(tmp_path):
     found = zone("m" * 10 + "." * 16 + "f" * 16 + "s" * 3, tmp_path, start=6)
-    assert [found.frames(index) for index in range(found.blocks)] == [(6, 16), (16, 32), (32, 48), (48, 51)]
+    assert [found.frames(index) for index in range(found.span)] == [(6, 16), (16, 32), (32, 48), (48, 51)]
     assert _pageblocks.holders(found) == {"movable": 2, "slab": 1}
 
 
@@ -109,7 +114,7 @@ def test_a_sample_is_right_nineteen_times_in_twenty(tmp_path, seed):
     right = 0
     for draw in range(20):
         found = zone("".join(kinds), tmp_path, sample=300, seed=100 * seed + draw)
-        assert len(found.surveyed) == 300
+        assert len(found.seen) == 300
         low, high = _pageblocks.interval(found, "slab")
         right += low <= whole["slab"] <= high
     assert right >= 17
@@ -133,7 +138,7 @@ def looked_at(root, letters, sample=None):
     with open(os.path.join(root, "proc/kpageflags"), "wb") as stream:
         for one in _pageblocks.zones_of(about, 512):
             # Patterns start where pageblocks do.
-            first, pages = one.first * 512, one.blocks * 512
+            first, pages = one.first * 512, one.span * 512
             stream.seek(first * 8)
             stream.write(
                 struct.pack("=%dQ" % len(letters), *[WORDS[letter] for letter in letters]) * (pages // len(letters) + 1)
