@@ -16,7 +16,7 @@ import re
 import time
 
 from .._node import NodeError
-from . import readers, runtimes, scanner
+from . import readers, redaction, runtimes, scanner
 from .clock import Clock, iso
 from .incidents import Store
 from .kernel import KernelLog
@@ -67,6 +67,8 @@ CAUSES = (
 # How far back the node's own logs are read when nothing else is asked for.
 DEFAULT_SINCE = "-7d"
 MAX_MESSAGE = 300
+# Longer while it may still have a secret in it that the cut would make unrecognizable; and what other texts may have.
+MAX_KEPT = 1000
 # So many reports that could not be judged are named in the notes of their source.
 MAX_UNJUDGED = 5
 # A program's line that a mail or terminal has wrapped goes on for at most so many lines.
@@ -74,6 +76,12 @@ MAX_WRAPS = 6
 
 _RELATIVE = re.compile(r"^-(\d+)\s*(s|m|min|h|d|w)?$")
 _SECONDS = {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_MAGIC = re.compile(r"[*?\[]")
+# Names, ids and words of our own: nobody hides a password there, and other hosts' logs are searched for them.
+_NAMES = frozenset(
+    "kind time time_raw first_time last_time cause confidence signature pod namespace pod_uid container_id pods containers kinds remedies "
+    "source status gfp_mask gfp_flags zone trace".split()
+)
 _ROTATION = re.compile(r"(?:[-.](?:\d{8}(?:[-.]\d+)?|\d{1,3})|\.old)?(?:\.(?:gz|xz|bz2|zst))?$")
 
 
@@ -111,16 +119,32 @@ class _Sink:
         self.family = family
 
     def flush(self):
-        if self.held is not None:
-            self._runtime(self.held)
-            self.held = None
+        held, self.held = self.held, None
+        if held is not None:
+            self._guarded(held.number, self._runtime, held)
         if self.kernel is not None:
-            self.kernel.close()
+            self._guarded(None, self.kernel.close)
 
     def patience(self):
         return self.kernel.patience() or (1 if self.held is not None else 0)
 
     def take(self, raw, number, offset):
+        """One line -> whether it was part of something."""
+        return self._guarded(number, self._take, raw, number, offset)
+
+    def _guarded(self, number, step, *arguments):
+        """One line that nobody foresaw costs its report, not the run, and is told of."""
+        try:
+            return step(*arguments)
+        except Exception as error:
+            self.journal.fault(number, error)
+            self.held = None
+            if self.kernel is not None:
+                self.journal.kernel_notes(self.kernel)
+                self.kernel = KernelLog(self.journal.kernel_report)
+            return False
+
+    def _take(self, raw, number, offset):
         line = split(raw)
         line.number = number
         journal = self.journal
@@ -131,8 +155,8 @@ class _Sink:
         if self.held is not None:
             if self._goes_on(line):
                 return True
-            self._runtime(self.held)
-            self.held = None
+            held, self.held = self.held, None
+            self._guarded(held.number, self._runtime, held)
         if line.userland and journal.told(line):
             return True
         if line.uptime is None and line.tag != "kernel" and runtimes.speaks(line, journal.signatures):
@@ -183,6 +207,7 @@ class _Journal:
         if self.max_events < 0:
             raise ValueError("max_events: %d is negative" % self.max_events)
         self.units = list(options.get("units") or UNITS)
+        self.redacts = options.get("redact") is not False
         self.store = Store()
         self.sources = []
         self.source = None
@@ -207,18 +232,29 @@ class _Journal:
         self.sink.taken = 0
         return self.source
 
+    def fault(self, number, error):
+        """Something in the log that could not be judged at all."""
+        source = self.source
+        source.faults += 1
+        if source.faults <= MAX_UNJUDGED:
+            where = "" if number is None else " of line %d" % number
+            source.notes.append("a report%s could not be judged (%s: %s)" % (where, type(error).__name__, error))
+
     def _end(self):
-        kernel = self.sink.kernel
-        if kernel is not None:
-            for number, message, error in kernel.unjudged[:MAX_UNJUDGED]:
-                where = "" if number is None else " of line %d" % number
-                self.source.notes.append(
-                    "the report%s could not be judged (%s): %s" % (where, error, harmless(message))
-                )
-            if len(kernel.unjudged) > MAX_UNJUDGED:
-                self.source.notes.append("%d more could not be judged" % (len(kernel.unjudged) - MAX_UNJUDGED))
-            del kernel.unjudged[:]
-        if kernel is not None and kernel.suppressed:
+        if self.source.faults > MAX_UNJUDGED:
+            self.source.notes.append("%d more could not be judged" % (self.source.faults - MAX_UNJUDGED))
+        if self.sink.kernel is not None:
+            self.kernel_notes(self.sink.kernel)
+
+    def kernel_notes(self, kernel):
+        """What the kernel's part of the log has to be told of besides its events."""
+        for number, message, error in kernel.unjudged[:MAX_UNJUDGED]:
+            where = "" if number is None else " of line %d" % number
+            self.source.notes.append("the report%s could not be judged (%s): %s" % (where, error, harmless(message)))
+        if len(kernel.unjudged) > MAX_UNJUDGED:
+            self.source.notes.append("%d more could not be judged" % (len(kernel.unjudged) - MAX_UNJUDGED))
+        del kernel.unjudged[:]
+        if kernel.suppressed:
             for what, count in sorted(kernel.suppressed.items()):
                 self.source.notes.append(
                     "%d messages of %s were suppressed by the kernel: counts are lower bounds" % (count, what)
@@ -233,15 +269,16 @@ class _Journal:
             if not pattern.startswith("/"):
                 missing.append((pattern, "not an absolute path"))
                 continue
-            paths = self.node.glob(pattern) if re.search(r"[*?\[]", pattern) else [pattern]
-            paths = [path for path in paths if pattern == path or not path.endswith("~")]
-            if not paths:
-                missing.append((pattern, "no such file"))
+            try:
+                paths = self._matching(pattern, missing)
+            except NodeError as error:
+                missing.append((pattern, error))
+                continue
             for path in paths:
                 try:
                     status = self.node.stat(path)
                 except NodeError as error:
-                    missing.append((path, error.reason))
+                    missing.append((path, error))
                     continue
                 # No directories, and nothing that one could wait for or that never ends.
                 if status.st_mode & 0o170000 != 0o100000:
@@ -249,16 +286,42 @@ class _Journal:
                     continue
                 found[path] = (_ROTATION.sub("", path), status.st_mtime, path)
         for path, reason in missing:
-            self._begin(path, "file", None).failed(reason)
+            source = self._begin(path, "file", None)
+            if hasattr(reason, "timed_out"):
+                source.broke_off(reason)
+            else:
+                source.failed(reason)
         for family, _mtime, path in sorted(found.values()):
             source = self._begin(path, "file", family)
             try:
                 readers.read_file(self.node, path, source, self.sink, self.since, self.gates)
             except NodeError as error:
-                source.failed(error.reason)
+                source.broke_off(error)
             self._end()
         self.sink.flush()
         return list(found)
+
+    def _matching(self, pattern, missing):
+        """Paths that a pattern stands for. Directories in which one may not look are missing: there may be more."""
+        if not _MAGIC.search(pattern):
+            return [pattern]
+        paths = [path for path in self.node.glob(pattern) if not path.endswith("~")]
+        for path in self._closed(pattern):
+            missing.append((pattern, "permission denied in %s, root can read it" % path))
+            return paths
+        if not paths:
+            missing.append((pattern, "no such file"))
+        return paths
+
+    def _closed(self, pattern):
+        """Directories of a pattern that cannot be listed."""
+        parts = pattern.split("/")
+        for number, part in enumerate(parts):
+            if _MAGIC.search(part):
+                before = "/".join(parts[:number]) or "/"
+                for path in self.node.glob(before) if _MAGIC.search(before) else [before]:
+                    if self.node.exists(path) and not self.node.readable(path):
+                        yield path
 
     def journal(self, directory):
         """The systemd journal. -> time of its first message, infinity for a journal without any, None where there is none."""
@@ -270,6 +333,10 @@ class _Journal:
         readers.read_journal_kernel(self.node, arguments, kernel, self.sink)
         self._end()
         self.sink.flush()
+        if directory is None and self.node.root == "/" and kernel.status == "read":
+            reason = readers.other_journals(self.node, self.since)
+            if reason:
+                kernel.failed(reason, partial=True)
         if kernel.status == "failed" and directory is None:
             return None
         units = self._begin(
@@ -291,9 +358,16 @@ class _Journal:
             # Where the journal is in /run, as on RHEL 7, syslog reaches back farther. What both have is not to count twice.
             self.until = min(first - 1, self.until or first)
         patterns = USUAL_FILES + (() if self.node.root == "/" else SOSREPORT_FILES)
-        read = self.files([pattern for pattern in patterns if self.node.glob(pattern)])
+        read = self.files([pattern for pattern in patterns if self._there(pattern)])
         if not read and first in (None, float("inf")):
             self.ring_buffer()
+
+    def _there(self, pattern):
+        """Whether there is something to read or to complain of."""
+        try:
+            return bool(self.node.glob(pattern)) or any(self._closed(pattern))
+        except NodeError:
+            return True
 
     def ring_buffer(self):
         if self.node.root != "/":
@@ -321,7 +395,7 @@ class _Journal:
             "time_raw": raw,
             "host": line.host,
             "source": source.name,
-            "message": message[:MAX_MESSAGE],
+            "message": message[:MAX_KEPT],
             "cause": verdict["cause"],
             "reason": verdict["reason"],
             "confidence": verdict["confidence"],
@@ -394,7 +468,7 @@ class _Journal:
                     source.notes.append(
                         "no kernel report: that proves little, the kernel limits how many it prints and many requests ask for none"
                     )
-        return {
+        result = {
             "events": events,
             "incidents": incidents,
             "counts": {
@@ -407,6 +481,23 @@ class _Journal:
             },
             "sources": [source.as_dict(iso) for source in self.sources],
         }
+        return self._presentable(result)
+
+    def _presentable(self, value, name=None):
+        """What leaves the node: secrets replaced, texts and numbers no larger than the contract has them."""
+        if isinstance(value, dict):
+            return {key: self._presentable(entry, key) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [self._presentable(entry, name) for entry in value]
+        if hasattr(value, "splitlines"):
+            text = harmless(value)
+            if self.redacts and name not in _NAMES:
+                text = redaction.redact(text)
+            return text[: MAX_MESSAGE if name == "message" else MAX_KEPT]
+        if isinstance(value, bool) or value is None or isinstance(value, float) and value == value:
+            return value
+        # A number that no kernel prints is somebody's joke.
+        return value if abs(value) < 1 << 63 else None
 
 
 def _sanitise(event):
@@ -421,7 +512,7 @@ def _sanitise(event):
 def collect(node, options):
     """Reads the logs of ``node`` (a Node) -> contract 4.2. ValueError for options that make no sense.
 
-    options: {files, journal_directory, since, until, units, max_events, signatures}, all of them optional.
+    options: {files, journal_directory, since, until, units, max_events, signatures, redact}, all of them optional.
     """
     journal = _Journal(node, options, time.time())
     files, directory = options.get("files"), options.get("journal_directory")

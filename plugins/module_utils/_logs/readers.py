@@ -24,6 +24,8 @@ from .prefixes import MAX_LINE, split
 
 GREP_MEMORY = 48 * 1024 * 1024
 MAX_NOTES = 20
+JOURNALS = ("/var/log/journal", "/run/log/journal")
+_REMARK = re.compile(b"(?m)^-- .*\n")
 
 
 class Source:
@@ -35,6 +37,7 @@ class Source:
         self.bytes = self.lines = None
         self.first = self.last = None
         self.notes = []
+        self.faults = 0
         self.timed_out = False
         self.clock = None
 
@@ -45,11 +48,6 @@ class Source:
         """A NodeError while it was read: what came before it counts."""
         self.failed(error.reason, partial=bool(self.bytes))
         self.timed_out = error.timed_out
-
-    def note(self, text):
-        """Something to bear in mind, once."""
-        if text not in self.notes and len(self.notes) < MAX_NOTES:
-            self.notes.append(text)
 
     def as_dict(self, iso):
         return {
@@ -62,7 +60,7 @@ class Source:
             "lines": self.lines,
             "first_time": iso(self.first),
             "last_time": iso(self.last),
-            "notes": self.notes,
+            "notes": self.notes[:MAX_NOTES],
         }
 
 
@@ -243,19 +241,23 @@ def read_command(node, argv, source, sink, gates):
         scanner.chunks(streams.command(node, argv, source.name))
     except NodeError as error:
         source.broke_off(error)
+        if "not permitted" in error.reason or "ermission denied" in error.reason:
+            # util-linux: "read kernel buffer failed: Operation not permitted".
+            source.reason += " (kernel.dmesg_restrict: root can read it)"
     scanner.finish()
 
 
 def journal_arguments(node, directory, since, until):
     """journalctl and its options for a place; None when there is no journal."""
-    argv = ["journalctl", "-q", "--no-pager", "-o", "short-unix"]
+    # Not with --quiet: that keeps it from saying that there are messages which this user may not see (systemd's journal-util.c).
+    argv = ["journalctl", "--no-pager", "-o", "short-unix"]
     if directory is None:
-        for place in ("/var/log/journal", "/run/log/journal"):
-            if node.exists(place):
-                directory = None if node.root == "/" else place
-                break
-        else:
+        places = [place for place in JOURNALS if node.exists(place)]
+        if not places:
             return None
+        if node.root != "/":
+            # journalctl takes one directory: the one with something in it.
+            directory = ([place for place in places if node.glob(place + "/*/*.journal")] or places)[0]
     if directory is not None:
         argv.append(("--file=%s" if re.search(r"\.journal~?$", directory) else "--directory=%s") % node.path(directory))
     if since is not None:
@@ -263,6 +265,32 @@ def journal_arguments(node, directory, since, until):
     if until is not None:
         argv.append("--until=@%d" % (until + 1))
     return argv
+
+
+def other_journals(node, since):
+    """Why the journal of this node may not be all of it, None where it is: journalctl passes over journals of other machine ids in silence.
+
+    An image that was cloned, or a changed /etc/machine-id, leaves such; those in JOURNALS/remote are of other machines indeed.
+    """
+    try:
+        own = node.read_text("/etc/machine-id", 4096).strip()
+    except NodeError:
+        return None
+    others = set()
+    for place in JOURNALS if own else ():
+        try:
+            for name in node.listdir(place):
+                if re.match(r"[0-9a-f]{32}$", name) and name != own:
+                    paths = node.glob("%s/%s/system*.journal" % (place, name))
+                    if any(since is None or node.stat(path).st_mtime >= since for path in paths):
+                        others.add("%s/%s" % (place, name))
+        except NodeError:
+            continue
+    if not others:
+        return None
+    return "journal files of another machine id were not read; give %s as journal_directory" % ", ".join(
+        sorted(others)[:3]
+    )
 
 
 def read_journal_kernel(node, arguments, source, sink):
@@ -289,10 +317,22 @@ def read_journal_units(node, arguments, units, source, sink, gates):
 def _journal(node, argv, scanner):
     source = scanner.source
     try:
-        scanner.chunks(streams.command(node, argv, source.name))
+        scanner.chunks(_without_remarks(streams.command(node, argv, source.name)))
     except NodeError as error:
         source.broke_off(error)
+        if "Hint: " in error.reason:
+            # Some journal could be read, that of the user, and not that of the system.
+            source.failed(error.reason, partial=True)
     scanner.finish()
+
+
+def _without_remarks(chunks):
+    """What journalctl says between the messages: "-- Boot 4f... --", "-- No entries --". Lines of a message are indented."""
+    for data in chunks:
+        if data.startswith(b"-- ") or b"\n-- " in data:
+            data = _REMARK.sub(b"", data)
+        if data:
+            yield data
 
 
 def clock_for(node, now, running):

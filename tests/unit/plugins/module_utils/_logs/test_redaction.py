@@ -1,0 +1,151 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets go, what looks like them and the rest of the line stay. All of them are made up, and put together here so that no scanner finds one."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+import time
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import redaction
+
+SECRET = "hunter" + "2Xy" + "Zzy9"
+B64 = "dXNlcjpw" + "YXNzd29yZDEyMw=="
+JWT = "eyJ" + "hbGciOiJSUzI1NiIsImtpZCI6IiJ9" + ".eyJ" + "zdWIiOiJzeXN0ZW0ifQ" + ".c2lnbmF0dXJl" + "LXZhbHVl_-x"
+AWS_ID, AWS_SECRET = "AK" + "IAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY"
+
+# The line, with X where the secret is; the secret; what is left must be the line with the mark in its place.
+SECRETS = [
+    ("pull https://bob:X@registry.example.com/v2/ failed: 401", SECRET),
+    ("dial redis://:X@10.0.0.1:6379: timeout", SECRET),
+    ("cannot reach amqp://guest:X@mq:5672/ now", "p%40ss:w0rd"),
+    ("git clone https://X@github.com/a/b.git failed", "abcdefghij" + "klmnopqrst0123"),
+    ("open root:X@tcp(10.0.0.2:3306)/app?timeout=5s: refused", SECRET),
+    ("request had header Authorization: Bearer X and failed", JWT),
+    ('"Authorization":"Basic X","Accept":"*/*"', B64),
+    ("map[Accept:[*/*] Authorization:[Bearer X]] 403", "abc" + "def0123456789"),
+    ("using bearer X for the registry", "0123456789abcdef"),
+    ("auth was Basic X here", B64),
+    ("sent Cookie: X", "session=" + SECRET + "; id=4"),
+    ("X-Vault-Token: X denied", None),
+    ("token review of X failed", JWT),
+    ("cut at X", JWT[:60]),
+    ("s3 denied for X today", AWS_ID),
+    ("aws_secret_access_key=X region=eu", AWS_SECRET),
+    ("AWS_SECRET_ACCESS_KEY: X", AWS_SECRET),
+    ("gcp key X rejected", "AIza" + "SyA-0123456789abcdefghijklmnopqrstu"),
+    ("gcp token X rejected", "ya29." + "a0AfH6SMBx0123456789-abc"),
+    ("blob https://a.blob.core.windows.net/c/b?sv=2020&sig=X&se=1 404", "abc%2Fdef0123456789%3D"),
+    ("conn DefaultEndpointsProtocol=https;AccountName=a;AccountKey=X;EndpointSuffix=x", "abc/def+0123456789=="),
+    ("gh X bad credentials", "ghp_" + "0123456789abcdefghijklmnopqrstuvwxyz"),
+    ("gl X bad", "glpat-" + "0123456789abcdefghij"),
+    ("hub X bad", "dckr_pat_" + "0123456789abcdefghij-_"),
+    ("vault X bad", "hvs." + "0123456789abcdefghijkl"),
+    ("starting with password=X user=bob", SECRET),
+    ("db_passwd=X, retry 3", SECRET),
+    ("PGPASSWORD='X' psql -h db", "two words"),
+    ('config {"user":"bob","password":"X","port":5432}', 'pa\\"ss word'),
+    ('log "{\\"password\\":\\"X\\",\\"port\\":1}" end', SECRET),
+    ("{'api_key': 'X', 'n': 1}", SECRET),
+    ('apiKey: "X"', SECRET),
+    ('"client_secret" : "X"', SECRET),
+    ("env map[DB_PASSWORD:X PATH:/usr/bin]", SECRET),
+    ("password: X", SECRET),
+    ("password: X, user: bob", "correcthorse"),
+    ("kubeadm join 10.0.0.1:6443 --token X --v=2", "abcdef" + ".0123456789abcdef"),
+    ("exec mysql --password X -h db", SECRET),
+    ('args: ["--db-password","X","--port","1"]', SECRET),
+    ("docker login -u bob -p X registry", SECRET),
+    ("curl -u bob:X https://x.example.com", SECRET),
+    ('{"auths":{"r.example.com":{"auth":"X"}}}', B64),
+    ('"identitytoken":"X"', SECRET),
+    ("-----BEGIN RSA PRIVATE KEY-----X and more", None),
+    ("wget 'https://b.s3.amazonaws.com/k?X-Amz-Signature=X'", None),
+]
+
+
+@pytest.mark.parametrize("line,secret", [row for row in SECRETS if row[1]])
+def test_a_secret_goes_and_the_rest_stays(line, secret):
+    assert line.count("X") == 1 or secret is None
+    text = line.replace("X", secret)
+    assert redaction.redact(text) == line.replace("X", redaction.MARK)
+    again = redaction.redact(text)
+    assert redaction.redact(again) == again
+
+
+@pytest.mark.parametrize(
+    "text,gone",
+    [
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\ndef=\n-----END RSA PRIVATE KEY-----\nafter", "MIIEabc"),
+        ("key is -----BEGIN PRIVATE KEY-----MIIEabcdef", "MIIE"),
+        ("X-Vault-Token: s.0123456789abcdef denied", "0123456789abcdef"),
+        ("get https://b.s3.amazonaws.com/k?X-Amz-Signature=0123456789abcdef&x=1", "0123456789abcdef"),
+        (AWS_ID + ":" + AWS_SECRET, AWS_SECRET),
+        ("password=" + SECRET[:5], SECRET[:5]),
+        ('"password":"' + SECRET[:5], SECRET[:5]),
+    ],
+)
+def test_a_secret_that_is_cut_or_has_lines(text, gone):
+    assert gone not in redaction.redact(text)
+    assert redaction.MARK in redaction.redact(text)
+
+
+INNOCENT = [
+    "runc:[1:CHILD]: page allocation failure: order:5, mode:0x10c0d0(GFP_KERNEL|__GFP_COMP), nodemask=(null)",
+    "Memory cgroup out of memory: Killed process 1234 (java) total-vm:123kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
+    "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/kubepods/podabc",
+    'MountVolume.SetUp failed for volume "default-token-abcde" : secret "default-token-abcde" not found',
+    "failed to fetch anonymous token: unexpected status: 401 Unauthorized",
+    "failed to authorize: failed to fetch oauth token: Post https://auth.docker.io/token: dial tcp: i/o timeout",
+    "invalid username or password: authentication failed",
+    "error getting credentials: exit status 1",
+    'couldn\'t find key password in Secret default/db: secret "db" not found',
+    "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.",
+    "basic authentication is not enabled",
+    "the bearer token is not valid",
+    "token expired",
+    "authorization required for this resource",
+    "next token: EOF",
+    "secretName: db-credentials-x",
+    "password_file=/etc/x tokens=42",
+    "http://10.0.0.1:8080/path@sha256:abcdef",
+    "registry.example.com:5000/app@sha256:0123456789abcdef",
+    "https://registry.example.com:5000/v2/app/manifests/1.0",
+    "exec user process caused: docker run -u 1000:1000 app",
+    "cd pwd=/home/bob",
+    'getting the final child\'s pid from pipe caused "EOF": unknown',
+    "/var/lib/kubelet/pods/95387fa4-1f2e-11ea-9bd4-0cda411dcb87/volumes/kubernetes.io~secret/token:/var/run/secrets:ro",
+    "password=null token=false",
+    "AKIAIOSFODNN7",
+    "eyJ is how they begin",
+    "monkey: 5 donkey=7",
+    "key: value keyboard=us",
+]
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_only_looks_like_one_stays(text):
+    assert redaction.redact(text) == text
+
+
+@pytest.mark.parametrize("number", range(len(redaction.TABLE)))
+def test_no_text_takes_long(number):
+    literals, pattern, becomes = redaction.TABLE[number]
+    compiled = re.compile(pattern, re.IGNORECASE)
+    words = list(literals)[:1] + re.findall(r"[A-Za-z0-9:/@=._-]{2,}", pattern)[:2]
+    slowest = 0.0
+    for word in set(words):
+        for filler in ("a1", " ", "-", "=a", '\\"'):
+            for part in (filler, word + filler):
+                text = (word + part * (65536 // len(part)))[:65536]
+                started = time.time()
+                compiled.sub(becomes, text)
+                slowest = max(slowest, time.time() - started)
+    # A machine of its own needs a tenth of it.
+    assert slowest < 1.0
