@@ -75,7 +75,6 @@ OPERATIONS = {
     "openat2": "open",
     "opening": "open",
     "creat": "open",
-    "create": "open",
     "mknod": "open",
     "mknodat": "open",
     "mkfifo": "open",
@@ -110,6 +109,8 @@ OPERATIONS = {
 }
 # Where no call stands there: what the program says it was doing. The last one said is the innermost.
 PHRASES = (
+    ("create directory", "mkdir"),
+    ("create cgroup", "mkdir"),
     ("mounting ", "mount"),
     ("mount src=", "mount"),
     ("failed to mount", "mount"),
@@ -228,11 +229,15 @@ def failures(low):
     found.sort()
     parsed, before = [], 0
     for at, text, errno in found[-MAX_ERRORS:]:
+        end = at + len(text)
         context = low[max(before, at - MAX_CONTEXT) : at]
-        after = low[at + len(text) : at + len(text) + 3]
+        number = _number_of(low[end : end + 3])
+        if low.startswith(" - ", end):
+            # LXC says what it was doing behind the errno (src/lxc/log.h SYSERROR).
+            context = low[end + 3 : end + 3 + MAX_CONTEXT // 4].split("\n", 1)[0]
         operation, path = _call(context)
-        parsed.append(Failure(errno, operation, _object(path, context), context, _number_of(after), text))
-        before = at + len(text)
+        parsed.append(Failure(errno, operation, _object(path, context), context, number, text))
+        before = end
     return parsed
 
 
@@ -277,7 +282,7 @@ def _object(path, context):
         for name in _LIMITS:
             if name in text:
                 return "memory_limit"
-    if path and ("/cgroup/" in path or path.startswith("/cgroup")):
+    if path and ("/cgroup/" in path or path.startswith("/cgroup") or "cgroup " + path in context):
         return _cgroup_object(path)
     for name in _NETWORK_NAMESPACES:
         if name in text:

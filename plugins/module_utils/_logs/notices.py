@@ -92,6 +92,27 @@ NOTICES = (
         ("System OOM encountered", "SystemOOM"),
         r"System OOM encountered(?:, victim process: " + _TASK + r", pid: (?P<pid>\d{1,9}))?",
     ),
+    # cAdvisor manager/manager.go, in the kubelet's log; "/" stands for the machine
+    Notice(
+        "cadvisor_system",
+        "kubelet",
+        "system",
+        "memory_shortage",
+        "medium",
+        "the kubelet read of an OOM kill outside of all containers: the machine ran out of memory",
+        ("Created an OOM event in container",),
+        r"Created an OOM event in container \"/\"",
+    ),
+    Notice(
+        "cadvisor_oom",
+        "kubelet",
+        "memcg",
+        "memcg_limit",
+        "medium",
+        _BY_COUNTER,
+        ("Created an OOM event in container",),
+        r"Created an OOM event in container \"(?P<cgroup>[^\"]{2,1024})\"",
+    ),
     # node-problem-detector config/kernel-monitor.json, reason OOMKilling: the kernel's line in an event
     Notice(
         "kernel_monitor_memcg",
@@ -159,7 +180,7 @@ NOTICES = (
         "high",
         "systemd-oomd killed a cgroup as the memory and the swap of the machine were used up",
         ("due to memory used",),
-        r"Killed (?P<cgroup>\S{1,1024}) due to memory used",
+        r"(?:Killed|Marked) (?P<cgroup>\S{1,1024}) (?:for killing )?due to memory used",
     ),
     Notice(
         "oomd_pressure",
@@ -169,7 +190,7 @@ NOTICES = (
         "medium",
         "systemd-oomd killed a cgroup as processes spent their time waiting for memory",
         ("due to memory pressure",),
-        r"Killed (?P<cgroup>\S{1,1024}) due to memory pressure",
+        r"(?:Killed|Marked) (?P<cgroup>\S{1,1024}) (?:for killing )?due to memory pressure",
     ),
     # earlyoom kill.c kill_process(), main.c poll_loop()
     Notice(

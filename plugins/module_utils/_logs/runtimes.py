@@ -59,6 +59,8 @@ _NOISE = (
     '"level":"info"',
     '"level":"debug"',
     "already stopped",
+    # The kubelet, when it has just begun.
+    "has yet to be successful",
     "INFO[",
     "DEBU[",
     "<ninfo>",
@@ -131,6 +133,14 @@ STARTING = (
     "startup of container",
     "failed to launch qemu",
     "thin pool has",
+    "nsenter: unable",
+    "nsenter: failed",
+    "unshare namespaces",
+    "fork: retry",
+    "fork: resource temp",
+    "mkdir /sys/fs/cgroup",
+    "directory '/sys/fs/cgroup",
+    "failed to create cgroup",
 )
 REMOVING = (
     "removecontainer",
@@ -166,7 +176,15 @@ REMOVING = (
     "failed to exit within",
     "can not be killed",
     "destroy subsystem",
+    "destroy cgroup",
+    "remove cgroup",
+    "error deleting",
+    "deleting pod",
+    "teardown failed",
+    "error cleaning subpath",
 )
+# The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
+_ASKED, _NO_ANSWER = "from runtime service failed", ("deadlineexceeded", "deadline exceeded", "code = unavailable")
 # What is about a container even without a known error.
 _CERTAIN = (
     "podsandbox",
@@ -296,7 +314,10 @@ def speaks(line, own=()):
         if found is not None:
             line.context = ("notice", found)
             return True
-    if not has(text, _FAILING) or has(text, _NOISE) or _NOISE_START.match(text):
+    if not has(text, _FAILING) or has(text, _NOISE):
+        return False
+    # The kubelet up to 1.15 calls this information.
+    if _NOISE_START.match(text) and "PLEG is not healthy" not in text:
         return False
     kind = _kind(line, text, text.lower())
     if kind is not None:
@@ -311,6 +332,8 @@ def _kind(line, text, low):
         removing = -1
     if starting >= 0 or removing >= 0:
         return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
+    if _ASKED in low and has(low, _NO_ANSWER) and "execsync" not in low:
+        return START
     if line.tag in _DAEMON and has(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
         return START
     return None

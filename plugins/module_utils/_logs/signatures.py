@@ -189,6 +189,13 @@ SIGNATURES = (
         objects=("cgroup", "cgroup_file", "cgroup_procs"),
         confidence="medium",
     ),
+    Signature(
+        "cgroup_remains",
+        "unknown",
+        "a cgroup cannot be removed while processes are in it that do not end, often for waiting on a disk",
+        words=("destroy cgroup paths", "failed to remove paths: map["),
+        confidence="medium",
+    ),
     # --- processes and threads -------------------------------------------------------------------------------------
     # kernel copy_process(): pids.max, RLIMIT_NPROC, threads-max and pid_max all answer EAGAIN. Go: runtime/os_linux.go newosproc
     Signature(

@@ -83,6 +83,27 @@ NOTICES = [
         "memcg_limit",
         "  Warning  OOMKilling  3m  kernel-monitor  Memory cgroup out of memory: Killed process 31 (java) total-vm:15kB",
     ),
+    (
+        "cadvisor_system",
+        "kubelet",
+        "system",
+        "memory_shortage",
+        'Mar  1 10:00:00 n kubelet[9]: I0301 10:00:00.1    9 manager.go:1126] Created an OOM event in container "/" at 2026-03-01 10:00:00',
+    ),
+    (
+        "cadvisor_oom",
+        "kubelet",
+        "memcg",
+        "memcg_limit",
+        'Mar  1 10:00:00 n kubelet[9]: I0301 10:00:00.1    9 manager.go:1126] Created an OOM event in container "/kubepods/x" at 2026',
+    ),
+    (
+        "oomd_pressure",
+        "systemd-oomd",
+        None,
+        "memory_shortage",
+        "Mar  1 10:00:00 n systemd-oomd[5]: Marked /a.slice/b.service for killing due to memory pressure for /a.slice being 85.03% > 80.00%",
+    ),
     ("pod_oom_killed", "kubelet", "memcg", "memcg_limit", "      Reason:       OOMKilled"),
     (
         "pod_oom_killed",

@@ -285,6 +285,42 @@ ERRORS = [
         + "pod_container_manager_linux.go:191] Failed to delete cgroup paths for [kubepods podx] : unable to destroy cgroup paths: "
         "rmdir /sys/fs/cgroup/memory/kubepods/podx: device or resource busy",
     ),
+    (
+        "cgroup_remains",
+        "unknown",
+        KUBELET
+        + "pod_container_manager_linux.go:200] failed to delete cgroup paths for [kubepods podx] : unable to destroy cgroup paths for cgroup "
+        "[kubepods podx] : Failed to remove paths: map[blkio:/sys/fs/cgroup/blkio/kubepods/podx memory:/sys/fs/cgroup/memory/kubepods/podx]",
+    ),
+    # LXC: the errno first
+    (
+        "cgroup_enospc",
+        "memcg_leak",
+        "lxc 20260301 ERROR lxc_utils - utils.c:mkdir_p:253 - No space left on device - failed to create directory '/sys/fs/cgroup/memory//lxc/a'",
+    ),
+    (
+        "cgroup_enospc",
+        "memcg_leak",
+        "Mar  1 10:00:00 n systemd[1]: Failed to create cgroup /system.slice/docker-x.scope: No space left on device",
+    ),
+    (
+        "mount_busy",
+        "mount_busy",
+        KUBELET
+        + 'nestedpendingoperations.go:1] Error: "UnmountVolume.TearDown failed for volume x pod y with: rename /var/lib/kubelet/pods/a/volumes/b '
+        '/var/lib/kubelet/pods/a/volumes/c: device or resource busy"',
+    ),
+    (
+        "runtime_hang",
+        "runtime_hang",
+        KUBELET
+        + "remote_runtime.go:434] Status from runtime service failed: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+    ),
+    (
+        "unshare_enomem",
+        "unknown",
+        "nsenter: unable to unshare namespaces: Cannot allocate memory",
+    ),
     # processes
     (
         "pid_limit",
@@ -526,6 +562,10 @@ def test_events_say_how_often():
         'Jul 01 00:45:30 node kubelet[1]: E0701 pod_workers.go:1] Error syncing pod: failed to "StartContainer" for '
         '"x" with CrashLoopBackOff: "Back-off 5m0s restarting failed container"',
         'Jul 01 00:45:30 node dockerd[1]: level=error msg="Handler for POST /v1.27/containers/x/stop returned error: Container x is already stopped"',
+        KUBELET
+        + 'remote_runtime.go:1] "ExecSync cmd from runtime service failed" err="rpc error: code = DeadlineExceeded desc = x"',
+        KUBELET
+        + 'remote_runtime.go:1] "ContainerStatus from runtime service failed" err="rpc error: code = NotFound desc = not found"',
         "Jul 01 00:45:30 node sshd[1]: error: maximum authentication attempts exceeded",
         "Jul 01 00:45:30 node app[1]: ERROR cannot allocate memory for the picture",
         "Jul 01 00:45:30 node app[1]: write failed: no space left on device",
