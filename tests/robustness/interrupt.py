@@ -1,0 +1,358 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kills settings, node tool and their removal at random points, and lets two runs race: nothing may be lost or left behind.
+
+All of it in a tree of files that stands for a node. After each interruption the promises are checked that hold at any moment; after
+an uninterrupted removal the tree has to be, file by file, what it was at first.
+
+    python tests/robustness/interrupt.py --kills 200 --races 200
+
+The unit tests do a few of each. It needs the collection on the path: python3 tests/tools/sessions.py has it there.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures"))
+
+import build_roots
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _metrics, _settings, _tool, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run, state
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+
+CAPTURE = "6.1.0-56-cloud-amd64/healthy"
+TOOL = "/sbin/memfrag"
+METRICS = "/prom/memfrag.prom"
+
+# What two administrators may want of one node; the large rises are made in steps.
+SETTINGS = (
+    {"min_free_kbytes": 400000, "extfrag_threshold": 300},
+    {"min_free_kbytes": 300000, "vfs_cache_pressure": 200, "watermark_scale_factor": 50},
+    {"extfrag_threshold": 200, "watermark_boost_factor": 10000},
+    {"min_free_kbytes": "auto", "watermark_scale_factor": "auto"},
+    {},
+)
+
+
+# A run may be done before it is killed. So many are begun for one that is.
+_ATTEMPTS = 10
+
+
+class Broken(AssertionError):
+    """A promise that was not kept."""
+
+
+def promise(kept, *words):
+    if not kept:
+        raise Broken(" ".join("%s" % (word,) for word in words))
+
+
+def make_node(directory):
+    """A tree of files with the boot id of this machine, so that it counts as running, and memory enough for rises in steps."""
+    root = build_roots.build(CAPTURE, os.path.join(directory, "node"))
+    node = Node(root)
+    build_roots.write(root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id"))
+    build_roots.write(root, "sys/devices/system/node/node0/compact")
+    memory = {"MemTotal:": 24684092, "MemFree:": 800000, "MemAvailable:": 24000000}
+    lines = [line.split() for line in node.read_text("/proc/meminfo").splitlines()]
+    text = "".join("%s %s kB\n" % (line[0], memory.get(line[0], line[1])) for line in lines)
+    build_roots.write(root, "proc/meminfo", text)
+    for path in ("run", "etc/sysctl.d", "etc/memfrag", "sbin", "prom", "var/lib"):
+        if not os.path.isdir(os.path.join(root, path)):
+            os.makedirs(os.path.join(root, path))
+    os.rmdir(os.path.join(root, "etc/memfrag"))
+    return root
+
+
+def picture(root):
+    """{path: content} of the whole tree, directories as well; what a compaction was told is the kernel's."""
+    seen = {}
+    for where, folders, files in os.walk(root):
+        for name in folders:
+            seen[os.path.join(where, name)[len(root) :]] = None
+        for name in files:
+            path = os.path.join(where, name)[len(root) :]
+            seen[path] = Node(root).read_bytes(path)
+    seen["/sys/devices/system/node/node0/compact"] = b""
+    return seen
+
+
+# --- what is interrupted -------------------------------------------------------------------------------------------
+
+
+def tune(root, settings):
+    _settings.apply(WritableNode(root), settings, pause=lambda seconds: time.sleep(0.002))
+
+
+def install(root):
+    node = WritableNode(root)
+    _install.install(node, TOOL, sys.executable)
+    node.own_directory("/etc/memfrag")
+    node.write_file(_tool.POLICY_FILE, json.dumps({"textfile_directory": "/prom", "time_limit_seconds": 30}))
+
+
+def take_back(root):
+    _settings.apply(WritableNode(root), {}, state="absent", pause=lambda seconds: None)
+    _install.remove(WritableNode(root), TOOL, wait_seconds=60)
+
+
+def forked(function, *arguments):
+    """-> the number of a process that does it, and ends with 0 if it could."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        function(*arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def compacting(root):
+    """-> the process of the node tool as its job runs it."""
+    return subprocess.Popen(
+        [sys.executable, "-Es", root + TOOL, "compact", "--force", "--quiet", "--root", root],
+        cwd="/",
+        stderr=subprocess.PIPE,
+    )
+
+
+# --- the promises --------------------------------------------------------------------------------------------------
+
+
+def live(root):
+    node = WritableNode(root)
+    paths = [(name, _settings.path_of(name)) for name in _tuning.NAMES]
+    return {name: int(node.read_text(path)) for name, path in paths if node.exists(path)}
+
+
+def check_settings(root, first, at_rest=False):
+    """Every value that is not the first one is on record with the first one; files are whole. At rest all of them say the same."""
+    node = WritableNode(root)
+    record = _settings.load_record(node)
+    now = live(root)
+    changed = {name: value for name, value in now.items() if value != first[name]}
+    promise(set(changed) <= set(record), "changed and not on record:", changed, record)
+    for name, entry in record.items():
+        promise(entry["previous"] == first[name], "the first value is lost:", name, entry, first[name])
+        ours = [entry["previous"], entry["applied"]] + entry.get("steps", [])
+        promise(now[name] in ours, "not on record:", name, now[name], entry)
+    text = node.read_text(_settings.DROP_IN) if node.exists(_settings.DROP_IN) else ""
+    promise(not text or text.startswith("# Made by") and text.endswith("\n"), "half a file:", text)
+    if at_rest:
+        lines = sorted(line for line in text.splitlines() if line.startswith("vm."))
+        wanted = sorted("vm.%s = %d" % (name, entry["applied"]) for name, entry in record.items())
+        promise(lines == wanted, "file and record differ:", lines, wanted)
+        promise(all(now[name] == entry["applied"] for name, entry in record.items()), "not as asked:", now, record)
+        promise(not any("steps" in entry for entry in record.values()), "still on its way:", record)
+
+
+def check_tool(root):
+    """Files are whole, and the lock is free as soon as the kernel is done."""
+    node = WritableNode(root)
+    if node.exists(state.FILE):
+        promise(state.read(node)["broken"] is None, "a broken state:", node.read_text(state.FILE))
+    if node.exists(METRICS):
+        promise(node.read_text(METRICS).endswith("\n"), "half a file of metrics")
+        promise(METRICS in _metrics.written(node), "metrics that nobody would find")
+    if node.exists(run.LOCK_FILES[0]):
+        with node.lock(run.LOCK_FILES[0], wait_seconds=10) as held:
+            promise(held, "the lock is still held")
+
+
+def check_nothing_left(root, first):
+    take_back(root)
+    now = picture(root)
+    left = sorted(set(now) - set(first))
+    promise(not left, "left behind:", left)
+    differ = [path for path in first if now.get(path, b"gone") != first[path]]
+    promise(not differ, "not as it was:", differ)
+
+
+# --- kills ---------------------------------------------------------------------------------------------------------
+
+
+def kill(child, after):
+    """-> whether it was killed, and had not been done before."""
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def longest(action):
+    begun = time.time()
+    action()
+    return time.time() - begun
+
+
+def kill_settings(root, count, chance):
+    first, values, killed = picture(root), live(root), 0
+    whole, number = longest(lambda: tune(root, SETTINGS[0])), 0
+    while killed < count and number < count * _ATTEMPTS:
+        # Most of what there is to interrupt is at the beginning: the rest are the pauses between steps.
+        killed += kill(forked(tune, root, chance.choice(SETTINGS)), whole * chance.random() ** 2)
+        check_settings(root, values)
+        number += 1
+        if number % 10 == 0:
+            check_nothing_left(root, first)
+    check_nothing_left(root, first)
+    return killed
+
+
+def kill_absent(root, count, chance):
+    first, values, killed = picture(root), live(root), 0
+
+    def prepare():
+        tune(root, chance.choice(SETTINGS))
+        install(root)
+        node = WritableNode(root)
+        _metrics.write(node, "/prom", "x 1\n")
+        node.write_file(state.FILE, '{"runs": {}}')
+        build_roots.write(root, "run/memfrag.lock")
+        build_roots.write(root, "etc/memfrag/.policy.json.tmp")
+
+    prepare()
+    whole = longest(lambda: take_back(root))
+    number = 0
+    while killed < count and number < count * _ATTEMPTS:
+        number += 1
+        prepare()
+        killed += kill(forked(take_back, root), chance.uniform(0, whole * 1.1))
+        check_settings(root, values)
+        check_tool(root)
+        check_nothing_left(root, first)
+    return killed
+
+
+def kill_tool(root, count, chance):
+    first, killed = picture(root), 0
+    install(root)
+    compacting(root).wait()
+    whole = longest(lambda: compacting(root).wait())
+    number = 0
+    while killed < count and number < count * _ATTEMPTS:
+        number += 1
+        process = compacting(root)
+        time.sleep(chance.uniform(0, whole * 1.1))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        process.stderr.close()
+        check_tool(root)
+        if number % 10 == 0:
+            check_nothing_left(root, first)
+            install(root)
+    check_nothing_left(root, first)
+    return killed
+
+
+# --- races ---------------------------------------------------------------------------------------------------------
+
+
+def finished(child):
+    promise(os.waitpid(child, 0)[1] == 0, "a run has failed")
+
+
+def race_settings(root, chance):
+    values = live(root)
+    pair = chance.sample(SETTINGS, 2)
+    children = [forked(tune, root, settings) for settings in pair]
+    for child in children:
+        finished(child)
+    check_settings(root, values, at_rest=True)
+    record = _settings.load_record(WritableNode(root))
+    explicit = [{name for name, value in settings.items() if value != "auto"} for settings in pair]
+    promise(any(names <= set(record) for names in explicit), "neither has what it wants:", pair, record)
+
+
+def race_settings_and_absent(root, chance):
+    values = live(root)
+    children = [forked(tune, root, chance.choice(SETTINGS)), forked(take_back, root)]
+    for child in children:
+        finished(child)
+    check_settings(root, values, at_rest=True)
+
+
+def race_absent(root, chance):
+    tune(root, chance.choice(SETTINGS))
+    install(root)
+    for child in [forked(take_back, root), forked(take_back, root)]:
+        finished(child)
+
+
+def race_tool_and_absent(root, chance):
+    install(root)
+    process = compacting(root)
+    time.sleep(chance.uniform(0, 0.3))
+    finished(forked(take_back, root))
+    errors = process.communicate()[1].decode("utf-8", "replace")
+    # Python may not have read all of the file yet when it goes.
+    gone = any(words in errors for words in ("No such file", "find '__main__'", "ImportError", "No module named"))
+    promise(process.returncode in (0, 2, 3, 4) or gone, "the job has failed:", process.returncode, errors)
+    node = WritableNode(root)
+    promise(not [path for path in (METRICS, state.DIRECTORY, TOOL) if node.exists(path)], "left behind by the job")
+
+
+RACES = (race_settings, race_settings, race_settings_and_absent, race_absent, race_tool_and_absent)
+
+
+def race(root, count, chance):
+    first = picture(root)
+    for number in range(count):
+        RACES[number % len(RACES)](root, chance)
+        check_nothing_left(root, first)
+    return count
+
+
+# --- all of it -----------------------------------------------------------------------------------------------------
+
+KINDS = (("settings", kill_settings), ("absent", kill_absent), ("tool", kill_tool), ("races", race))
+
+
+def interrupt(kind, count, seed, directory=None):
+    """-> how many runs were killed before they were done, or raced. Raises Broken."""
+    place = directory or tempfile.mkdtemp(prefix="memfrag-interrupt-")
+    try:
+        return dict(KINDS)[kind](make_node(place), count, random.Random(seed))
+    finally:
+        if directory is None:
+            shutil.rmtree(place)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=200, help="of settings, of the removal and of the tool, each")
+    parser.add_argument("--races", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 30)
+    print("seed %d" % seed)
+    for kind, _dummy in KINDS:
+        begun, count = time.time(), options.races if kind == "races" else options.kills
+        done = interrupt(kind, count, seed)
+        words = "%d races" % done if kind == "races" else "%d killed before they were done" % done
+        print("%-9s %s, %.0f s: nothing lost, nothing left behind" % (kind, words, time.time() - begun))
+
+
+if __name__ == "__main__":
+    main()
