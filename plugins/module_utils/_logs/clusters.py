@@ -48,12 +48,26 @@ class Moment:
         except ValueError:
             pass
 
-    def near(self, other):
+    def after(self, other):
+        """By how many moments this one is later than the other: more than 1 is another moment."""
         if self.uptime is not None and other.uptime is not None:
-            return abs(self.uptime - other.uptime) <= MOMENT
+            return (self.uptime - other.uptime) / MOMENT
         if self.clock is not None and other.clock is not None:
-            return self.day == other.day and abs(self.clock - other.clock) <= MOMENT
-        return abs(self.place - other.place) <= NEAR_LINES
+            return (self.clock - other.clock) / MOMENT if self.day == other.day else float("inf")
+        return (self.place - other.place) / float(NEAR_LINES)
+
+
+class Span:
+    """From the first line of a report to its last: what stands between them is of the same moment, however long printing took."""
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, report):
+        self.first = Moment(report.line, report.begun)
+        self.last = Moment(report.until, report.last) if report.until is not None else self.first
+
+    def near(self, other):
+        return self.first.after(other.last) <= 1 and other.first.after(self.last) <= 1
 
 
 class Cluster:
@@ -66,11 +80,13 @@ class Cluster:
         self._last = None
         self.unjudged = []
 
-    def add(self, report, place):
-        """A finished report; ``place`` is the number of its last line among those that were read."""
-        self._last = Moment(report.line, place)
+    def add(self, report):
+        """A finished report."""
+        span = Span(report)
+        if not self._members or self._last.after(span.last) < 0:
+            self._last = span.last
         self._stamp = None
-        self._members.append((report, self._last))
+        self._members.append((report, span))
         if len(self._members) >= MAX_REPORTS:
             self.close()
 
@@ -81,7 +97,7 @@ class Cluster:
             if stamp is not None and stamp == self._stamp:
                 return
             self._stamp = stamp
-            if not Moment(line, place).near(self._last):
+            if abs(Moment(line, place).after(self._last)) > 1:
                 self.close()
 
     def close(self):
@@ -199,9 +215,18 @@ def _decide(report, verdict, siblings, diagnosis):
 def _the_cgroups(report, verdict, siblings, diagnosis):
     """The OOM kill of a page fault, and vmalloc()'s pages, beside a charge that a cgroup refused."""
     refused = [other for other in siblings if other[2]["cause"] == "memcg_limit" and other[2]["basis"] == "lines"]
-    if not refused or not (report.kind == "oom_kill" and report.scope in (None, "system") and not report.mask):
+    if not refused:
         return None
-    if report.mask is None and report.said_system:
+    if report.kind == "vmalloc_failure":
+        return diagnosis.verdict_of(
+            "memcg_limit",
+            "vmalloc() of %d bytes got an address range but not the single pages for it, and in the same moment a cgroup refused charges "
+            "(line %s)" % (report.size, refused[0][0].line.number),
+            "medium" if any(flag.endswith("_ACCOUNT") for flag in report.gfp_flags or ()) else "low",
+            "path",
+            [{"cause": "fragmentation", "why": "vmalloc() needs no contiguous memory"}],
+        )
+    if report.kind != "oom_kill" or report.scope not in (None, "system") or report.mask != 0:
         return None
     return diagnosis.verdict_of(
         "memcg_limit",

@@ -273,7 +273,13 @@ def _vmalloc(report):
     row = possible.row_for(request)
     cause, confidence = row.alone
     rejected = {VMALLOC: [_NO_PAGES_MISSING, _VMALLOC_IS_PIECES], SHORTAGE: [_VMALLOC_IS_PIECES]}.get(cause, [])
-    return verdict_of(cause, "vmalloc() of %d bytes: %s" % (report.size, row.why), confidence, "lines", rejected)
+    return verdict_of(
+        cause,
+        "vmalloc() of %d bytes: %s" % (report.size, row.why),
+        confidence,
+        "path" if cause == SHORTAGE else "lines",
+        rejected,
+    )
 
 
 def _cma(report):

@@ -21,14 +21,13 @@ MAX_SUPPRESSED = 16
 
 
 def page_failure(log, line, text):
-    at = text.find("page allocation failure")
-    match = patterns.FAILURE.match(text[at:]) if at >= 0 else None
+    last = text.endswith("\0")
+    match = patterns.FAILURE.search(text) or last and patterns.FAILURE_SHORT.search(text)
     if match:
-        rest = text[at + match.end() :]
+        rest, before = text[match.end() :], text[: match.start()].rstrip()
         # A bracket that is not closed was cut by a line end.
-        if match.group("flags") is None and rest[:1] == "(" and not text.endswith("\0"):
+        if match.groupdict().get("flags") is None and rest[:1] == "(" and not last:
             return log.wait(line, _brackets_closed)
-        before = text[:at].rstrip()
         if before and not before.endswith(":"):
             return False
         report = log.start(line, "page_allocation_failure", comm=before[:-1] or None, **match.groupdict())
@@ -42,7 +41,7 @@ def page_failure(log, line, text):
         if "omm: " in rest:
             log.who(line, rest)
         return True
-    return not text.endswith("\0") and bool(patterns.FAILURE_CUT.search(text[-120:])) and log.wait(line, _failure_ends)
+    return not last and bool(patterns.FAILURE_CUT.search(text[-120:])) and log.wait(line, _failure_ends)
 
 
 def complete_vmalloc(log, report):
@@ -60,13 +59,20 @@ def old_failure(log, line, text):
 
 
 def oom(log, line, text):
-    at = text.find(" invoked oom-killer:")
-    if at <= 0:
+    at, before = text.find("oom-killer:"), None
+    if at < 0:
         return False
-    found, rest = _oom_fields(text[at + 20 :])
+    if text[:at].endswith(" invoked ") and at > 9:
+        before = text[: at - 9]
+    elif at or not text.startswith("oom-killer: gfp_mask="):
+        # Up to 2.6.9 it did not say for whom.
+        return False
+    found, rest = _oom_fields(text[at + 11 :])
+    if before is None:
+        found["order"] = found["order"] or 0
     if (found["mask"] is None or found["order"] is None) and not text.endswith("\0"):
         return log.wait(line, _oom_ends)
-    report = log.start(line, "oom_kill", comm=text[:at], **found)
+    report = log.start(line, "oom_kill", comm=before, **found)
     nodemask = patterns.NODEMASK.search(rest)
     report.nodemask = nodemask and nodemask.group(1)
     report.nodes(rest)
@@ -205,7 +211,7 @@ def summary(log, line, text):
     if found is None or "uid=" not in text and not text.endswith("\0") and found["pid"] is None:
         return not text.endswith("\0") and log.wait(line, lambda joined: ",uid=" in joined)
     report = oom_report(log, line)
-    report.constraint, report.last = found["constraint"], log.seen
+    report.constraint, report.last, report.until = found["constraint"], log.seen, line
     report.limit_cgroup, report.task_cgroup = found["oom_memcg"], found["task_memcg"]
     if found["pid"] is not None:
         report.summary_victim = (found["task"].strip(), found["pid"])
@@ -223,7 +229,7 @@ def kill(log, line, text):
     if not why and match.group("verb") == "Kill":
         return False
     report = oom_report(log, line, victim if why else None)
-    report.last = log.seen
+    report.last, report.until = log.seen, line
     if report.headless and not report.chosen and not report.killed and report.kind == "oom_kill":
         # Without the head, this line is the one that says what happened.
         report.line, report.message = line, text
@@ -254,7 +260,7 @@ def no_victim(log, line, text):
     if not panic and not patterns.NO_KILLABLE.search(text):
         return False
     report = oom_report(log, line)
-    report.last, report.panic = log.seen, bool(panic)
+    report.last, report.until, report.panic = log.seen, line, bool(panic)
     # "Out of memory and no killable processes" is also said of a cgroup.
     report.said_system = report.said_system or bool(panic) and not report.said_memcg
     return True

@@ -119,7 +119,7 @@ class KernelLog:
 
     def new(self, line, kind, **found):
         report = Report(line, kind, **found)
-        report.last = self.seen
+        report.begun = report.last = self.seen
         if report.comm is None and "comm" in found and line.tag not in (None, "kernel"):
             report.comm = line.tag
         return report
@@ -137,11 +137,14 @@ class KernelLog:
         return report
 
     def current(self, line):
-        """The open report that a line without a head belongs to: of the same caller if printed, else the latest."""
+        """The open report that a line without a head belongs to: of the same caller if printed, else the latest that goes on."""
+        found = None
         for report in reversed(self.open):
             if line.caller is None or report.caller is None or report.caller == line.caller:
-                return report
-        return None
+                if not report.complete:
+                    return report
+                found = found or report
+        return found
 
     def deliver(self, report):
         if report.kind in ("soft_lockup", "hung_task"):
@@ -154,7 +157,7 @@ class KernelLog:
             report.trace = report.doubtful
         if report.kernel is None:
             report.kernel = self.kernels.get(report.host)
-        self._cluster.add(report, report.last)
+        self._cluster.add(report)
 
     def end_slab(self):
         report, self.slab = self.slab, None
@@ -282,7 +285,7 @@ class KernelLog:
                 return self.wait(line, wait)
         taken = report.take(text)
         if taken:
-            report.last = self.seen
+            report.last, report.until = self.seen, line
         return taken
 
     def who(self, line, text):

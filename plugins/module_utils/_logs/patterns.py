@@ -28,8 +28,14 @@ _ORDER = r"(?P<order>-?\d{1,2})(?!\d)"
 
 # --- heads ----------------------------------------------------------------------------------------------------------
 
-FAILURE = Lazy(r"page allocation failure[:.]\s{0,9}order:" + _ORDER + r",\s{0,9}mode:\s{0,9}" + MASK)
-FAILURE_CUT = Lazy(r"page allocation failure[:.]?(?:\s{1,9}order:\d{0,2},?)?(?:\s{1,9}mode:?)?\s{0,9}\\?$")
+FAILURE = Lazy(r"page allocation failure[:.]\s{0,9}order:" + _ORDER + r"\s{0,9},\s{0,9}mode:\s{0,9}" + MASK)
+# All that is left of one whose line was cut behind the order.
+FAILURE_SHORT = Lazy(
+    r"page allocation failure[:.]\s{0,9}order:" + _ORDER + r",?\s{0,9}(?:m(?:o(?:d(?:e:?)?)?)?)?\s{0,9}\\?\x00?$"
+)
+FAILURE_CUT = Lazy(
+    r"page allocation failure[:.]?(?:\s{1,9}order:\d{0,2},?)?(?:\s{1,9}m(?:o(?:d(?:e:?)?)?)?)?\s{0,9}\\?$"
+)
 OLD_FAILURE = Lazy(r"__alloc_pages: (?P<order>\d{1,2})-order allocation failed \(gfp=(?P<mask>0x[0-9a-f]{1,16})")
 OOM_MASK = Lazy(r"\s{0,9}gfp_mask=" + MASK)
 OOM_ORDER = Lazy(r"\border=" + _ORDER)

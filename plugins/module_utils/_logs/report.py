@@ -87,7 +87,9 @@ _FIELDS = {
     "fell_back": False,
     "verdict": None,
     # how reading it stands
+    "begun": 0,
     "last": 0,
+    "until": None,
     "last_zone": None,
     "complete": False,
 }

@@ -44,6 +44,8 @@ def _library():
         importlib.import_module("memfrag." + name)
         for name in ("_logs.journal", "_logs.readers", "_logs.scanner", "_node")
     ]
+    # Loaded with the first report otherwise, when the package is no longer there.
+    importlib.import_module("memfrag._logs.reports")
     shutil.rmtree(package)
     return modules
 

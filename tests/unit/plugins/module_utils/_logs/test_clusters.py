@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import clusters, prefixes
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import KernelLog
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.report import Report
 
 STAMP = "Jul  1 00:45:%02d node%d kernel: [%d.000000] "
 FAILURE = "x: page allocation failure: order:%d, mode:%s"
@@ -49,6 +50,13 @@ def test_a_slab_that_failed_beside_single_pages_failed_for_shortage():
     assert alone == [("slab_allocation_failure", 1, "fragmentation", "low")]
     assert read(single + slab)[1] == ("slab_allocation_failure", 1, "atomic_burst", "medium")
     assert read(slab + single)[1] == ("slab_allocation_failure", 1, "atomic_burst", "medium")
+
+
+def test_what_stands_in_the_middle_of_a_report_is_of_its_moment_however_long_printing_took():
+    around = at(1, FAILURE % (0, "0x820(GFP_ATOMIC)"), WHO)
+    inside = at(20, SLUB, CACHE % ("skbuff_head_cache", 1))
+    assert ("slab_allocation_failure", 1, "atomic_burst", "medium") in read(around + inside + at(40, *SHORT_ZONE))
+    assert ("slab_allocation_failure", 1, "fragmentation", "low") in read(around + inside)
 
 
 @pytest.mark.parametrize("second,host", [(30, 1), (1, 2)], ids=["of another moment", "of another host"])
@@ -125,8 +133,8 @@ MOMENTS = [
 
 @pytest.mark.parametrize("one,other,near", MOMENTS)
 def test_moments(one, other, near):
-    moments = [clusters.Moment(prefixes.split(text), 1) for text in (one, other)]
-    assert moments[0].near(moments[1]) is near
+    spans = [clusters.Span(Report(prefixes.split(text), "oom_kill")) for text in (one, other)]
+    assert spans[0].near(spans[1]) is spans[1].near(spans[0]) is near
 
 
 def test_a_storm_is_judged_in_portions():

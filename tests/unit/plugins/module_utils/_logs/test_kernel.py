@@ -61,6 +61,8 @@ HEADERS = [
     ),
     ("swapper: page allocation failure: order:0, mode:0x0(), nodemask=(null)", "swapper", 0, 0, []),
     ("page allocation failure: order:5, mode:0x24000c0", None, 5, 0x24000C0, None),
+    ("x: page allocation failure: order:4 , mode:0x24000c0(GFP_KERNEL)", "x", 4, 0x24000C0, ["GFP_KERNEL"]),
+    ("x: page allocation failure: order:4, mo", "x", 4, None, None),
     ("__alloc_pages: 3-order allocation failed (gfp=0x1f0/0)", None, 3, 0x1F0, None),
 ]
 
