@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kills the ansible-playbook that it is loaded by, with all of its processes, at the n-th event, or so many seconds after it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: killer
+type: aggregate
+short_description: kills ansible-playbook
+description: The environment says when, KILLER_EVENT and KILLER_DELAY, and where the events are noted, KILLER_LOG.
+"""
+
+
+def family(root: int) -> list[int]:
+    """Processes below ``root``, whatever session they have made for themselves."""
+    parents: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                parents.setdefault(int(stream.read().rpartition(b")")[2].split()[1]), []).append(int(name))
+        except (OSError, ValueError):
+            continue
+    found, open_ = [], [root]
+    while open_:
+        children = parents.get(open_.pop(), [])
+        found += children
+        open_ += children
+    return found
+
+
+def kill() -> None:
+    # Twice, since a process may make another one in between; the workers first, so that none of them outlives the run.
+    for _attempt in range(2):
+        for process in family(os.getpid()):
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "killer"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.name = ""
+        self.event = int(os.environ.get("KILLER_EVENT", "0"))
+        self.delay = float(os.environ.get("KILLER_DELAY", "0"))
+        self.log = os.environ["KILLER_LOG"]
+
+    def happened(self, what: str) -> None:
+        self.count += 1
+        with open(self.log, "a", encoding="utf-8") as stream:
+            stream.write(f"{self.count} {what} {self.name}\n")
+        if self.count == self.event:
+            if self.delay:
+                threading.Timer(self.delay, kill).start()
+            else:
+                kill()
+
+    def v2_playbook_on_task_start(self, task, is_conditional):  # type: ignore[no-untyped-def]
+        self.name = task.get_name()
+        self.happened("start")
+
+    def v2_runner_on_ok(self, result):  # type: ignore[no-untyped-def]
+        self.happened("ok")
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):  # type: ignore[no-untyped-def]
+        self.happened("failed")
