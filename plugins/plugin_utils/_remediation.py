@@ -25,6 +25,7 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _text
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import plan
 from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import KERNEL_ZONES
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._marks import Mark
@@ -145,15 +146,23 @@ def _held_by(mark: Mark, trouble: str | None, can_return: bool, check_mode: bool
 
 
 def _others(advice: Mapping[str, t.Any], facts: Mapping[str, t.Any]) -> list[tuple[int, str]]:
-    """[(NUMA node, its largest zone)]: the other NUMA nodes that need compaction for the same order, to be mended while we are at it."""
+    """[(NUMA node, its largest zone)]: the other NUMA nodes that need compaction, for that order or another one that somebody asks for.
+
+    They are mended while we are at it: the second audit would find them as they were, and the roll-out would stop for it. Huge pages
+    alone are no reason.
+    """
     found = []
     try:
-        states: dict[str, str] = next(
-            (one["nodes"] for one in facts["allocatable"] if one["order"] == advice["order"]), {}
-        )
-        for node in sorted(int(name) for name, state in states.items() if state == "needs_compaction"):
+        huge = facts["kernel"]["hugepage_order"]
+        needed = [
+            one["nodes"]
+            for one in facts["allocatable"]
+            if one["order"] == advice["order"] or (one["needed_by"] and (huge is None or one["order"] < huge))
+        ]
+        nodes = {int(name) for states in needed for name, state in states.items() if state == "needs_compaction"}
+        for node in sorted(nodes - {advice["node"]}):
             zones = [zone for zone in facts["zones"] if zone["node"] == node and zone["zone"] in KERNEL_ZONES]
-            if node != advice["node"] and zones:
+            if zones:
                 found.append((node, max(zones, key=lambda zone: zone["managed_pages"] or zone["free_pages"])["zone"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         # A record that somebody has changed. What the assessment speaks of stays.
@@ -253,7 +262,7 @@ def _is_number(value: t.Any) -> bool:
 
 def sentence(words: t.Any) -> str:
     """What somebody else said, in one line of bounded length that a terminal takes as it stands."""
-    return _words.printable(_words.text(words, _LONGEST).replace("\n", " ").replace("\t", " "))
+    return _words.printable(_text.strip_controls(_words.text(words, _LONGEST)).replace("\t", " "))
 
 
 def complaint(trouble: t.Any) -> str | None:
@@ -288,7 +297,7 @@ def held_back(remedies: Iterable[Mapping[str, t.Any]], limit: int, switch: str |
     taken = 0
     for remedy in remedies:
         if remedy["outcome"] in STOPPING:
-            return f"the roll-out was stopped at {sentence(remedy['host'])}"
+            return f"the roll-out was stopped at {_words.printable(remedy['host'])}"
         taken += bool(remedy["taken"])
     if taken >= limit:
         return f"{limit} nodes have been begun in this run, and more are not to be (memfrag_remediate_limit)"
@@ -305,7 +314,7 @@ def verdict(remedies: Iterable[Mapping[str, t.Any]]) -> str | None:
     stopped = [remedy for remedy in remedies if remedy["outcome"] in STOPPING]
     if not stopped:
         return None
-    hosts = _words.listing(sorted((sentence(remedy["host"]) for remedy in stopped), key=_words.natural), 20)
+    hosts = _words.listing(sorted((_words.printable(remedy["host"]) for remedy in stopped), key=_words.natural), 20)
     return (
         f"The roll-out was stopped at {hosts}: {stopped[0]['outcome']}, {sentence(stopped[0]['reason']).rstrip('.')}."
     )
@@ -322,7 +331,7 @@ def summary(run_id: str, remedies: Sequence[Mapping[str, t.Any]], standing: Iter
         if name == "healthy":
             continue
         for remedy in sorted(found, key=lambda remedy: _words.natural(remedy["host"])):
-            lines.append(f"  {sentence(remedy['host'])}")
+            lines.append(f"  {_words.printable(remedy['host'])}")
             for word, key in (("before", "before"), ("after ", "after")):
                 if remedy[key]:
                     about = remedy[key]
@@ -333,5 +342,5 @@ def summary(run_id: str, remedies: Sequence[Mapping[str, t.Any]], standing: Iter
         lines += ["", f"Not given back, and may be out of service: {len(marks)}"]
         for mark in marks:
             words = "which goes on" if mark.busy else "a run for this node, with memfrag_remediate_after, gives it back"
-            lines.append(f"  {sentence(mark.host)}: taken by run {sentence(mark.run_id)}; {words}")
+            lines.append(f"  {_words.printable(mark.host)}: taken by run {sentence(mark.run_id)}; {words}")
     return lines

@@ -181,34 +181,37 @@ def test_the_order_that_is_missing_is_compacted_for(node_root: t.Any) -> None:
     assert (decided["order"], decided["nodes"], decided["zones"]) == (11, [0], ["DMA"])
 
 
-def test_other_numa_nodes_that_need_the_order_go_with_it() -> None:
-    facts = {
+def test_other_numa_nodes_that_need_compaction_go_with_it() -> None:
+    compaction = "needs_compaction"
+    facts: dict[str, t.Any] = {
+        "kernel": {"hugepage_order": 9},
         "allocatable": [
             {
                 "order": 4,
-                "nodes": {
-                    "0": "needs_compaction",
-                    "1": "needs_compaction",
-                    "2": "ok",
-                    "3": "exhausted",
-                    "4": "needs_compaction",
-                },
-            }
+                "needed_by": [],
+                "nodes": {"0": compaction, "1": compaction, "2": "ok", "3": "exhausted", "9": compaction},
+            },
+            {"order": 5, "needed_by": ["net"], "nodes": {"2": compaction}},
+            {"order": 6, "needed_by": [], "nodes": {"3": compaction}},
+            {"order": 9, "needed_by": ["thp"], "nodes": {"3": compaction}},
         ],
         "zones": [
             {"node": 0, "zone": "DMA", "managed_pages": 4000, "free_pages": 9},
             {"node": 0, "zone": "DMA32", "managed_pages": 90000, "free_pages": 9},
             {"node": 0, "zone": "Movable", "managed_pages": 99999, "free_pages": 9},
             {"node": 1, "zone": "Normal", "managed_pages": None, "free_pages": 9},
+            {"node": 2, "zone": "Normal", "managed_pages": 5, "free_pages": 9},
+            {"node": 3, "zone": "Normal", "managed_pages": 5, "free_pages": 9},
         ],
     }
     decided = decide("n", assessment(), facts, None)
-    assert (decided["nodes"], decided["zones"]) == ([0, 1], ["DMA32", "Normal"])
+    assert (decided["nodes"], decided["zones"]) == ([0, 1, 2], ["DMA32", "Normal"])
     for broken in (
         {},
-        {"allocatable": [{"order": 4}]},
         {"allocatable": 5},
-        {"allocatable": [{"order": 4, "nodes": {"x": "needs_compaction"}}]},
+        {**facts, "allocatable": [{"order": 4}]},
+        {**facts, "allocatable": [{"order": 4, "nodes": {"x": compaction}}]},
+        {**facts, "zones": None},
     ):
         decided = decide("n", assessment(), broken, None)
         assert (decided["go"], decided["nodes"], decided["zones"]) == (True, [1], ["Normal"])
