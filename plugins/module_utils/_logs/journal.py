@@ -19,6 +19,7 @@ from .._node import NodeError
 from . import readers, redaction, runtimes, scanner
 from .clock import Clock, iso
 from .incidents import Store
+from .joining import Joiner
 from .kernel import KernelLog
 from .prefixes import Line, harmless, split
 
@@ -110,6 +111,9 @@ class _Sink:
         self.held = None
         self.wraps = 0
         self.taken = 0
+        self.joiner = Joiner(
+            lambda line: self._guarded(line.number, self._line, line), lambda line: journal.source.clock.of(line)
+        )
 
     def open(self, family):
         """The next source. What was open stays open only when it is the continuation of the same log."""
@@ -118,7 +122,12 @@ class _Sink:
             self.kernel = KernelLog(self.journal.kernel_report)
         self.family = family
 
+    def settle(self):
+        """No more lines of this source come soon."""
+        self._guarded(None, self.joiner.finish)
+
     def flush(self):
+        self.settle()
         held, self.held = self.held, None
         if held is not None:
             self._guarded(held.number, self._runtime, held)
@@ -129,8 +138,12 @@ class _Sink:
         return self.kernel.patience() or (1 if self.held is not None else 0)
 
     def take(self, raw, number, offset):
-        """One line -> whether it was part of something."""
+        """A line of a large source -> whether it was part of something."""
         return self._guarded(number, self._take, raw, number, offset)
+
+    def queue(self, raw, number, offset):
+        """A line of a source of which every line is looked at: it may belong to the one before."""
+        self._guarded(number, self._queue, raw, number, offset)
 
     def _guarded(self, number, step, *arguments):
         """One line that nobody foresaw costs its report, not the run, and is told of."""
@@ -145,6 +158,12 @@ class _Sink:
             return False
 
     def _take(self, raw, number, offset):
+        return self._line(self._split(raw, number, offset))
+
+    def _queue(self, raw, number, offset):
+        self.joiner.add(self._split(raw, number, offset))
+
+    def _split(self, raw, number, offset):
         line = split(raw)
         line.number = number
         journal = self.journal
@@ -152,6 +171,10 @@ class _Sink:
             line.cursor = "@" + line.stamp if journal.source.kind == "journal" and line.stamp else "byte %d" % offset
         self.taken += 1
         line.place = (journal.order, self.taken)
+        return line
+
+    def _line(self, line):
+        journal = self.journal
         if self.held is not None:
             if self._goes_on(line):
                 return True

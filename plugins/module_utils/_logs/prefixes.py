@@ -96,6 +96,9 @@ class Line:
         "prefixed",
         "context",
         "part",
+        "parts",
+        "width",
+        "trailing",
     )
 
     def __init__(self, text):
@@ -104,6 +107,8 @@ class Line:
             self.context
         ) = self.part = None
         self.prefixed = False
+        # How long it was, whether blanks stood at its end, and of how many broken lines it was made.
+        self.width, self.trailing, self.parts = len(text), False, 1
 
     @property
     def userland(self):
@@ -126,7 +131,7 @@ def _clean(raw):
         if "^[" in raw:
             raw = raw.replace("^[", "\x1b")
         raw = _BLANK.sub(" ", _INVISIBLE.sub("", _ESCAPES.sub("", raw)))
-    return raw.rstrip()
+    return raw.rstrip("\r\n")
 
 
 def _unescaped(match):
@@ -136,6 +141,8 @@ def _unescaped(match):
 
 def _split(raw, layers):
     line = Line(raw)
+    raw = raw.rstrip()
+    line.trailing = len(raw) < line.width
     if _before[0] and raw.startswith(_before[0]):
         # The line before began alike, as those of a report do.
         line.stamp, line.host, line.tag, line.prefixed = _before[1], _before[2], "kernel", True

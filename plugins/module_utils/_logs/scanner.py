@@ -5,8 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """Lines out of a stream of bytes, as few of them as possible.
 
-A scanner gives them to a ``sink`` with two methods: take(raw line, number, cursor) -> whether the line was part of something, and patience()
--> in how many of the next lines more of what was seen may come. A large log is searched for literals (GATES) without being cut into lines;
+A scanner gives them to a ``sink``: take(raw line, number, cursor) -> whether the line was part of something, and patience() -> in how many
+of the next lines more of what was seen may come; queue() and settle() where every line is looked at anyhow, which leaves the sink time to
+join what has been broken. A large log is searched for literals (GATES) without being cut into lines;
 only around a hit are lines made. Lines are cut at MAX_LINE.
 """
 
@@ -61,11 +62,13 @@ class Scanner:
                 self.source.bytes = (self.source.bytes or 0) + len(data)
                 if self.gates is None and self.source.bytes > 2 * WHOLE:
                     self.gates = self._later
+                    self.sink.settle()
                 self.feed(data)
         finally:
             if self._carry:
                 self._block(self._carry[:MAX_LINE] + b"\n", min(len(self._carry), MAX_LINE) + 1)
                 self._carry = b""
+            self.sink.settle()
 
     def feed(self, data):
         if self._skipping:
@@ -101,7 +104,7 @@ class Scanner:
         if self.gates is None:
             for raw in block[:size].split(b"\n")[:-1]:
                 self.number += 1
-                self._give(raw, self.offset)
+                self.sink.queue(raw[:MAX_LINE].decode("utf-8", "replace"), self.number, self.offset)
                 self.offset += len(raw) + 1
             return
         position = counted = 0
