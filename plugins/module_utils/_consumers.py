@@ -17,8 +17,27 @@ import re
 # Pointer array of the per-memcg slab caches, by the number of kernel-memory cgroups (mm/memcontrol.c, memcg_caches_array_size()).
 _MEMCG_ARRAY_MIN, _MEMCG_ARRAY_MAX = 4, 65535
 _MEMCG_ARRAY_HEADER, _POINTER = 80, 8
+# Of an unknown number of cgroups: what was seen to fail.
+_MEMCG_ARRAYS_SEEN = (64 * 1024, 128 * 1024, 256 * 1024)
 # kmalloc() above this many pages bypasses the slab caches and asks for one block (include/linux/slab.h).
 _KMALLOC_SLAB_PAGES = 2
+
+
+# Drivers whose devices reach addresses of 24, 30 or 31 bits, so that they allocate with GFP_DMA; module: what it is.
+DMA_DRIVERS = {
+    "aacraid": "RAID controllers of Adaptec (31 bits in old firmware)",
+    "aha1542": "SCSI adapters on the ISA bus",
+    "b43": "wireless adapters of Broadcom (30 bits)",
+    "b43legacy": "wireless adapters of Broadcom (30 bits)",
+    "b44": "network adapters of Broadcom (30 bits)",
+    "dasd_eckd_mod": "disks of s390 (31 bits)",
+    "dasd_fba_mod": "disks of s390 (31 bits)",
+    "floppy": "disk drives on the ISA bus",
+    "parport_pc": "parallel ports on the ISA bus",
+    "qeth": "network adapters of s390 (31 bits)",
+    "sound_sb": "sound cards on the ISA bus",
+    "zfcp": "storage adapters of s390 (31 bits)",
+}
 
 
 def order_of(size, page_size):
@@ -91,16 +110,33 @@ def known_kernels(consumer):
     return _KNOWN_KERNELS.get(consumer)
 
 
+def hugepage_order(page_size):
+    """The order of what one entry of the second page table maps, on 64-bit machines: 2 MiB with pages of 4 KiB (PMD_ORDER)."""
+    return order_of(page_size // _POINTER, 1)
+
+
+def makes_containers(facts_say, conntrack_caches):
+    """Whether network namespaces come and go on a node: True, False, or None where nothing tells.
+
+    facts_say         what the facts found of container runtimes
+    conntrack_caches  one per network namespace on kernels of that kind, the first of them the node's own
+    """
+    if facts_say is not None:
+        return facts_say or (conntrack_caches or 0) > 1
+    return conntrack_caches > 1 if conntrack_caches else None
+
+
 # Each answers with [(order, what asks for it, does something fail without it)] for one kernel.
 
 
 def _conntrack(kernel, conntrack_caches, memory_cgroups):
     """net/netfilter/nf_conntrack_core.c up to 4.6 and el7 makes one slab cache per network namespace."""
     text = "each new network namespace: its own nf_conntrack slab cache (pods, containers)"
-    if not conntrack_caches:
+    if not conntrack_caches or makes_containers(kernel.get("containers"), conntrack_caches) is False:
         return []
     if memory_cgroups is None:
-        return [(order, text + "; the order follows from the number of memory cgroups", True) for order in (4, 5, 6)]
+        text += "; the order follows from the number of memory cgroups"
+        return [(order_of(size, kernel["page_size"]), text, True) for size in _MEMCG_ARRAYS_SEEN]
     return [(memcg_array_order(memory_cgroups, kernel["page_size"]), text, True)]
 
 
@@ -132,7 +168,7 @@ def veth_bytes(kernel):
 
 def _veth(kernel, conntrack_caches, memory_cgroups):
     size = veth_bytes(kernel)
-    if size <= _KMALLOC_SLAB_PAGES * kernel["page_size"]:
+    if size <= _KMALLOC_SLAB_PAGES * kernel["page_size"] or kernel.get("containers") is False:
         return []
     text = "each new veth pair: its queues for %d possible CPUs" % kernel["possible_cpus"]
     return [(order_of(size, kernel["page_size"]), text, True)]

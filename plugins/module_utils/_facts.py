@@ -26,6 +26,7 @@ from ._procfs import (
     pressure,
     slabinfo,
     sysctl,
+    uptime,
     vmstat,
     zoneinfo,
 )
@@ -87,8 +88,31 @@ _MACHINES = (
     ("s390x", "s390x"),
 )
 
+# What container runtimes leave on a node: sockets, and where they keep their containers.
+_RUNTIMES = (
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/docker.sock",
+    "/var/run/docker.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/podman/podman.sock",
+    "/var/lib/kubelet/pods",
+    "/var/lib/docker/containers",
+    "/var/lib/containers/storage/overlay-containers",
+    "/sys/fs/cgroup/kubepods.slice",
+    "/sys/fs/cgroup/memory/kubepods.slice",
+    "/sys/fs/cgroup/memory/kubepods",
+    "/sys/fs/cgroup/memory/docker",
+)
+
 # Up to Linux 5.3 a reader of pagetypeinfo holds the zone lock, with interrupts off, while it walks each free list.
 _LONG_FREE_LIST = 1000000
+
+# Pages by the number of orders, as kernels are built (arch/arm64/Kconfig, ARCH_FORCE_MAX_ORDER); no machine has smaller ones.
+_PAGE_SIZES = {12: 16384, 14: 65536}
+_LEAST_PAGE_KB = 4.0
+# MemTotal is the managed pages to a few percent: far less is a limit that somebody has put there.
+_CONTAINER_SHARE = 0.66
 
 _HINTS = {
     "extfrag": "debugfs is not mounted here, or not built into this kernel; the indices are computed, with the same result",
@@ -171,14 +195,18 @@ def collect(node, gather_subset=("all",), top_slabs=10, survey=None):
     kernel = _kernel(sources, raw, settings)
     caches = _slab_caches(sources) if "slab" in subset else None
     groups = _cgroups(sources) if "cgroups" in subset else None
+    containers = _containers(node) if "cgroups" in subset else None
     zones = _zones(raw, kernel)
     conntrack = _conntrack_caches(sources, caches) if "slab" in subset else None
-    needed_by = _consumers.needed_by(kernel, conntrack, (groups or {}).get("memory_cgroups"))
+    needed_by = _consumers.needed_by(
+        dict(kernel, containers=containers), conntrack, (groups or {}).get("memory_cgroups")
+    )
     facts = {
         "schema_version": SCHEMA_VERSION,
         "collected_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "kernel": kernel,
         "cgroups": groups,
+        "containers": containers,
         "zones": zones,
         "allocatable": _outlook.allocatable(zones, needed_by),
         "slab": _slab(caches, conntrack, raw["meminfo"], kernel, top_slabs) if "slab" in subset else None,
@@ -279,18 +307,20 @@ def _kernel(sources, raw, settings):
         sources.unavailable["kernel"] = "/proc/version: no such file, so the kernel release is not known"
     config, configured = _config(sources, release, settings)
     page_size = node.page_size() if live else _page_size(sources, raw, machine)
-    uptime = sources.take("uptime", ("/proc/uptime",), lambda text: (text.split(), 0), record=False)
+    hugepage_order = _hugepage_order(sources, raw, page_size, machine)
+    _leave_out_a_containers_meminfo(sources, raw, page_size)
     return {
         "release": release,
         "machine": machine,
         "page_size": page_size,
-        "uptime_seconds": float(uptime[0]) if uptime and re.match(r"[0-9]{1,15}(\.[0-9]+)?\Z", uptime[0]) else None,
+        "uptime_seconds": sources.take("uptime", ("/proc/uptime",), uptime.parse_uptime, record=False),
         "config_compaction": configured,
-        "hugepage_order": _hugepage_order(sources, raw, page_size),
+        "hugepage_order": hugepage_order,
         "possible_cpus": sources.take(
             "possible_cpus", ("/sys/devices/system/cpu/possible",), _count_cpus, record=False
         ),
         "watermark_check": _watermark_check(raw, settings, release),
+        "dma_drivers": sources.take("modules", ("/proc/modules",), _dma_drivers, record=False),
         "vmap_stack": None if config is None else config.get("CONFIG_VMAP_STACK") == "y",
         "page_table_isolation": sources.take(
             "meltdown",
@@ -339,18 +369,39 @@ def _config(sources, release, settings):
 
 
 def _page_size(sources, raw, machine):
-    """Bytes per page of a tree that is not this machine: MemTotal is the sum of the zones' managed pages."""
-    total = (raw["meminfo"] or {}).get("memtotal")
-    pages = sum(zone.get("managed", zone.get("present", 0)) for zone in raw["zoneinfo"] or ())
+    """Bytes per page of a tree that is not this machine: MemTotal is the sum of the zones' managed pages, or else by the orders there are."""
+    total, pages = (raw["meminfo"] or {}).get("memtotal"), _managed_pages(raw)
     if total and pages:
-        kilobytes = max(1.0, min(total / pages, 1024.0))
+        kilobytes = max(_LEAST_PAGE_KB, min(total / pages, 1024.0))
         return 1024 << int(math.floor(math.log(kilobytes, 2) + 0.5))
-    if machine != "x86_64":
-        sources.unavailable["page_size"] = "taken to be 4096, for want of /proc/meminfo and /proc/zoneinfo together"
-    return 4096
+    if machine == "x86_64":
+        return 4096
+    size = _PAGE_SIZES.get(max([len(zone["free_blocks"]) for zone in raw["buddyinfo"] or ()] or [0]), 4096)
+    sources.unavailable["page_size"] = (
+        "taken to be %d by the number of orders, for want of /proc/meminfo and /proc/zoneinfo together" % size
+        if size != 4096
+        else "taken to be 4096, for want of /proc/meminfo and /proc/zoneinfo together"
+    )
+    return size
 
 
-def _hugepage_order(sources, raw, page_size):
+def _managed_pages(raw):
+    # Kernels before 3.10 do not tell managed from present.
+    return sum(zone.get("managed", zone.get("present", 0)) for zone in raw["zoneinfo"] or ())
+
+
+def _leave_out_a_containers_meminfo(sources, raw, page_size):
+    """Inside LXC, /proc/meminfo is the container's (lxcfs) and every other file the host's. The host's memory is judged."""
+    total, pages = (raw["meminfo"] or {}).get("memtotal"), _managed_pages(raw)
+    if total and pages and total < pages * (page_size // 1024) * _CONTAINER_SHARE:
+        sources.unavailable["meminfo"] = (
+            "/proc/meminfo: says %d MB where the zones have %d MB, so it is that of a container (lxcfs), not of the host"
+            % (total >> 10, pages * (page_size // 1024) >> 10)
+        )
+        raw["meminfo"] = None
+
+
+def _hugepage_order(sources, raw, page_size, machine):
     size = sources.take(
         "hpage_pmd_size",
         ("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",),
@@ -359,6 +410,8 @@ def _hugepage_order(sources, raw, page_size):
     )
     if not isinstance(size, int):
         size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
+    if not size and machine == "x86_64":
+        return _consumers.hugepage_order(page_size)
     return _consumers.order_of(size, page_size) if size else None
 
 
@@ -372,6 +425,12 @@ def _count_cpus(text):
         first, last = int(match.group(1)), int(match.group(2) or match.group(1))
         count += max(0, last - first + 1)
     return count, 0
+
+
+def _dma_drivers(text):
+    """/proc/modules -> the loaded drivers whose devices reach only low addresses."""
+    loaded = {line.split(" ", 1)[0] for line in text.splitlines()}
+    return sorted(loaded.intersection(_consumers.DMA_DRIVERS)), 0
 
 
 def _watermark_check(raw, settings, release):
@@ -406,6 +465,13 @@ def _cgroups(sources):
     if directories is not None:
         sources.unavailable.pop("cgroup directories", None)
     return {"memory_cgroups": memory["num_cgroups"], "memory_directories": directories}
+
+
+def _containers(node):
+    """Whether a container runtime is, or was, at work here: True, False, or None for a tree, which need not have what tells."""
+    if any(node.exists(path) for path in _RUNTIMES):
+        return True
+    return False if node.live else None
 
 
 def _zones(raw, kernel):

@@ -76,14 +76,17 @@ class Outlook:
     scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_consumers.scaled_check())
     survey   the zone's entry of the facts' ``pageblock_survey``, or None. Of it ``yields`` counts: [{order, now, low, expected, high}],
              the free blocks after one compaction
+    withheld free blocks per order that are most likely kept for others, where the migratetypes are not known
     """
 
     __slots__ = ("zone", "scaled", "survey", "free", "marks", "reserve", "closed", "reserved", "usable")
 
-    def __init__(self, zone, names, scaled, survey=None):
+    def __init__(self, zone, names, scaled, survey=None, withheld=None):
         self.zone, self.scaled, self.survey = zone, scaled, survey
         self.free = free_pages(zone["free_blocks"])
         self.usable = usable_blocks(zone)
+        if withheld:
+            self.usable = [max(0, count - kept) for count, kept in zip(self.usable, withheld)]
         self.marks = zone["watermarks"] or {"min": 0, "low": 0}
         # Free pages that are counted, but closed to the request.
         self.closed = (zone["free_cma_pages"] or 0) + (zone["reserved_highatomic_pages"] or 0)

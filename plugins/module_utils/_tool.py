@@ -59,6 +59,7 @@ LIBRARY = (
     "_procfs.process",
     "_procfs.slabinfo",
     "_procfs.sysctl",
+    "_procfs.uptime",
     "_procfs.vmstat",
     "_procfs.zoneinfo",
     "_tool",

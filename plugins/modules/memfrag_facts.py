@@ -145,6 +145,19 @@ ansible_facts:
               returned: always
               type: str
               sample: order0
+            dma_drivers:
+              description: Loaded drivers whose devices reach only low addresses, so that they depend on zone DMA. Null without C(/proc/modules).
+              returned: always
+              type: list
+              elements: str
+              sample: []
+        containers:
+          description:
+            - Whether a container runtime is, or was, at work here, by its sockets and directories.
+            - Null where nothing tells, as in an unpacked archive.
+          returned: always
+          type: bool
+          sample: true
         cgroups:
           description: Many more memory cgroups than directories are the sign of a kernel-memory leak of old kernels.
           returned: always

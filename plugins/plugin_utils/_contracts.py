@@ -88,6 +88,7 @@ _KERNEL = Fields(
         "watermark_check": OneOf("order0", "scaled"),
         "vmap_stack": Bool(),
         "page_table_isolation": Bool(),
+        "dma_drivers": ListOf(_NAME, 64),
     },
 )
 
@@ -175,6 +176,7 @@ FACTS = Fields(
     },
     {
         "schema_version": Int(1, 1000),
+        "containers": Bool(),
         "cgroups": Fields({"memory_cgroups": _COUNT}, {"memory_directories": _COUNT}),
         "slab": Fields(
             {"caches": ListOf(_CACHE, MOST_CACHES)},

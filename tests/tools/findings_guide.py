@@ -54,12 +54,23 @@ An order counts because something on this kernel asks for it. Sizes are in bytes
 * 32 kB: requests up to this size may not fail. The kernel reclaims, compacts and in the end kills processes for them. Needed.
 * What consumers of this kernel need for certain: one connection tracking cache per network namespace and the array of the memory
   cgroups that comes with it, kernel stacks without ``CONFIG_VMAP_STACK``, the queues of veth pairs. Needed.
-* 64 kB, 128 kB and 256 kB: drivers, core dumps, containers on kernels that could not be identified. Wanted.
-* Huge pages: for information.
+* 64 kB: drivers and core dumps. Wanted.
+* 128 kB and 256 kB: containers on kernels that could not be identified. Wanted where container runtimes or several network namespaces
+  are seen, or where nothing tells whether there are any: then they are an assumption, and ``needed_by`` of the evidence says so.
+* Huge pages: MF306, of severity ``low`` where the machine uses them.
 
 What counts is how many blocks ordinary kernel requests could still take, within the watermarks, from the zones that serve them. With
-none left of a needed order the finding is ``critical``, with fewer than ``spare_blocks`` it is ``high``, with fewer than twice as many
-``medium``. Wanted orders are one step milder, and 128 kB and 256 kB two on a kernel that is known not to need them.
+none left of a needed order the finding is ``critical``, with fewer than ``spare_blocks`` it is ``high``. Wanted orders are ``high`` with
+none left, and ``medium`` for 128 kB and 256 kB on a kernel or machine that is known not to need them.
+
+How many are enough is a matter of bytes, and of the machine: ``spare_blocks`` speaks of blocks of 256 kB on a machine of 4 to 16 GiB. It
+is half as many at half the memory below that, twice as many at four times the memory above it (four times as many at the most), and of
+smaller blocks as many more as they are smaller. A wanted order with fewer is ``medium``, with fewer than twice as many ``low``; a needed
+one ``medium``; one that is only assumed ``medium`` with a quarter, ``low`` with fewer.
+
+Without ``/proc/zoneinfo`` the watermarks are estimated, as the kernel computes them for this memory, and the evidence says so. Without
+the migratetypes the largest blocks of a zone, up to two pageblocks, count as its reserve on kernels that have one, or may have: a single
+block of the largest order is no supply.
 
 ``target_orders`` of the policy replaces all of this: its orders are needed, and no other.
 

@@ -17,7 +17,7 @@ __metaclass__ = type
 
 import time
 
-from . import blocks, incidents, known_kernels, settings, shortage, slab, trends
+from . import blocks, constrained, incidents, known_kernels, settings, shortage, slab, trends
 from .catalogue import REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 from .node_state import NodeState, parse_time
 from .policy import complete
@@ -43,7 +43,7 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     unmovable = blocks.unmovable_zones(state)
     findings = incidents.find(journal, rules, now)
     findings += blocks.find(state, bool(short), unmovable) if state.zones else []
-    findings += short
+    findings += constrained.find(state, journal) + short
     for family in (trends, slab, settings, known_kernels):
         findings += family.find(state)
     findings += _unknown(state)

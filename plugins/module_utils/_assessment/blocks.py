@@ -10,16 +10,19 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from .._fragmentation import BLOCK_FREE, fragmentation_index, unusable_index
-from .catalogue import make
+from .catalogue import REMEDY_OF_ACTION, make
 from .node_state import percent
 from .score import worst
 
-# By how grave it is to have none of an order: severity with none, with fewer than spare_blocks, with fewer than twice as many.
+# By how grave it is to have none of an order: severity with none, below the first and below the second limit of _limits().
 _LADDERS = {
     "critical": ("critical", "high", "medium"),
     "high": ("high", "medium", "low"),
     "medium": ("medium", "low", None),
 }
+
+# A fallback has ample room if it alone has four times what would be enough.
+_AMPLE = 4
 
 # Zones with less than a tenth of the machine's memory do not decide about it.
 _SMALL_SHARE = 10
@@ -30,7 +33,7 @@ _CAUSES = {"fragmentation": "fragmented", "shortage": "short of memory"}
 def find(state, short, unmovable):
     """All findings of these rules. short: the machine is short of memory; unmovable: unmovable_zones() of it."""
     found = _orders(state, short) + _nodes(state) + _main_zones(state)
-    return found + _unmovable(state, unmovable) + _huge_pages(state)
+    return found + _unmovable(state, unmovable) + _huge_pages(state, short)
 
 
 # --- MF201: for each target order how many blocks are left on the machine ------------------------------------------
@@ -41,10 +44,10 @@ def _orders(state, short):
     for order in state.targets:
         gravest = "critical" if order in state.needed else state.wanted[order]
         left = state.allocatable_blocks(order)
-        severity = _severity(gravest, left, state.policy["spare_blocks"])
+        severity = _severity(gravest, left, _limits(state, order))
         if severity and order < state.orders:
             rows.append(
-                {"order": order, "blocks_left": left, "severity": severity, "needed_by": state.needed.get(order)}
+                {"order": order, "blocks_left": left, "severity": severity, "needed_by": state.needed_by(order)}
             )
     if not rows:
         return []
@@ -54,13 +57,47 @@ def _orders(state, short):
     order = (gone or graves)[0]["order"]
     causes = _causes(state, order, short)
     title = _title(state, gone, graves, causes)
-    return [make("MF201", gravest, title, orders=rows, zones=_zones_of(state, order), causes=causes)]
+    return [
+        make(
+            "MF201",
+            gravest,
+            title,
+            orders=rows,
+            zones=_zones_of(state, order),
+            causes=causes,
+            watermarks=_kind_of_marks(state),
+        )
+    ]
 
 
-def _severity(gravest, left, spare):
-    if left >= 2 * spare:
+def _kind_of_marks(state):
+    if state.estimated:
+        return "estimated"
+    return "known" if any(outlook.zone["watermarks"] for outlook in state.serving) else "unknown"
+
+
+def _limits(state, order):
+    """(blocks below which it is grave, blocks below which it is worth a word)."""
+    spare = state.spare(order)
+    if order in state.needed:
+        # Orders that the policy names are held to its number as it stands.
+        return state.few(), 2 * state.few() if state.policy["target_orders"] else max(2 * state.few(), spare)
+    if order in state.assumed:
+        # Nothing says that anybody asks for it, nor that nobody does.
+        return max(2, spare // 4), max(spare, state.policy["spare_blocks"])
+    return spare, 2 * spare
+
+
+def is_scarce(state, order):
+    """Whether MF201 has a word on the order."""
+    gravest = "critical" if order in state.needed else state.wanted[order]
+    return _severity(gravest, state.allocatable_blocks(order), _limits(state, order)) is not None
+
+
+def _severity(gravest, left, limits):
+    if left >= limits[1]:
         return None
-    return _LADDERS[gravest][0 if not left else 1 if left < spare else 2]
+    return _LADDERS[gravest][0 if not left else 1 if left < limits[0] else 2]
 
 
 def _title(state, gone, graves, causes):
@@ -126,25 +163,53 @@ def _nodes(state):
 
 
 def _main_zones(state):
-    """MF203: the largest zone of a node is nearly out of blocks, and requests live on the smaller ones."""
-    spare, poor = state.policy["spare_blocks"], []
-    for outlook in state.largest:
+    """MF203: the largest zone of a node is nearly out of blocks, and requests live on the node's smaller zones, if it has any."""
+    poor = []
+    for outlook in state.main:
         orders = lacking(state, outlook)
         if orders:
-            poor.append({"node": outlook.zone["node"], "zone": outlook.zone["zone"], "orders": orders})
+            others = [other for other in state.by_node[outlook.zone["node"]] if other is not outlook]
+            others = [other for other in others if not _is_small(state, other)]
+            # What is missing here is asked for there, and with it what nobody is known to ask for.
+            wanted = [order for order in state.targets if order in orders or order > orders[0]]
+            ample = all(state.allocatable_blocks(order, others) >= _AMPLE * enough(state) for order in wanted)
+            poor.append(
+                {
+                    "node": outlook.zone["node"],
+                    "zone": outlook.zone["zone"],
+                    "orders": orders,
+                    "fallback": "ample" if ample else "poor" if others else "none",
+                }
+            )
     if not poor:
         return []
+    poor.sort(key=lambda row: (row["fallback"] == "ample", row["node"]))
     first = poor[0]
     order = first["orders"][0]
     title = "Zone %s of node %d has fewer than %d blocks of order %d (%s) left"
-    title %= (first["zone"], first["node"], spare, order, state.bytes_of(order))
-    return [make("MF203", "medium", title, zones=poor)]
+    title %= (first["zone"], first["node"], enough(state), order, state.bytes_of(order))
+    if first["fallback"] == "ample":
+        title += "; the node's other zones have plenty"
+    return [make("MF203", "low" if first["fallback"] == "ample" else "medium", title, zones=poor)]
 
 
-def lacking(state, outlook):
-    """The target orders of which the zone has fewer blocks left than are wanted in reserve."""
-    spare = state.policy["spare_blocks"]
-    return [order for order in state.targets if order < len(outlook.zone["free_blocks"]) and outlook.now(order) < spare]
+def _is_small(state, outlook):
+    pages = outlook.zone["managed_pages"]
+    return pages is not None and _SMALL_SHARE * pages < state.managed_pages()
+
+
+def enough(state):
+    """Blocks that a main zone is to have of each order, on a small machine, too: where it has fewer, its pages do not come together."""
+    return max(state.policy["spare_blocks"], state.few())
+
+
+def lacking(state, outlook, orders=None):
+    """The target orders of which the zone has fewer blocks left than are wanted in reserve; without those that are only assumed."""
+    if orders is None:
+        orders = [order for order in state.targets if order not in state.assumed]
+    return [
+        order for order in orders if order < len(outlook.zone["free_blocks"]) and outlook.now(order) < enough(state)
+    ]
 
 
 # --- MF301, MF306: pageblocks and huge pages -----------------------------------------------------------------------
@@ -152,7 +217,7 @@ def lacking(state, outlook):
 
 def unmovable_zones(state):
     """Zones with unmovable pageblocks all over: [{outlook, percent, exhausted: can no huge page be made even by compaction}]."""
-    order, found = state.kernel["hugepage_order"], []
+    order, found = state.hugepage_order, []
     for outlook in state.serving:
         blocks = outlook.zone["pageblocks"] or {}
         share = percent(blocks.get("Unmovable", 0), sum(blocks.values()))
@@ -196,9 +261,35 @@ def _unmovable(state, unmovable):
     return [make("MF301", severity, title, zones=zones)]
 
 
-def _huge_pages(state):
-    order = state.kernel["hugepage_order"]
+def _huge_pages(state, short):
+    order = state.hugepage_order
     if order is None or order >= state.orders or state.allocatable_blocks(order):
         return []
-    title = "No huge page (order %d, %s) is free" % (order, state.bytes_of(order))
-    return [make("MF306", "info", title, order=order)]
+    users = _users_of_huge_pages(state)
+    title = "No huge page is free (order %d, %s)" % (order, state.bytes_of(order))
+    found = make("MF306", "low" if users else "info", title, order=order, used_by=users)
+    # The remedy is that of the zone in which most can be done, which need not be compaction.
+    actions = [outlook.what_helps(order, 1, short)[0] for outlook in state.main or state.serving]
+    if state.kernel.get("config_compaction") is not False:
+        for action in ("compact", "reclaim_then_compact"):
+            if action in actions:
+                found["remedy"] = REMEDY_OF_ACTION[action]
+                return [found]
+    found["remedy"] = "grep -i huge /proc/meminfo    # compaction will not bring huge pages back"
+    return [found]
+
+
+def _users_of_huge_pages(state):
+    """What on this machine takes huge pages, as far as the facts tell."""
+    thp, counters = state.facts.get("transparent_hugepage") or {}, state.facts.get("vmstat") or {}
+    signs = (
+        ("transparent huge pages are always tried", thp.get("enabled") == "always"),
+        ("anonymous memory is in huge pages", state.memory.get("anonhugepages")),
+        ("huge pages were faulted in", counters.get("thp_fault_alloc")),
+        (
+            "a pool of huge pages is reserved",
+            state.memory.get("hugepages_total") or state.sysctl.get("vm.nr_hugepages"),
+        ),
+        ("huge pages may be taken on demand", state.sysctl.get("vm.nr_overcommit_hugepages")),
+    )
+    return [text for text, there in signs if there]

@@ -25,7 +25,7 @@ REMEDY_OF_ACTION = {
     "compact": _COMPACT,
     "reclaim_then_compact": _RECLAIM_COMPACT,
     "add_memory": "ps -eo pid,rss,comm --sort=-rss | head -20    # compaction will not help, memory is short",
-    "drain_and_reboot": "kubectl drain NODE --ignore-daemonsets && ssh NODE reboot    # compaction will not help",
+    "drain_and_reboot": "systemctl reboot    # once the work is moved away; compaction will not help",
 }
 REMEDY_BY_ACTION = ("MF101", "MF102", "MF103", "MF104", "MF201", "MF202", "MF203")
 
@@ -62,7 +62,7 @@ FINDINGS = {
     "MF105": Finding(
         "Memory limits of containers were exceeded",
         "The limit of a memory cgroup was reached. That is no fragmentation; a limit too small to start in looks like it.",
-        "kubectl describe pod POD    # compare the limit with the usage in the evidence",
+        "dmesg | grep -i 'memory cgroup out of memory' | tail    # compare the limit with the usage in the evidence",
         None,
     ),
     "MF106": Finding(
@@ -132,6 +132,13 @@ FINDINGS = {
         "ps -eo pid,rss,comm --sort=-rss | head -20",
         None,
     ),
+    "MF206": Finding(
+        "A zone that devices depend on is exhausted",
+        "Drivers of devices that reach only low addresses allocate from zone DMA or DMA32 alone (GFP_DMA, GFP_DMA32). Nothing else"
+        " can stand in for it.",
+        "grep -E 'DMA' /proc/buddyinfo; grep -A6 'zone *DMA' /proc/zoneinfo",
+        None,
+    ),
     # MF3xx: what is heading there
     "MF301": Finding(
         "Unmovable memory has spread over the pageblocks",
@@ -165,7 +172,7 @@ FINDINGS = {
     ),
     "MF306": Finding(
         "No huge page could be allocated now",
-        "For information: nothing fails for want of a huge page.",
+        "Nothing fails for want of a huge page, it only gets slower. Of severity low where the machine uses huge pages, else for information.",
         _COMPACT,
         "memfrag_tuning_compaction_proactiveness",
     ),

@@ -11,15 +11,26 @@ __metaclass__ = type
 
 import calendar
 import datetime
+import math
 import re
 
 from .. import _consumers, _outlook
 from .._fragmentation import KERNEL_ZONES
+from . import estimate
 
 # Requests of up to 32 kB may not fail: the kernel reclaims, compacts and in the end kills for them (PAGE_ALLOC_COSTLY_ORDER).
-# Larger ones are asked for by drivers, core dumps, and containers on older kernels.
 MUST_NOT_FAIL = 32 * 1024
-_GENERAL = (64 * 1024, 128 * 1024, 256 * 1024)
+# What drivers and core dumps ask for, and what only the cgroups and network namespaces of containers ask for.
+_DRIVERS = 64 * 1024
+_CONTAINERS = (128 * 1024, 256 * 1024)
+
+# spare_blocks of the policy are blocks of so many bytes, on a machine of so many kB. Smaller machines and larger blocks need fewer; from
+# the second size on the number grows with the square root of the memory, since what asks for blocks does not grow as fast.
+_SPARE_BYTES = 256 * 1024
+_SPARE_KB, _LARGE_KB = 4 << 20, 16 << 20
+_MOST_TIMES = 4.0
+# A machine of which nothing tells the size is taken for a small one.
+_UNKNOWN_KB = 1 << 20
 
 # Two runs are of the same boot if what they say of its time differs by no more than this.
 _BOOT_SECONDS = 120
@@ -46,9 +57,14 @@ class NodeState:
 
     zones      all of them, complete
     serving    an Outlook for each zone that serves ordinary kernel requests and is not reserved from them
-    by_node    {NUMA node: its part of serving}, largest the Outlook of the largest zone of each node that has several
-    needed     {order: who asks for it, and fails without it}; wanted {order: severity when there is none}; targets all of these orders
-    rates      {counter: growth since the previous run}, over so many hours; {} and None without one
+    by_node    {NUMA node: its part of serving}; main the Outlook of the largest zone of each node, where there is more than one zone
+    estimated  whether the watermarks are estimates, for want of /proc/zoneinfo
+    memory_kb  size of the machine, as far as anything tells (estimate.py)
+    containers True, False, or None where nothing tells
+    needed     {order: who asks for it, and fails without it}
+    wanted     {order: severity when there is none}; assumed those of them that only containers ask for, where none are known
+    targets    all of these orders
+    rates      {counter: growth since the previous run}, over ``hours``; {} and None without one
     """
 
     def __init__(self, facts, previous, policy):
@@ -62,43 +78,94 @@ class NodeState:
         self.page_kb = max(1, self.kernel["page_size"] // 1024)
         check = self.kernel.get("watermark_check")
         self.scaled = check == "scaled" if check else _consumers.scaled_check(self.kernel["release"])
+        caches = self.slab.get("nf_conntrack_caches")
+        self.containers = _consumers.makes_containers(facts.get("containers"), caches)
+        self.kernel["containers"] = self.containers
         self._look_at_zones()
-        self.needed, self.wanted = self._target_orders()
+        self.needed, self.wanted, self.assumed = self._target_orders(caches)
         self.targets = sorted(set(self.needed) | set(self.wanted))
         self.rates, self.hours = _rates(previous or {}, facts)
 
     def _look_at_zones(self):
         self.zones = [_outlook.complete(zone) for zone in self.facts.get("zones") or ()]
         names = {zone["zone"] for zone in self.zones}
-        outlooks = [_outlook.Outlook(zone, names, self.scaled) for zone in self.zones if zone["zone"] in KERNEL_ZONES]
-        self.serving = [outlook for outlook in outlooks if not outlook.reserved]
+        self.memory_kb, at_least = estimate.memory_kb(self.memory, self.zones, self.page_kb)
+        self.estimated = not at_least and not any(zone["watermarks"] for zone in self.zones)
+        if self.estimated:
+            minimum = self.sysctl.get("vm.min_free_kbytes")
+            minimum = minimum if isinstance(minimum, int) else None
+            marks = estimate.watermarks(self.zones, self.memory_kb, self.page_kb, minimum, self.scaled)
+            for zone, computed in zip(self.zones, marks):
+                zone["watermarks"] = computed
+        self.serving = []
+        for zone in self.zones:
+            if zone["zone"] in KERNEL_ZONES:
+                withheld = None
+                if not zone["migratetypes"] and self._may_have_reserve():
+                    withheld = estimate.withheld(zone, self.kernel["page_size"])
+                outlook = _outlook.Outlook(zone, names, self.scaled, withheld=withheld)
+                if not outlook.reserved:
+                    self.serving.append(outlook)
         self.orders = max([len(zone["free_blocks"]) for zone in self.zones] or [0])
+        self._managed_pages = sum(outlook.zone["managed_pages"] or 0 for outlook in self.serving)
         self.by_node = {}
         for outlook in self.serving:
             self.by_node.setdefault(outlook.zone["node"], []).append(outlook)
-        self.largest = [
+        self.main = [
             max(outlooks, key=lambda outlook: (outlook.zone["managed_pages"] or 0, outlook.zone["zone"] == "Normal"))
             for dummy, outlooks in sorted(self.by_node.items())
-            if len(outlooks) > 1
+            if len(self.serving) > 1
         ]
+        order = self.kernel["hugepage_order"]
+        if order is None and "DMA32" in names:
+            # 64-bit machines alone have this zone.
+            order = _consumers.hugepage_order(self.kernel["page_size"])
+        self.hugepage_order = order
 
-    def _target_orders(self):
+    def _may_have_reserve(self):
+        """Whether the kernel is, or may be, one that keeps large blocks back (MIGRATE_RESERVE, up to 4.3)."""
+        return self.scaled or self.kernel["release"] is None
+
+    def _target_orders(self, caches):
         page = self.kernel["page_size"]
         if self.policy["target_orders"] is not None:
-            return dict.fromkeys(self.policy["target_orders"], "the policy's target orders"), {}
+            return dict.fromkeys(self.policy["target_orders"], "the policy's target orders"), {}, set()
         needed = {_consumers.order_of(MUST_NOT_FAIL, page): "requests up to 32 kB, which may not fail"}
-        caches, groups = self.slab.get("nf_conntrack_caches"), self.cgroups.get("memory_cgroups")
-        for order, text, hard in _consumers.requests(self.kernel, caches, groups):
+        for order, text, hard in _consumers.requests(self.kernel, caches, self.cgroups.get("memory_cgroups")):
             if hard:
                 needed[order] = text
         # A kernel that is known to need no more than that is judged more mildly for the larger sizes.
-        unknown = self.kernel["release"] is None or caches is None
-        wanted = {}
-        for size in _GENERAL:
+        unknown = (self.kernel["release"] is None or caches is None) and self.containers is not False
+        wanted, assumed = {_consumers.order_of(_DRIVERS, page): "high"}, set()
+        for size in _CONTAINERS:
             order = _consumers.order_of(size, page)
-            if order not in needed:
-                wanted[order] = "high" if unknown or size == _GENERAL[0] else "medium"
-        return needed, wanted
+            if order not in wanted:
+                wanted[order] = "high" if unknown else "medium"
+                assumed |= {order} if unknown and not self.containers else set()
+        for order in needed:
+            wanted.pop(order, None)
+        return needed, wanted, assumed.difference(needed)
+
+    def needed_by(self, order):
+        """Who asks for it, in words; None where it is only wanted."""
+        if order in self.assumed:
+            return "containers, if there are any: assumed, because nothing here tells"
+        return self.needed.get(order)
+
+    def few(self):
+        """Blocks of a needed order below which the next requests take the last ones."""
+        return max(2, int(math.ceil(self.policy["spare_blocks"] * self._times())))
+
+    def spare(self, order):
+        """Blocks of an order that are to be in reserve: a number of bytes that grows with the machine."""
+        size = self.kernel["page_size"] << order
+        return max(2, int(math.ceil(self.policy["spare_blocks"] * self._times() * _SPARE_BYTES / size)))
+
+    def _times(self):
+        memory = self.memory_kb or _UNKNOWN_KB
+        if memory < _SPARE_KB:
+            return memory / float(_SPARE_KB)
+        return min(_MOST_TIMES, max(1.0, math.sqrt(memory / float(_LARGE_KB))))
 
     def bytes_of(self, order):
         kilobytes = self.page_kb << order
@@ -111,7 +178,7 @@ class NodeState:
         return sum(outlook.free for outlook in self.serving)
 
     def managed_pages(self):
-        return sum(outlook.zone["managed_pages"] or 0 for outlook in self.serving)
+        return self._managed_pages
 
     def allocatable_blocks(self, order, outlooks=None):
         """Blocks of the order that ordinary requests can still take from these zones, of the machine if not said otherwise."""

@@ -13,7 +13,7 @@ from .catalogue import FINDINGS
 
 # key: (default, smallest, largest, meaning). A percentage is one of the memory of the node unless it says otherwise.
 NUMBERS = {
-    "spare_blocks": (16, 1, 1000000, "blocks of a needed order below which the order is scarce"),
+    "spare_blocks": (16, 1, 1000000, "blocks of 256 kB that a machine of 4 to 16 GiB is to have to spare; see above"),
     "recent_hours": (24, 1, 8760, "age up to which an incident counts as going on"),
     "available_percent": (5, 0, 100, "MemAvailable below which the node is short of memory"),
     "unmovable_percent": (50, 1, 100, "share of unmovable pageblocks in a zone from which on they have spread"),

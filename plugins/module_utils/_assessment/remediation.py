@@ -54,16 +54,17 @@ def remediation(state, short, unmovable):
 
 def deficient_zones(state):
     """[(Outlook, the smallest order it lacks)]: the zones behind MF201, MF202, MF203 and MF301; of huge pages if of nothing else."""
-    spare = state.policy["spare_blocks"]
-    scarce = {order for order in state.targets if state.allocatable_blocks(order) < 2 * spare}
-    main = state.largest or state.serving
+    scarce = [order for order in state.targets if blocks.is_scarce(state, order)]
+    main = state.main or state.serving
     among_main = set(map(id, main))
     deficient = []
     for outlook in sorted(
         state.serving, key=lambda outlook: (id(outlook) not in among_main, -(outlook.zone["managed_pages"] or 0))
     ):
-        orders = blocks.lacking(state, outlook)
-        if orders and (id(outlook) in among_main or scarce.intersection(orders)):
+        orders = blocks.lacking(state, outlook, scarce)
+        if id(outlook) in among_main:
+            orders = sorted(set(orders + blocks.lacking(state, outlook)))
+        if orders:
             deficient.append((outlook, orders[0]))
     order = state.kernel["hugepage_order"]
     if deficient or order is None:

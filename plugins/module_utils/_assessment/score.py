@@ -39,7 +39,8 @@ def score_of(findings):
 def summary_of(findings):
     """One sentence. The findings come worst first."""
     if not findings or findings[0]["severity"] == "info":
-        return "nothing stands against allocating contiguous memory"
+        but = ", but no huge page is free" if any(found["id"] == "MF306" for found in findings) else ""
+        return "nothing stands against allocating contiguous memory" + but
     more = sum(1 for found in findings[1:] if found["severity"] != "info")
     return findings[0]["title"] + (
         " (and %d more findings)" % more if more > 1 else " (and one more finding)" if more else ""

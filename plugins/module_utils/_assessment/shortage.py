@@ -12,8 +12,9 @@ __metaclass__ = type
 from .catalogue import make
 from .node_state import percent
 
-# Where neither meminfo nor watermarks tell, so much must be free in bytes not to be short.
+# Where neither meminfo nor watermarks tell, so much must be free in bytes not to be short, on a machine of the size below.
 _FREE_BYTES = ((4 << 20, "critical"), (8 << 20, "high"), (16 << 20, "medium"))
+_FULL_KB = 4 << 20
 
 
 def find(state):
@@ -30,12 +31,20 @@ def _available(state):
             if share * part < limit:
                 title = "%d MB of %d MB are available, %.1f %%" % (available >> 10, total >> 10, share)
                 return [make("MF205", severity, title, memavailable_kb=available, memtotal_kb=total)]
-    elif state.zones and not any(zone["watermarks"] for zone in state.zones):
-        free = state.free_pages() * state.kernel["page_size"]
-        for limit, severity in _FREE_BYTES:
-            if free < limit:
-                title = "Only %.1f MB are free" % (free / 1048576.0)
-                return [make("MF205", severity, title, free_kb=free >> 10)]
+    elif state.zones and (state.estimated or not any(zone["watermarks"] for zone in state.zones)):
+        return _free(state)
+    return []
+
+
+def _free(state):
+    free = state.free_pages() * state.kernel["page_size"]
+    part = min(1.0, (state.memory_kb or _FULL_KB) / float(_FULL_KB))
+    for limit, severity in _FREE_BYTES:
+        if free < limit * part:
+            title = "Only %.1f MB are free" % (free / 1048576.0)
+            # A machine whose size is not known may be a small one, which lives like this.
+            severity = "high" if severity == "critical" and free and not state.memory_kb else severity
+            return [make("MF205", severity, title, free_kb=free >> 10)]
     return []
 
 

@@ -17,6 +17,7 @@ import re
 import zlib
 
 from .._node import NodeError, TimedOut
+from .._procfs.uptime import parse_uptime
 from . import scanner as scanning
 from . import streams
 from .clock import Clock
@@ -340,7 +341,8 @@ def clock_for(node, now, running):
     boot = None
     if running:
         try:
-            boot = now - float(node.read_text("/proc/uptime").split()[0])
-        except (NodeError, ValueError, IndexError):
-            boot = None
+            uptime = parse_uptime(node.read_text("/proc/uptime"))[0]
+        except NodeError:
+            uptime = None
+        boot = None if uptime is None else now - uptime
     return Clock(now, boot, local=node.live)

@@ -220,6 +220,41 @@ def test_cgroups_and_their_directories(node_root):
     assert collect(root)["cgroups"] == {"memory_cgroups": 8123, "memory_directories": 3}
 
 
+@pytest.mark.parametrize("orders, page_size", [(11, 4096), (12, 16384), (14, 65536), (13, 4096)])
+def test_the_page_size_by_the_number_of_orders_where_nothing_else_tells(tmp_path, orders, page_size):
+    build_roots.write(str(tmp_path), "proc/buddyinfo", "Node 0, zone   Normal" + " 7" * orders + "\n")
+    facts = collect(str(tmp_path))
+    assert facts["kernel"]["page_size"] == page_size
+    assert "taken to be %d" % page_size in facts["unavailable"]["page_size"]
+
+
+def test_a_containers_meminfo_is_not_the_hosts(node_root):
+    root = node_root("6.1.0-56-cloud-amd64/healthy")
+    host = collect(root)
+    path = os.path.join(root, "proc", "meminfo")
+    with io.open(path, encoding="utf-8") as stream:
+        text = stream.read()
+    total = host["meminfo"]["memtotal"]
+    build_roots.write(root, "proc/meminfo", text.replace(" %d kB" % total, " %d kB" % (total // 8)))
+    facts = collect(root)
+    assert facts["kernel"]["page_size"] == 4096
+    assert facts["kernel"]["hugepage_order"] == 9
+    assert facts["meminfo"] is None
+    assert "that of a container (lxcfs), not of the host" in facts["unavailable"]["meminfo"]
+    assert facts["zones"] == host["zones"]
+
+
+def test_container_runtimes_and_drivers_leave_their_marks(node_root):
+    root = node_root("6.1.0-56-cloud-amd64/healthy")
+    facts = collect(root)
+    # A tree need not have what tells.
+    assert (facts["containers"], facts["kernel"]["dma_drivers"]) == (None, None)
+    build_roots.write(root, "run/containerd/containerd.sock")
+    build_roots.write(root, "proc/modules", "b44 57344 0 - Live 0x0\nssb 98304 1 b44, Live 0x0\next4 1 2 - Live 0x0\n")
+    facts = collect(root)
+    assert (facts["containers"], facts["kernel"]["dma_drivers"]) == (True, ["b44"])
+
+
 def test_possible_cpus_and_uptime(node_root):
     root = node_root("6.1.0-56-cloud-amd64/healthy")
     write(root, "sys/devices/system/cpu/possible", b"0-3,8\n")

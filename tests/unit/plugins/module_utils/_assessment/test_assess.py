@@ -361,6 +361,8 @@ def test_incidents_become_findings(node_root):
     assert (found["MF102"], found["MF103"], found["MF105"]) == ("critical", "critical", "medium")
     assert (found["MF110"], found["MF108"]) == ("low", "low")
     assert finding(assessment, "MF103")["title"] == "Order 5 failed with 300 MB free (300 times)"
+    undated = judge(facts, {"incidents": [incident("fragmentation", ["MF102"], last_time=None)]}, now=now)
+    assert finding(undated, "MF102")["severity"] == "high"
     long = incident("fragmentation", ["MF104"], reason="order 5 failed, " + "and so on, " * 20)
     title = finding(judge(facts, {"incidents": [long]}, now=now), "MF104")["title"]
     assert title.startswith("Order 5 failed, and so on") and title.endswith("and so on") and len(title) <= 140
@@ -389,7 +391,14 @@ BLOCKS = st.lists(st.one_of(st.integers(0, 40), st.integers(0, 5000)), min_size=
 def machines(draw):
     zones = []
     for node, name in draw(
-        st.sampled_from([[(0, "Normal")], [(0, "DMA32"), (0, "Normal")], [(0, "Normal"), (1, "Normal")]])
+        st.sampled_from(
+            [
+                [(0, "Normal")],
+                [(0, "DMA32"), (0, "Normal")],
+                [(0, "Normal"), (1, "Normal")],
+                [(0, "DMA"), (0, "DMA32"), (0, "Normal"), (1, "Normal")],
+            ]
+        )
     ):
         zone = {"node": node, "zone": name, "free_blocks": draw(BLOCKS)}
         if draw(st.booleans()):
@@ -409,7 +418,10 @@ def machines(draw):
     release = draw(st.sampled_from(["6.1.0", "3.10.0-957.el7.x86_64", None]))
     conntrack = draw(st.sampled_from([0, 8, None]))
     kernel = {"release": release, "page_size": 4096, "possible_cpus": 8, "hugepage_order": 9}
-    return {"kernel": kernel, "zones": zones, "slab": {"nf_conntrack_caches": conntrack}}
+    memory = draw(st.sampled_from([{}, {"memtotal": 90000}, {"memtotal": 2 << 20}, {"memtotal": 128 << 20}]))
+    containers = draw(st.sampled_from([True, False, None]))
+    slab = {"nf_conntrack_caches": conntrack}
+    return {"kernel": kernel, "zones": zones, "slab": slab, "meminfo": memory, "containers": containers}
 
 
 PROPERTIES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

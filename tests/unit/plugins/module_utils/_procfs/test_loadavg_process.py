@@ -8,7 +8,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import loadavg, process
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import loadavg, process, uptime
 
 
 def test_loadavg():
@@ -18,6 +18,16 @@ def test_loadavg():
 @pytest.mark.parametrize("text", ["", "x", "1.0 2.0", "0.96 0.49\n", "1 2 3 4/5 6"])
 def test_no_loadavg(text):
     assert loadavg.parse_loadavg(text) == (None, 1)
+
+
+def test_uptime():
+    assert uptime.parse_uptime("84423.08 165203.14\n") == (84423.08, 0)
+    assert uptime.parse_uptime("12\n") == (12.0, 0)
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan 1", "1e400 2", "1" * 400, "-3.0 1.0"])
+def test_no_uptime(text):
+    assert uptime.parse_uptime(text) == (None, 1)
 
 
 @pytest.mark.parametrize(
