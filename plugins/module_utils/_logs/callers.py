@@ -107,6 +107,11 @@ _RECLAIM = frozenset(
 # mm/init.c and init/main.c before kernel_init(): the allocator itself is being set up.
 _EARLY = frozenset("mm_init mm_core_init kmem_cache_init create_boot_cache setup_arch trap_init early_irq_init".split())
 
+# What is at the top of a trace that was asked for, on one architecture or another.
+UNWINDERS = frozenset(
+    "dump_stack dump_stack_lvl show_stack show_trace dump_backtrace unwind_backtrace __dump_stack show_regs_print_info".split()
+)
+
 # What prints a report: mm/page_alloc.c and mm/oom_kill.c.
 FAILURE_PRINTERS = frozenset(("warn_alloc", "warn_alloc_failed"))
 OOM_PRINTERS = frozenset(

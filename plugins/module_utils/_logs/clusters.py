@@ -214,15 +214,19 @@ def _decide(report, verdict, siblings, diagnosis):
 
 def _the_cgroups(report, verdict, siblings, diagnosis):
     """The OOM kill of a page fault, and vmalloc()'s pages, beside a charge that a cgroup refused."""
+    from .possible import Request
+
     refused = [other for other in siblings if other[2]["cause"] == "memcg_limit" and other[2]["basis"] == "lines"]
     if not refused:
         return None
     if report.kind == "vmalloc_failure":
+        if not Request(report).charged:
+            return None
         return diagnosis.verdict_of(
             "memcg_limit",
             "vmalloc() of %d bytes got an address range but not the single pages for it, and in the same moment a cgroup refused charges "
             "(line %s)" % (report.size, refused[0][0].line.number),
-            "medium" if any(flag.endswith("_ACCOUNT") for flag in report.gfp_flags or ()) else "low",
+            "medium",
             "path",
             [{"cause": "fragmentation", "why": "vmalloc() needs no contiguous memory"}],
         )

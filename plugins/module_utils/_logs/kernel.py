@@ -254,14 +254,14 @@ class KernelLog:
         match = patterns.FRAME.search(text)
         if not match or match.group("doubt"):
             return False
-        name = plain(match.group("name"))
-        before, self._frame = self._frame, (self.seen, name)
-        prints = before is None or self.seen - before[0] > 3 or has(before[1], ("dump", "show"))
-        if not prints and before[1] not in callers.OOM_PRINTERS:
+        name, before = plain(match.group("name")), self._frame
+        # What unwound the stack stands above it, or else another of the printers; where nothing does, the lines were cut off.
+        called = before is None or self.seen - before[0] > 3 or before[1] in callers.UNWINDERS or before[2]
+        printer = called and (name in callers.FAILURE_PRINTERS or name in callers.OOM_PRINTERS)
+        self._frame = (self.seen, name, printer)
+        if not printer:
             return False
-        if name in callers.FAILURE_PRINTERS:
-            return "page_allocation_failure"
-        return "oom_kill" if name in callers.OOM_PRINTERS else False
+        return "page_allocation_failure" if name in callers.FAILURE_PRINTERS else "oom_kill"
 
     def _body(self, line, text):
         report = self.current(line)

@@ -45,6 +45,7 @@ class Request:
         if not self.known:
             self.sleeps = True
         self.noretry = "NORETRY" in bare
+        self.charged = "ACCOUNT" in bare or "KERNEL_ACCOUNT" in bare
         self.bound = self.zone in ("DMA", "DMA32") or "THISNODE" in bare
         self.scope = report.scope
         self.reclaims = callers.reclaims(report)
@@ -291,9 +292,16 @@ _VMALLOC = (
         "the machine has less memory than that (__vmalloc_node_range() compares with totalram_pages())",
     ),
     Row(
+        "pages charged to a cgroup",
+        lambda request: request.report.problem == "pages" and request.charged,
+        (SHORTAGE, MEMCG),
+        (SHORTAGE, "low"),
+        "an address range was found, but not the single pages to fill it, or a cgroup refused the charge for them (__GFP_ACCOUNT)",
+    ),
+    Row(
         "pages",
         lambda request: request.report.problem == "pages",
-        (SHORTAGE, MEMCG),
+        (SHORTAGE,),
         (SHORTAGE, "medium"),
         "an address range was found, but not the single pages to fill it",
     ),

@@ -524,3 +524,92 @@ def test_a_report_ends_when_nothing_comes_any_more():
 def test_scraps_do_no_harm(text):
     for report in reports(text + "\n" + text + "\nx"):
         assert report.kind in ("page_allocation_failure", "oom_kill")
+
+
+# --- reports that lost their head -----------------------------------------------------------------------------------
+
+INTRODUCTION = "CPU: 3 PID: 332 Comm: kworker/3:2 Not tainted 5.4.26 #4\nCall Trace:\n"
+ZONE = "Node 0 Normal free:%dkB min:800kB low:1000kB high:1200kB managed:9000000kB\nlowmem_reserve[]: 0 0 0 0\n"
+HEADLESS = [
+    # what is left, kind, cause
+    (
+        "the allocator's trace",
+        INTRODUCTION
+        + " dump_stack+0x6d/0x95\n warn_alloc+0xfe/0x160\n __alloc_pages_slowpath+0xe07/0xe40\nMem-Info:\n"
+        + ZONE % 40,
+        "page_allocation_failure",
+        "memory_shortage",
+    ),
+    (
+        "the OOM killer's",
+        INTRODUCTION
+        + " dump_stack+0x6d/0x95\n dump_header+0x4a/0x1e2\n out_of_memory+0x1/0x2\n __alloc_pages_slowpath+0x1/0x2",
+        "oom_kill",
+        "memory_shortage",
+    ),
+    (
+        "a cgroup's",
+        INTRODUCTION + " dump_stack+0x6d/0x95\n dump_header+0x4a/0x1e2\n mem_cgroup_out_of_memory+0x1/0x2",
+        "oom_kill",
+        "memcg_limit",
+    ),
+    (
+        "the list of tasks",
+        "Tasks state (memory values in pages):\n[    712]     0   712     1155      448    53248        0             0 x",
+        "oom_kill",
+        "memory_shortage",
+    ),
+    (
+        "the list of tasks of old",
+        "[ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name",
+        "oom_kill",
+        "memory_shortage",
+    ),
+    ("the state of memory, short", "Mem-Info:\n" + ZONE % 40, "page_allocation_failure", "memory_shortage"),
+    ("one zone, short", ZONE % 40, "page_allocation_failure", "memory_shortage"),
+    ("a cgroup's numbers", "memory: usage 10kB, limit 10kB, failcnt 9", "oom_kill", "memcg_limit"),
+    (
+        "a panic",
+        "Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled",
+        "oom_kill",
+        "memory_shortage",
+    ),
+    ("nobody to kill", "Out of memory and no killable processes...", "oom_kill", "memory_shortage"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "Jul  1 00:45:31 node kernel: [  12.345678] "])
+@pytest.mark.parametrize("what,text,kind,cause", HEADLESS, ids=[case[0] for case in HEADLESS])
+def test_reports_without_a_head(what, text, kind, cause, prefix):
+    report = one("\n".join(prefix + line for line in text.strip("\n").split("\n")))
+    assert (report.kind, report.verdict["cause"], report.order) == (kind, cause, None)
+    if "Comm" in text:
+        assert (report.comm, report.pid, report.cpu, report.kernel) == ("kworker/3:2", 332, 3, "5.4.26")
+
+
+NO_REPORTS = [
+    ("a state of memory that is not short", "Mem-Info:\n" + ZONE % 9000),
+    ("SysRq-m", "sysrq: Show Memory\nMem-Info:\n" + ZONE % 40),
+    (
+        "a stall inside the OOM killer's printing",
+        "rcu: stall\n vprintk_emit+0x1/0x2\n printk+0x1/0x2\n dump_header+0x1/0x2\n out_of_memory+0x1/0x2",
+    ),
+    ("an oops", INTRODUCTION + " dump_stack+0x6d/0x95\n panic+0x1/0x2\n do_exit+0x1/0x2"),
+    ("a cgroup's name", "systemd: cgroup /a is empty"),
+]
+
+
+@pytest.mark.parametrize("what,text", NO_REPORTS, ids=[case[0] for case in NO_REPORTS])
+def test_what_looks_like_one_is_none(what, text):
+    assert reports(text) == []
+
+
+def test_a_report_that_is_complete_takes_no_lines_of_the_one_beside_it():
+    head = "%s: page allocation failure: order:%d, mode:0xcc0(GFP_KERNEL)\n"
+    who = "CPU: %d PID: %d Comm: %s Not tainted 6.1.0 #1\n"
+    info = "Mem-Info:\n" + ZONE + "98441 pages reserved\n"
+    found = reports(head % ("a", 1) + head % ("b", 2) + who % (0, 1, "a") + who % (1, 2, "b") + info % 40 + info % 60)
+    assert sorted((report.comm, [zone["free"] for zone in report.zones.values()]) for report in found) == [
+        ("a", [60]),
+        ("b", [40]),
+    ]

@@ -157,6 +157,12 @@ ROWS = [
         "vmalloc's pages",
         {"kind": "vmalloc_failure", "size": 4096, "problem": "pages"},
         "pages",
+        {"memory_shortage"},
+    ),
+    (
+        "vmalloc's pages, charged",
+        {"kind": "vmalloc_failure", "size": 4096, "problem": "pages", "mask": 0x400CC0},
+        "pages charged to a cgroup",
         {"memory_shortage", "memcg_limit"},
     ),
     ("CMA", {"kind": "cma_allocation_failure", "pages": 512, "errno": -12}, "a CMA area", set()),
@@ -186,4 +192,4 @@ def test_where_more_than_one_cause_is_left_the_path_alone_is_sure_of_none():
     for rows in possible.TABLE.values():
         for row in rows:
             if row.alone and row.alone[1] != "low" and row.alone[0] != possible.UNKNOWN:
-                assert len(row.causes) == 1 or set(row.causes) == {"memory_shortage", "memcg_limit"}
+                assert len(row.causes) == 1
