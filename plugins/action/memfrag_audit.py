@@ -17,7 +17,13 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _text
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
+    _answer,
+    _contracts,
+    _paths,
+    _records,
+    _shapes,
+)
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -34,6 +40,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         options = self.validate_argument_spec(_audit.OPTIONS)[1]
+        options["records_dir"] = _paths.absolute(options["records_dir"])
         started = time.time()
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
         try:
@@ -47,7 +54,7 @@ class ActionModule(ActionBase):
         def keep() -> str:
             record["duration_seconds"] = round(time.time() - started, 3)
             try:
-                return os.path.abspath(_records.write(options["records_dir"], run_id, record))
+                return _records.write(options["records_dir"], run_id, record)
             except OSError as error:
                 raise AnsibleActionFail(f"Cannot write the record: {error}") from error
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
 import typing as t
 
@@ -15,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _paths, _records, _report
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
 
 # The documentation of the options is in plugins/modules/memfrag_report.py.
@@ -48,7 +47,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
-        directories = [os.path.abspath(path) for path in options["records_dirs"] or [options["records_dir"]]]
+        directories = [_paths.absolute(path) for path in options["records_dirs"] or [options["records_dir"]]]
         try:
             report = _report.make(
                 directories,
@@ -96,7 +95,7 @@ def _mode(text: str) -> int:
 
 def _report_dir(options: dict[str, t.Any], directories: list[str]) -> str:
     if options["report_dir"]:
-        return os.path.abspath(str(options["report_dir"]))
+        return _paths.absolute(options["report_dir"])
     return str(_records.run_directory(directories[0], options["run_id"])) if options["run_id"] else directories[0]
 
 

@@ -234,3 +234,18 @@ def test_the_documentation_has_the_options_of_the_action() -> None:
         assert documented[name].get("default") == spec.get("default"), name
         assert documented[name].get("choices") == spec.get("choices"), name
         assert documented[name].get("required", False) == spec.get("required", False), name
+
+
+def test_the_audits_of_a_remediation_take_the_variables_of_the_audit() -> None:
+    playbooks = os.path.join(os.path.dirname(documentation.__file__), "..", "..", "playbooks")
+
+    def audits(name: str) -> list[dict[str, str]]:
+        with open(os.path.join(playbooks, name), encoding="utf-8") as stream:
+            plays = yaml.safe_load(stream)
+        tasks = [task for play in plays for task in play.get("tasks", [play])]
+        return [task["kernelops.memfrag.memfrag_audit"] for task in tasks if "kernelops.memfrag.memfrag_audit" in task]
+
+    (wanted,) = audits("audit.yml")
+    for options in audits("remediate.yml") + audits("tasks/remediate_batch.yml"):
+        assert set(options) == set(wanted)
+        assert all(options[name] == wanted[name] for name in set(wanted) - {"records_dir", "run_id"})
