@@ -80,7 +80,8 @@ options:
   units:
     description:
       - Systemd units of the container runtimes, whose messages are read from the journal together with those of the kernel.
-      - The units of kubelet, Docker, containerd, CRI-O, Podman, k3s and RKE2, if not given.
+      - The units of kubelet, Docker, containerd, CRI-O, Podman, k3s and RKE2, of systemd itself, and of user-space OOM killers, if not
+        given.
     type: list
     elements: str
     default: []

@@ -35,6 +35,12 @@ UNITS = (
     "rke2-agent.service",
     "podman.service",
     "snap.kubelet-eks.daemon.service",
+    # Who else says that memory ran out.
+    "init.scope",
+    "systemd-oomd.service",
+    "earlyoom.service",
+    "nohang.service",
+    "nohang-desktop.service",
 )
 # A journal that begins so long after the window is complete: machines are not always busy.
 SLACK = 3600

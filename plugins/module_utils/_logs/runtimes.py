@@ -19,16 +19,8 @@ from . import errors, notices
 from .prefixes import Lazy, has
 from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
 
-# What large logs are searched for beside scanner.RUNTIME_GATES: notices of memory that ran out, errors in other forms.
-GATES = (
-    b"OOM",
-    b"oom-kill'",
-    b"due to memory ",
-    b"low memory! at",
-    b"ending SIG",
-    b"OCI runtime",
-    b"PLEG is not healthy",
-)
+# What large logs are searched for beside scanner.RUNTIME_GATES: one literal per source of notices, long ones, as short ones cost more.
+GATES = (b"TaskOOM event", b"killed by the OOM killer", b"systemd-oomd", b"low memory! at or below")
 
 # A line has one of these, or it tells of no failure: asked of every line of a program, hence as it is written.
 _FAILING = (
@@ -302,7 +294,7 @@ def plain(text):
 def speaks(line, own=()):
     """Whether a Line may tell of a container that could not be started or removed, or of memory that ran out.
 
-    What it speaks of is kept with it: ("own", Signature), ("notice", found) or ("failure", kind).
+    What it speaks of is kept with it: ("own", Signature), ("notice", found) or ("failure", (kind, length of the text)).
     """
     text = errors.bounded(line.text)
     for signature in own:
@@ -321,7 +313,7 @@ def speaks(line, own=()):
         return False
     kind = _kind(line, text, text.lower())
     if kind is not None:
-        line.context = ("failure", kind)
+        line.context = ("failure", (kind, len(line.text)))
     return kind is not None
 
 
@@ -366,7 +358,11 @@ def read(line, own=()):
         return None
     if mark == "need to kill pod" and _repeats(text) < _ENOUGH_KILLS:
         return None
-    return _event(line, text, signature, _kind(line, text, low) or found, mark)
+    kind, length = found
+    if len(line.text) != length:
+        # It was joined with the next one.
+        kind = _kind(line, text, low) or kind
+    return _event(line, text, signature, kind, mark)
 
 
 def _signature(low):
