@@ -9,6 +9,7 @@ usage: python tests/tools/findings_guide.py > docs/docsite/rst/findings_guide.rs
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import typing as t
@@ -119,8 +120,50 @@ FAMILIES = {
 }
 
 
-def guide(catalogue: t.Any, policy: t.Any, score: t.Any) -> str:
-    """The whole page, from the modules of the assessment."""
+SENSITIVITY = """
+What the rules do
+-----------------
+
+Measured by ``tests/tools/sensitivity.py`` on machines whose condition is known otherwise: captures of kernels that were fragmented on
+purpose, snapshots of machines that a reader has judged, and the memory state in kernel reports whose cause is known. Each number is
+machines. A change of a threshold shows here what it does; ``spare_blocks`` at half and at twice its default shows how near the levels are
+to tipping.
+
+"""
+
+RULES = """
+How often each finding came up, of any severity but ``info``, on machines that are well and on machines that are fragmented:
+
+"""
+
+LEVELS = ("low", "unknown", "medium", "high", "critical")
+
+
+def sensitivity(measured: dict[str, t.Any]) -> str:
+    """The tables of tests/fixtures/sensitivity.json."""
+    levels = [["Machines", "Condition", "Number", "Policy", *LEVELS]]
+    for name, conditions in sorted(measured.items()):
+        for condition, row in sorted(conditions.items()):
+            for variant, counted in row["levels"].items():
+                cells = [str(counted.get(level, 0) or "-") for level in LEVELS]
+                levels.append([name, condition, str(row["machines"]), variant, *cells])
+    columns = [(name, condition) for name in sorted(measured) for condition in ("healthy", "fragmented")]
+    columns = [(name, condition) for name, condition in columns if condition in measured[name]]
+    rules = [["Finding", *(f"{name}, {condition}" for name, condition in columns)]]
+    found = sorted({ident for name, condition in columns for ident in measured[name][condition]["rules"]})
+    for ident in found:
+        counts = []
+        for name, condition in columns:
+            severities = measured[name][condition]["rules"].get(ident, {})
+            number = sum(count for severity, count in severities.items() if severity != "info")
+            counts.append(f"{number} of {measured[name][condition]['machines']}" if number else "-")
+        if set(counts) != {"-"}:
+            rules.append([ident, *counts])
+    return SENSITIVITY + table(levels) + RULES + table(rules)
+
+
+def guide(catalogue: t.Any, policy: t.Any, score: t.Any, measured: dict[str, t.Any]) -> str:
+    """The whole page, from the modules of the assessment and what was measured of it."""
     parts = [HEAD]
     severities = [["Worst finding", "Base", "Weight of another", "Limit"]]
     for severity in reversed(catalogue.SEVERITIES):
@@ -153,7 +196,13 @@ def guide(catalogue: t.Any, policy: t.Any, score: t.Any) -> str:
         if known.variable:
             parts.append(f"\nFor good: ``{known.variable}`` of the role ``memfrag_tuning``.\n")
         parts.append(f"\nSilence it with ``ignore: {{{ident}: <reason>}}`` in the policy.\n")
+    parts.append(sensitivity(measured))
     return "".join(parts)
+
+
+def measurements() -> dict[str, t.Any]:
+    with open(os.path.join(ROOT, "tests", "fixtures", "sensitivity.json"), encoding="utf-8") as stream:
+        return dict(json.load(stream))
 
 
 def main() -> None:
@@ -161,7 +210,7 @@ def main() -> None:
     sys.path.insert(0, os.environ.get("ANSIBLE_COLLECTIONS_PATH", namespace).split(":")[0])
     from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, policy, score
 
-    sys.stdout.write(guide(catalogue, policy, score))
+    sys.stdout.write(guide(catalogue, policy, score, measurements()))
 
 
 if __name__ == "__main__":

@@ -5,18 +5,31 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import typing as t
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, policy, score
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
 
 
-def test_the_catalogue_of_findings_is_that_of_the_tables() -> None:
-    path = os.path.join(ROOT, "tests", "tools", "findings_guide.py")
-    spec = importlib.util.spec_from_file_location("findings_guide", path)
+def tool(name: str) -> t.Any:
+    spec = importlib.util.spec_from_file_location(name, os.path.join(ROOT, "tests", "tools", f"{name}.py"))
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_measured_sensitivity_is_that_of_the_rules_as_they_are() -> None:
+    module = tool("sensitivity")
+    measured = json.loads(json.dumps(module.measure(list(module.captures()))))
+    assert measured == json.loads(module.RESULT.read_text())["captures"], "run: tests/tools/sensitivity.py"
+    assert set(tool("findings_guide").measurements()) == {"captures", "snapshots", "corpus"}
+
+
+def test_the_catalogue_of_findings_is_that_of_the_tables() -> None:
+    module = tool("findings_guide")
     with open(os.path.join(ROOT, "docs", "docsite", "rst", "findings_guide.rst"), encoding="utf-8") as stream:
-        assert stream.read() == module.guide(catalogue, policy, score), "run: make docs-findings"
+        assert stream.read() == module.guide(catalogue, policy, score, module.measurements()), "run: make docs-findings"
