@@ -103,7 +103,7 @@ def _allocation(report, request):
             confidence = _LESS_SURE[confidence]
         return verdict_of(cause, text, confidence, "numbers", rejected)
     # The numbers contradict the event: they were printed later, when memory had been freed or an OOM kill had done its work.
-    settled = row.alone if row.alone and len(causes) == 1 else (UNKNOWN, "low")
+    settled = row.alone if row.alone and (len(causes) == 1 or row.alone[0] == SHORT) else (UNKNOWN, "low")
     text += ": printed after the event, these numbers do not explain it"
     if settled[0] != UNKNOWN:
         text += "; %s" % row.why

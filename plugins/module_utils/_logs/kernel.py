@@ -221,7 +221,7 @@ class KernelLog:
         kind = False
         if "+0x" in text:
             kind = self._printer(line, text)
-        elif patterns.TASKS.search(text):
+        elif patterns.TASKS.search(text) or patterns.TASK.match(text):
             kind = "oom_kill"
         elif "cgroup" in text or "Task in" in text or ": usage " in text or "oom.group" in text:
             probe = Report(line, None)
@@ -360,4 +360,5 @@ _OPENERS = (
     "Tasks state",
     " tgid",
     "oom.group",
+    "]   ",
 )

@@ -117,6 +117,8 @@ TOTAL_FREE = Lazy(r"\bfree:(\d{1,15})(?=\s|$)")
 NUMBER = Lazy(r"\d{1,15}")
 SLAB_ROW = Lazy(r"^(?P<name>\S{1,64})\s{1,40}(?P<used>\d{1,15})KB\s{1,40}(?P<total>\d{1,15})KB\s{0,9}$")
 TASKS = Lazy(r"Tasks state \(memory values|\[\s{1,6}pid\s{1,6}\]\s{1,9}uid\s{1,9}tgid")
+# dump_tasks(): pid, uid, the pid again as that of the thread group, sizes, oom_score_adj, name.
+TASK = Lazy(r"^\[\s{0,9}(\d{1,10})\]\s{1,9}\d{1,10}\s{1,9}\1(?:\s{1,20}-?\d{1,15}){5,10}\s{1,9}\S")
 TASK_ROW = Lazy(r"^\s{0,40}\[\s{0,9}\d{1,10}\]\s{1,9}\d{1,10}\s")
 
 # --- memory cgroups --------------------------------------------------------------------------------------------------

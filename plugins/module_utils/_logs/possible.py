@@ -44,6 +44,7 @@ class Request:
         self.known = report.mask is not None
         if not self.known:
             self.sleeps = True
+        self.bare = names == ["GFP_KERNEL"]
         self.noretry = "NORETRY" in bare
         self.charged = "ACCOUNT" in bare or "KERNEL_ACCOUNT" in bare
         self.bound = self.zone in ("DMA", "DMA32") or "THISNODE" in bare
@@ -199,6 +200,14 @@ _OOM = (
         (MEMCG,),
         (MEMCG, "low"),
         "__alloc_pages_may_oom() kills for no order above 3, a charge to a cgroup does",
+    ),
+    Row(
+        "as charges are",
+        lambda request: request.scope is None and request.order == 0 and request.bare and not request.boots,
+        (MEMCG, SHORT),
+        (MEMCG, "low"),
+        "nothing in the log tells whether the machine's memory or a cgroup's limit had run out; charges ask for one page of GFP_KERNEL and "
+        "nothing else (mem_cgroup_charge()), while what the page allocator is asked for nearly always has more flags",
     ),
     Row(
         "nothing tells whose",

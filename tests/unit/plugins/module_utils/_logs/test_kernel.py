@@ -565,6 +565,12 @@ HEADLESS = [
         "oom_kill",
         "memory_shortage",
     ),
+    (
+        "tasks without the head of their list",
+        "[ 1804]    89  1804    25638        3      50      276             0 qmgr\n[ 2079]     0  2079    27509        1      10       32    0 agetty",
+        "oom_kill",
+        "memory_shortage",
+    ),
     ("the state of memory, short", "Mem-Info:\n" + ZONE % 40, "page_allocation_failure", "memory_shortage"),
     ("one zone, short", ZONE % 40, "page_allocation_failure", "memory_shortage"),
     ("a cgroup's numbers", "memory: usage 10kB, limit 10kB, failcnt 9", "oom_kill", "memcg_limit"),
@@ -595,6 +601,7 @@ NO_REPORTS = [
         "rcu: stall\n vprintk_emit+0x1/0x2\n printk+0x1/0x2\n dump_header+0x1/0x2\n out_of_memory+0x1/0x2",
     ),
     ("an oops", INTRODUCTION + " dump_stack+0x6d/0x95\n panic+0x1/0x2\n do_exit+0x1/0x2"),
+    ("what only looks like a task", "[ 1804]    89  1805    25638        3      50      276             0 qmgr"),
     ("a cgroup's name", "systemd: cgroup /a is empty"),
 ]
 

@@ -79,7 +79,18 @@ ROWS = [
         "single pages",
         {"memory_shortage"},
     ),
-    ("first lines only", {"kind": "oom_kill", "order": 0}, "nothing tells whose", {"memory_shortage", "memcg_limit"}),
+    (
+        "first lines only, of a charge or not",
+        {"kind": "oom_kill", "order": 0},
+        "as charges are",
+        {"memory_shortage", "memcg_limit"},
+    ),
+    (
+        "first lines only",
+        {"kind": "oom_kill", "order": 0, "mask": 0x100CCA},
+        "nothing tells whose",
+        {"memory_shortage", "memcg_limit"},
+    ),
     (
         "first lines only, and a block",
         {"kind": "oom_kill", "order": 3},
