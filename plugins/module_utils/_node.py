@@ -205,7 +205,8 @@ class Node:
         """Where a symbolic link leads, as it stands there."""
         self.deadline.check(path)
         try:
-            return os.readlink(self.path(path))
+            # The link itself, wherever it leads.
+            return os.readlink(os.path.join(self.path(os.path.dirname(path)), os.path.basename(path)))
         except (IOError, OSError) as error:
             raise _translated(path, error)
 

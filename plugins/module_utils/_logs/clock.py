@@ -10,8 +10,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import calendar
+import os
 import re
 import time
+
+from .._node import Node, NodeError
 
 _MONTHS = {name: index + 1 for index, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())}
 _NUMERIC = re.compile(
@@ -22,6 +25,14 @@ _NAMED = re.compile(
     r"(?:[^\W\d_]{2,4}\.?\s)?([^\W\d_]{3,5})\.?\s+(\d{1,2})\s(?:(\d{4})\s)?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:\s(\d{4}))?$",
     re.UNICODE,
 )
+# Where a tree names its time zone, beside the link /etc/localtime.
+_ZONE_FILES = (
+    ("/etc/timezone", r"^\s*([A-Za-z][\w+/-]{1,60})"),
+    ("/etc/sysconfig/clock", r"(?m)^ZONE=\"?([A-Za-z][\w+/-]{1,60})"),
+    ("/sos_commands/systemd/timedatectl", r"Time ?zone: ([A-Za-z][\w+/-]{1,60})"),
+    ("/sos_commands/date/timedatectl", r"Time ?zone: ([A-Za-z][\w+/-]{1,60})"),
+)
+_ZONE_NAME = re.compile(r"[A-Za-z][\w+/-]{1,60}\Z")
 
 
 class Clock:
@@ -30,23 +41,28 @@ class Clock:
     reference  when the source was last written to: a stamp without a year is of the year that brings it closest before
     boot       when the kernel started, for uptime stamps of this node's own ring buffer; otherwise they have no date
     local      stamps without a zone are in the local time of this machine (else UTC)
+    zone       or in that of this TZ string, for a tree with a time zone of its own
+    years      what the order of the lines says of the years (Years), None where nothing is known of it
+    offset     where the next line to be dated stands, in bytes; None at the end
     """
 
-    def __init__(self, reference, boot=None, local=True):
-        self.reference, self.boot, self.local = reference, boot, local
+    def __init__(self, reference, boot=None, local=True, zone=None):
+        self.reference, self.boot, self.local, self.zone = reference, boot, local, zone
+        self.years = self.offset = None
         self._cache = (None, None)
 
     def of(self, line):
-        """Epoch seconds of a Line, None where only the uptime is known."""
+        """Epoch seconds of a Line, None where only the uptime is known, or the year is not."""
         if line.stamp is not None:
-            if self._cache[0] != line.stamp:
-                self._cache = (line.stamp, self._stamp(line.stamp))
+            ago = 0 if self.years is None or self.offset is None else self.years.until_the_end(self.offset)
+            if self._cache[0] != (line.stamp, ago):
+                self._cache = ((line.stamp, ago), self._stamp(line.stamp, ago))
             return self._cache[1]
         if line.uptime is not None and self.boot is not None:
             return self.boot + float(line.uptime)
         return None
 
-    def _stamp(self, stamp):
+    def _stamp(self, stamp, ago):
         try:
             match = _NUMERIC.match(stamp)
             if match:
@@ -62,16 +78,24 @@ class Clock:
             clock = [int(day), int(hour), int(minute), int(second or 0)]
             if year or last:
                 return self._seconds([int(year or last), month] + clock, fraction, None)
-            newest = time.gmtime(self.reference + 86400).tm_year
-            # Four years back: 29 February is not in every year.
-            for guess in range(newest, newest - 5, -1):
-                if month == 2 and clock[0] == 29 and not calendar.isleap(guess):
-                    continue
-                epoch = self._seconds([guess, month] + clock, fraction, None)
-                if epoch <= self.reference + 86400:
-                    return epoch
+            return None if ago is None else self._without_year(month, clock, fraction, ago)
         except (ValueError, OverflowError):
-            pass
+            return None
+
+    def _without_year(self, month, clock, fraction, ago):
+        """Of the year that brings it closest before the reference, or so many years before that of the last line."""
+        newest = time.gmtime(self.reference + 86400).tm_year
+        if ago:
+            # The last line is of the newest year in which its day has been.
+            past = calendar.timegm((newest, 1, 1, 0, 0, 0, 0, 0, 0)) + (self.years.days - 1) * 86400
+            newest -= ago + (1 if past > self.reference + 86400 else 0)
+        # Four years back: 29 February is not in every year.
+        for guess in range(newest, newest - (1 if ago else 5), -1):
+            if month == 2 and clock[0] == 29 and not calendar.isleap(guess):
+                continue
+            epoch = self._seconds([guess, month] + clock, fraction, None)
+            if epoch <= self.reference + 86400:
+                return epoch
         return None
 
     def _seconds(self, parts, fraction, zone):
@@ -82,9 +106,52 @@ class Clock:
             digits = zone[1:].replace(":", "")
             offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
             epoch += -offset if zone[0] == "+" else offset
+        elif not zone and self.zone:
+            epoch = _in_zone(self.zone, parts)
         elif not zone and self.local:
             epoch = time.mktime(tuple(parts) + (0, 0, -1))
         return epoch + (float("0." + fraction) if fraction else 0)
+
+
+def _in_zone(zone, parts):
+    """Local time somewhere else -> epoch seconds, by the C library: it knows the rules for all years, and how to read the files."""
+    before = os.environ.get("TZ")
+    try:
+        os.environ["TZ"] = zone
+        time.tzset()
+        return time.mktime(tuple(parts) + (0, 0, -1))
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+def zone_of(node):
+    """The TZ string of a tree that is not this machine's root, None where it does not tell: TZif data of its own before this machine's."""
+    name = None
+    try:
+        name = node.readlink("/etc/localtime").partition("zoneinfo/")[2]
+    except NodeError:
+        pass
+    for path, pattern in _ZONE_FILES:
+        if not name:
+            try:
+                found = re.search(pattern, node.read_text(path, 65536))
+            except NodeError:
+                continue
+            name = found.group(1) if found else None
+    places = []
+    if name and _ZONE_NAME.match(name) and ".." not in name:
+        places = [(node, "/usr/share/zoneinfo/" + name), (Node("/", node.deadline), "/usr/share/zoneinfo/" + name)]
+    for where, path in [(node, "/etc/localtime")] + places:
+        try:
+            if where.read_bytes(path, 65536)[:4] == b"TZif":
+                return ":" + where.path(path)
+        except NodeError:
+            continue
+    return None
 
 
 def iso(epoch):

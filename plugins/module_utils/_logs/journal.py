@@ -17,7 +17,7 @@ import time
 
 from .._node import NodeError
 from . import readers, redaction, runtimes, scanner
-from .clock import Clock, iso
+from .clock import Clock, iso, zone_of
 from .incidents import Store
 from .joining import Joiner
 from .kernel import KernelLog
@@ -92,8 +92,8 @@ _NAMES = frozenset(
 _ROTATION = re.compile(r"(?:[-.](?:\d{8}(?:[-.]\d+)?|\d{1,3})|\.old)?(?:\.(?:gz|xz|bz2|zst))?$")
 
 
-def point_in_time(text, now, name):
-    """ "2026-11-20T08:00:00Z", "2026-11-20", "-24h" -> epoch seconds. Without a zone it is the time of this machine."""
+def point_in_time(text, now, name, zone=None):
+    """ "2026-11-20T08:00:00Z", "2026-11-20", "-24h" -> epoch seconds. Without a zone it is the time of the node."""
     if text is None or text == "":
         return None
     match = _RELATIVE.match(text.strip())
@@ -101,7 +101,7 @@ def point_in_time(text, now, name):
         return now - int(match.group(1)) * _SECONDS[match.group(2)]
     line = Line("")
     line.stamp = text.strip() + ("T00:00:00" if re.match(r"^\d{4}-\d\d-\d\d$", text.strip()) else "")
-    epoch = Clock(now).of(line) if re.match(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", line.stamp) else None
+    epoch = Clock(now, zone=zone).of(line) if re.match(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", line.stamp) else None
     if epoch is None:
         raise ValueError("%s: %r is neither an ISO-8601 time nor an age such as -24h" % (name, text))
     return epoch
@@ -171,11 +171,12 @@ class _Sink:
 
     def _split(self, raw, number, offset):
         line = split(raw)
-        line.number = number
+        line.number, line.offset = number, offset
         journal = self.journal
         if line.cursor is None and number is None:
             line.cursor = "@" + line.stamp if journal.source.kind == "journal" and line.stamp else "byte %d" % offset
-        self.taken += 1
+        # Where lines are counted, those that nobody looked at lie between, too.
+        self.taken = max(self.taken + 1, number or 0)
         line.place = (journal.order, self.taken)
         return line
 
@@ -227,8 +228,10 @@ class _Journal:
         since = options.get("since")
         if not since and not options.get("files") and not options.get("journal_directory"):
             since = DEFAULT_SINCE
-        self.since = point_in_time(since, now, "since")
-        self.until = point_in_time(options.get("until"), now, "until")
+        # Of a tree that is not this machine, never this machine's.
+        self.zone = zone_of(node) if node.root != "/" else None
+        self.since = point_in_time(since, now, "since", self.zone)
+        self.until = point_in_time(options.get("until"), now, "until", self.zone)
         if self.since is not None and self.until is not None and self.until < self.since:
             raise ValueError("until: %r is before since %r" % (options["until"], options["since"]))
         self.signatures = runtimes.compile_signatures(options.get("signatures"))
@@ -254,7 +257,7 @@ class _Journal:
 
     def _begin(self, name, kind, family):
         self.source = readers.Source(name, kind)
-        self.source.clock = readers.clock_for(self.node, self.now, kind == "command")
+        self.source.clock = readers.clock_for(self.node, self.now, kind == "command", self.zone)
         self.sources.append(self.source)
         self.order += 1
         self.sink.open(family)
@@ -415,6 +418,7 @@ class _Journal:
     def _base(self, kind, line, message, verdict):
         # The source of its first line: rotation may have split it.
         source = self.sources[line.place[0] - 1]
+        source.clock.offset = line.offset
         epoch = source.clock.of(line)
         raw = line.stamp if line.stamp is not None else "[%s]" % line.uptime if line.uptime is not None else None
         message = message.strip().rstrip("\0").split("\n")[0]

@@ -86,6 +86,7 @@ class Line:
     __slots__ = (
         "text",
         "number",
+        "offset",
         "stamp",
         "uptime",
         "host",
@@ -103,9 +104,9 @@ class Line:
 
     def __init__(self, text):
         self.text = text
-        self.number = self.stamp = self.uptime = self.host = self.tag = self.caller = self.place = self.cursor = (
-            self.context
-        ) = self.part = None
+        self.number = self.offset = self.stamp = self.uptime = self.host = self.tag = self.caller = self.place = (
+            self.cursor
+        ) = self.context = self.part = None
         self.prefixed = False
         # How long it was, whether blanks stood at its end, and of how many broken lines it was made.
         self.width, self.trailing, self.parts = len(text), False, 1

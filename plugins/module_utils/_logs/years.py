@@ -1,0 +1,119 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Which year a syslog stamp is of, which does not say so.
+
+The end of a file is dated by when it was last written to. From there it goes back by the order of the lines: where the month goes
+backwards a year has changed, and where two lines of one boot have the kernel's own seconds, these say how many years lie between them.
+Where a step has two explanations (a clock set back by days, a silence of more than a month) the years before it are not known.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+
+_NAMES = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+# Only these lines are looked at; the kernel's with its seconds since the boot.
+STAMP = re.compile(
+    b"(?m)^(?:<\\d{1,3}>)?("
+    + b"|".join(_NAMES)
+    + b") ([ \\d]\\d) \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)? (?:\\S{1,64} kernel: \\[ *(\\d{1,9})\\.)?"
+)
+
+YEAR = 365.25
+# Days: lines may be out of order by the first; a step back by more than the second is a year; a silence longer than the third could hide one.
+DISORDER, TURN, SILENCE = 2, 183, 30
+
+
+class Years:
+    """What is known of the years of one file. Offsets are bytes of the text."""
+
+    def __init__(self):
+        # (offset, years that have passed there, None where that is not known)
+        self.steps = []
+        self.days = None
+        self._kernel = None
+
+    def look(self, data, offset):
+        """Takes a piece of the text."""
+        for found in STAMP.finditer(data):
+            self._see(offset + found.start(), *found.groups())
+
+    def _see(self, offset, month, day, uptime):
+        days = _BEFORE[_NAMES.index(month)] + int(day)
+        before, self.days = self.days, days
+        gap = 0 if before is None else days - before
+        passed = 1 if gap < -TURN else 0
+        known = gap >= -DISORDER and gap <= SILENCE or gap < -TURN
+        if uptime is not None:
+            up = int(uptime) / 86400.0
+            if self._kernel is not None and up >= self._kernel[1]:
+                # The same boot, if the seconds fit.
+                since, ran = self._kernel[0], up - self._kernel[1]
+                years = int(round((ran - (days - since)) / YEAR))
+                if years >= 0 and abs(days - since + years * YEAR - ran) <= DISORDER:
+                    passed, known = years - self._between(self._kernel[2], offset), True
+            self._kernel = (days, up, offset)
+        if not known:
+            self.steps.append((offset, None))
+        elif passed > 0:
+            self.steps.append((offset, passed))
+
+    def _between(self, first, last):
+        return sum(years or 0 for offset, years in self.steps if first < offset < last)
+
+    def until_the_end(self, offset):
+        """Years between a line and the end of the file, None where that is not known."""
+        count = 0
+        for where, years in self.steps:
+            if where > offset:
+                if years is None:
+                    return None
+                count += years
+        return count
+
+
+def of_stream(stream, size, step=4096, pieces=64, closer=512):
+    """-> Years of a plain file by samples, closer together where the days are apart; None where its stamps have years or no dates."""
+    pieces_of = {}
+
+    def sample(offset, length=step):
+        stream.seek(offset)
+        data = stream.read(length)
+        start = data.find(b"\n") + 1 if offset else 0
+        found = STAMP.search(data, start)
+        if found is None:
+            return None
+        pieces_of[offset + start] = data[start:]
+        return _BEFORE[_NAMES.index(found.group(1))] + int(found.group(2))
+
+    if sample(0) is None:
+        return None
+    places = sorted({size * number // pieces for number in range(pieces)} | {max(0, size - step)})
+    known = [(place, sample(place)) for place in places]
+    pending = list(zip(known, known[1:]))
+    while pending and closer:
+        (low, one), (high, other) = pending.pop()
+        if one is not None and other is not None and 0 <= other - one <= DISORDER:
+            continue
+        closer -= 1
+        if high - low > 4 * step:
+            middle = (low + high) // 2
+            between = (middle, sample(middle))
+            pending += [((low, one), between), (between, (high, other))]
+        else:
+            sample(low, high - low + step)
+    result, end = Years(), 0
+    for offset in sorted(pieces_of):
+        # What two pieces have in common is looked at once.
+        data = pieces_of[offset]
+        start = data.find(b"\n", end - offset) + 1 if end > offset else 0
+        if end <= offset + len(data):
+            result.look(data[start:], offset + start)
+            end = max(end, offset + len(data))
+    return result

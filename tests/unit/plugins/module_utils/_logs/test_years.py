@@ -1,0 +1,255 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The years of stamps that have none, and the time zone of a tree that is not this machine."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import calendar
+import gzip
+import io
+import os
+import struct
+import time
+
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import (
+    clock,
+    journal,
+    prefixes,
+    readers,
+    scanner,
+    years,
+)
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+END = calendar.timegm((2026, 11, 26, 10, 0, 0, 0, 0, 0))
+DAY = 86400
+
+
+def stamp(epoch):
+    when = time.gmtime(epoch)
+    return "%s %2d %02d:%02d:%02d" % (MONTHS[when.tm_mon - 1], when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec)
+
+
+def noise(epoch, uptime=None):
+    if uptime is None:
+        return "%s node-1 CRON[77]: (root) CMD (run-parts /etc/cron.hourly)\n" % stamp(epoch)
+    return "%s node-1 kernel: [%6d.000000] eth0: link is up\n" % (stamp(epoch), uptime)
+
+
+def oom(epoch, pid=7):
+    head = "%s node-1 kernel: " % stamp(epoch)
+    return (
+        head
+        + "memory: usage 524288kB, limit 524288kB, failcnt 1\n"
+        + head
+        + "Memory cgroup out of memory: Killed process %d (java) total-vm:9kB, anon-rss:8kB, file-rss:0kB, shmem-rss:0kB\n"
+        % pid
+    )
+
+
+@pytest.fixture(name="dates")
+def dates_fixture(tmp_path, monkeypatch):
+    """-> a function: text of a file written to last at END -> the days of its events"""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+    def dates(text, packed=False):
+        path = tmp_path / "syslog"
+        data = text.encode("ascii")
+        if packed:
+            buffer = io.BytesIO()
+            with gzip.GzipFile(fileobj=buffer, mode="wb") as stream:
+                stream.write(data)
+            data = buffer.getvalue()
+        path.write_bytes(data)
+        os.utime(str(path), (END, END))
+        result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
+        assert result["sources"][0]["status"] == "read"
+        return [event["time"] and event["time"][:10] for event in result["events"]]
+
+    yield dates
+    monkeypatch.undo()
+    time.tzset()
+
+
+def through(first, last, step=DAY):
+    return "".join(noise(epoch) for epoch in range(first, last, step))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_year_old_line_of_a_file_that_is_not_rotated(dates, packed):
+    old = END - 367 * DAY
+    text = oom(old) + through(old + DAY, END - DAY) + oom(END - DAY, 8)
+    assert dates(text, packed) == ["2025-11-24", "2026-11-25"]
+
+
+def test_three_years(dates):
+    old = END - 3 * 366 * DAY
+    assert dates(oom(old) + through(old, END, 5 * DAY) + oom(END - DAY, 8)) == ["2023-11-24", "2026-11-25"]
+
+
+def test_the_turn_of_the_year(dates, monkeypatch):
+    new_year = calendar.timegm((2026, 1, 1, 0, 0, 0, 0, 0, 0))
+    monkeypatch.setitem(globals(), "END", new_year + 3600)
+    assert dates(oom(new_year - 60) + noise(new_year + 60) + oom(new_year + 120, 8)) == ["2025-12-31", "2026-01-01"]
+
+
+def test_the_29th_of_february(dates):
+    leap = calendar.timegm((2024, 2, 29, 12, 0, 0, 0, 0, 0))
+    assert dates(oom(leap) + through(leap, END, 10 * DAY)) == ["2024-02-29"]
+    # Where the order says a year that has none, nothing is known.
+    text = oom(leap) + through(calendar.timegm((2025, 3, 1, 0, 0, 0, 0, 0, 0)), END, 10 * DAY)
+    assert dates(text) == [None]
+
+
+def test_the_kernels_seconds_tell_of_a_year_without_a_line(dates):
+    old = END - 367 * DAY
+    text = noise(old, 1000) + oom(old) + noise(END - DAY, 1000 + 366 * DAY) + oom(END - DAY, 8)
+    assert dates(text) == ["2025-11-24", "2026-11-25"]
+
+
+def test_the_kernels_seconds_tell_that_a_silence_was_short(dates):
+    old = END - 90 * DAY
+    text = noise(old, 1000) + oom(old) + noise(END - DAY, 1000 + 89 * DAY)
+    assert dates(text) == ["2026-08-28"]
+
+
+@pytest.mark.parametrize("between", [-20, 60])
+def test_two_answers_are_none(dates, between):
+    """A clock set back, or a year without a line; a silence of months, or of a year and months."""
+    first = END - 70 * DAY
+    text = oom(first) + noise(first + between * DAY) + through(first + between * DAY, END) + oom(END - DAY, 8)
+    assert dates(text) == [None, "2026-11-25"]
+
+
+def test_lines_out_of_order_change_no_year(dates):
+    text = oom(END - 2 * DAY) + noise(END - 3 * DAY) + noise(END - 2 * DAY) + noise(END)
+    assert dates(text) == ["2026-11-24"]
+
+
+def test_a_large_file(dates, monkeypatch):
+    monkeypatch.setattr(scanner, "WHOLE", 1)
+    monkeypatch.setattr(readers, "LARGE", 1)
+    old = END - 400 * DAY
+    quiet = oom(old) + through(old + DAY, END - 20 * DAY, DAY)
+    text = quiet + through(END - 20 * DAY, END - DAY, 60) + oom(END - DAY, 8) + through(END - DAY, END, 60)
+    assert len(text) > 1500000
+    assert dates(text) == ["2025-10-22", "2026-11-25"]
+
+
+def test_a_window_in_a_file_of_years(tmp_path, monkeypatch):
+    monkeypatch.setattr(scanner, "WHOLE", 1)
+    monkeypatch.setattr(readers, "LARGE", 1)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    old = END - 400 * DAY
+    path = tmp_path / "syslog"
+    text = oom(END - 366 * DAY) + through(old + DAY, END, 900)[:3000000] + oom(END - DAY, 8)
+    path.write_bytes(text.encode("ascii"))
+    os.utime(str(path), (END, END))
+    result = journal.collect(Node("/"), {"files": [str(path)], "since": "2026-11-20T00:00:00Z"})
+    assert [event["time"][:10] for event in result["events"]] == ["2026-11-25"]
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_files_with_years_are_not_gone_through(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"2026-11-20T08:00:00Z node kernel: x\n" * 100)
+    assert readers._years(Node("/"), str(path), "plain", 10) is None
+    with io.open(str(path), "rb") as stream:
+        assert years.of_stream(stream, 3600) is None
+
+
+# --- time zones -----------------------------------------------------------------------------------------------------------
+
+
+def tzif(hours):
+    """A zone of its own, always so many hours east."""
+    name = ("T%+03d" % hours).encode("ascii") + b"\0"
+    one = struct.pack(">4s1s15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, len(name))
+    body = struct.pack(">lbb", hours * 3600, 0, 0) + name
+    return one + body + one + body + ("\n<%+03d>%d\n" % (hours, -hours)).encode("ascii")
+
+
+@pytest.fixture(name="tree")
+def tree_fixture(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "var/log").mkdir(parents=True)
+    (tmp_path / "var/log/messages").write_bytes(oom(END - DAY).encode("ascii"))
+    os.utime(str(tmp_path / "var/log/messages"), (END, END))
+    yield tmp_path
+    assert os.environ["TZ"] == "Asia/Tokyo"
+    monkeypatch.undo()
+    time.tzset()
+
+
+def hour(tree, **options):
+    events = journal.collect(Node(str(tree)), dict({"since": "1970-01-01"}, **options))["events"]
+    return [event["time"][11:16] for event in events]
+
+
+def test_a_tree_without_a_zone_is_in_utc(tree):
+    assert hour(tree) == ["10:00"]
+
+
+def test_a_tree_with_data_of_its_own(tree):
+    (tree / "etc/localtime").write_bytes(tzif(5))
+    assert hour(tree) == ["05:00"]
+    assert hour(tree, since="2026-11-25T09:59:00") == ["05:00"]
+    assert hour(tree, since="2026-11-25T10:01:00") == []
+
+
+def test_a_tree_with_a_link_and_its_own_data(tree):
+    os.symlink("/usr/share/zoneinfo/Mars/Base", str(tree / "etc/localtime"))
+    assert hour(tree) == ["10:00"]
+    (tree / "usr/share/zoneinfo/Mars").mkdir(parents=True)
+    (tree / "usr/share/zoneinfo/Mars/Base").write_bytes(tzif(-7))
+    assert hour(tree) == ["17:00"]
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/share/zoneinfo/Europe/Berlin"), reason="needs zoneinfo")
+@pytest.mark.parametrize(
+    "path,text",
+    [
+        ("etc/timezone", "Europe/Berlin\n"),
+        ("etc/sysconfig/clock", 'ZONE="Europe/Berlin"\nUTC=true\n'),
+        ("sos_commands/systemd/timedatectl", "                Time zone: Europe/Berlin (CET, +0100)\n"),
+    ],
+)
+def test_a_tree_that_names_its_zone(tree, path, text):
+    (tree / path).parent.mkdir(parents=True, exist_ok=True)
+    (tree / path).write_bytes(text.encode("ascii"))
+    assert hour(tree) == ["09:00"]
+    summer = calendar.timegm((2026, 7, 1, 10, 0, 0, 0, 0, 0))
+    (tree / "var/log/messages").write_bytes(oom(summer).encode("ascii"))
+    assert hour(tree) == ["08:00"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "Europe/../../../../etc/passwd", "Nowhere/City", "-x"]
+)
+def test_a_name_that_is_no_zone(tree, name):
+    (tree / "etc/timezone").write_bytes(name.encode("ascii"))
+    assert hour(tree) == ["10:00"]
+
+
+def test_a_line_of_an_unknown_year_is_none():
+    line = prefixes.split("Nov 24 10:00:00 node kernel: x")
+    watch = clock.Clock(END, local=False)
+    watch.years = years.Years()
+    watch.years.steps = [(50, None)]
+    watch.years.days = 330
+    watch.offset = 10
+    assert watch.of(line) is None
+    watch.offset = 60
+    assert clock.iso(watch.of(line)) == "2026-11-24T10:00:00Z"
