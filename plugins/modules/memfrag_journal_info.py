@@ -190,8 +190,9 @@ events:
   description:
     - Single reports and errors, in the order of the log.
     - Besides the fields below each kind has its own. Page allocation failures have C(kernel), C(cpu), C(call_site),
-      C(call_module), C(trace), C(slab_reclaimable_pages) and C(slab_unreclaimable_pages). OOM kills have C(scope), C(victim_comm),
-      C(victim_pid), C(cgroup), C(usage_kb) and C(limit_kb). Slab failures have C(cache), C(node), C(object_size) and C(errno),
+      C(call_module), C(trace), C(slab_reclaimable_pages) and C(slab_unreclaimable_pages). OOM kills have C(reporter) (V(kernel),
+      or who gave notice of it), C(scope) (V(system), V(memcg), V(cpuset) or V(mempolicy), V(null) where nothing in the log tells),
+      C(victim_comm), C(victim_pid), C(cgroup), C(usage_kb) and C(limit_kb). Slab failures have C(cache), C(node), C(object_size) and C(errno),
       vmalloc failures C(size_bytes), CMA failures C(pages) and C(errno), stalls C(seconds) and C(function).
   returned: success
   type: list

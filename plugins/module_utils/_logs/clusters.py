@@ -118,17 +118,17 @@ class Cluster:
         from . import diagnosis, reports
 
         judged = []
-        for report, _moment in members:
+        for report, _span in members:
             reports.decode(report)
         for link in (_link_slabs, _link_caches, _inherit_scope):
             link(members)
-        for report, moment in sorted(members, key=lambda member: member[0].after is not None):
+        for report, span in sorted(members, key=lambda member: member[0].after is not None):
             try:
-                judged.append((report, moment, reports.judge(report)))
+                judged.append((report, span, reports.judge(report)))
             except Exception as error:
                 self._refuse(report, error)
-        for report, moment, verdict in judged:
-            siblings = [other for other in judged if other[0] is not report and _beside((report, moment), other[:2])]
+        for report, span, verdict in judged:
+            siblings = [other for other in judged if other[0] is not report and _beside((report, span), other[:2])]
             try:
                 decided = _decide(report, verdict, siblings, diagnosis)
             except Exception as error:
@@ -171,7 +171,7 @@ def _link_slabs(members):
 def _link_caches(members):
     """nf_conntrack's two messages about one namespace: no cache, and a hash table that fell back to vmalloc."""
     if any(member[0].fell_back for member in members):
-        for report, _moment in members:
+        for report, _span in members:
             if report.kind == "slab_cache_create_failure" and "nf_conn" in (report.cache or ""):
                 report.fell_back = True
 
@@ -187,7 +187,7 @@ def _inherit_scope(members):
     """A kill line that lost its head has the scope that all others of the moment prove."""
     from .diagnosis import scope_of
 
-    for report, _moment in members:
+    for report, _span in members:
         if report.kind == "oom_kill":
             report.scope = scope_of(report)
     for member in members:
@@ -258,7 +258,7 @@ def _single_pages_too(report, verdict, siblings, diagnosis):
         return None
     if report.kind == "oom_kill" and report.scope not in ("system", "cpuset", "mempolicy"):
         return None
-    for other, _moment, theirs in siblings:
+    for other, _span, theirs in siblings:
         if (
             other.order == 0
             and other.kind in ("page_allocation_failure", "slab_allocation_failure", "oom_kill")
@@ -288,15 +288,16 @@ def _borrowed(report, verdict, siblings, diagnosis):
         return None
     if report.kind == "oom_kill" and report.scope not in ("system", "cpuset", "mempolicy"):
         return None
-    for other, _moment, _theirs in siblings:
-        if other.zones and other.verdict is not None and not other.truncated:
-            report.zones, report.page_kb = other.zones, other.page_kb
-            try:
-                found = diagnosis.diagnose(report)
-            finally:
-                report.zones = {}
-            if found["basis"] == "numbers" and found["cause"] != "unknown":
-                found["confidence"] = "medium" if found["confidence"] == "high" else "low"
-                found["reason"] += " (by the zones that line %s printed in the same moment)" % other.line.number
-                return found
-    return None
+    lender = next((other for other, _span, _theirs in siblings if other.zones and not other.truncated), None)
+    if lender is None:
+        return None
+    report.zones, report.page_kb = lender.zones, lender.page_kb
+    try:
+        found = diagnosis.diagnose(report)
+    finally:
+        report.zones = {}
+    if found["basis"] != "numbers" or found["cause"] == "unknown":
+        return None
+    found["confidence"] = "medium" if found["confidence"] == "high" else "low"
+    found["reason"] += " (by the zones that line %s printed in the same moment)" % lender.line.number
+    return found
