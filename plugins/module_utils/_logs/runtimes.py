@@ -15,7 +15,7 @@ __metaclass__ = type
 
 import re
 
-from . import errors, notices
+from . import errors, notices, subjects
 from .prefixes import Lazy, has
 from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
 
@@ -32,8 +32,11 @@ _FAILING = (
     "ot permitted",
     "o space left",
     "busy",
+    "o such file",
     "xceeded",
-    "ime",
+    "imeout",
+    "imed out",
+    "iming out",
     "s reserved",
     "healthy",
     "eed to kill Pod",
@@ -125,6 +128,8 @@ STARTING = (
     "startup of container",
     "failed to launch qemu",
     "thin pool has",
+    "exec user process",
+    "exec container process",
     "nsenter: unable",
     "nsenter: failed",
     "unshare namespaces",
@@ -176,7 +181,10 @@ REMOVING = (
     "error cleaning subpath",
 )
 # The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
-_ASKED, _NO_ANSWER = "from runtime service failed", ("deadlineexceeded", "deadline exceeded", "code = unavailable")
+_ASKED, _NO_ANSWER = (
+    ("from runtime service failed", "genericpleg: "),
+    ("deadlineexceeded", "deadline exceeded", "code = unavailable"),
+)
 # What is about a container even without a known error.
 _CERTAIN = (
     "podsandbox",
@@ -201,43 +209,6 @@ _DAEMON = frozenset("kubelet dockerd docker containerd crio cri-o k3s rke2 k3s-a
 _DAEMON_ERRORS = ("o space left on device", "nput/output error", "ead-only file system")
 _SEVERE = Lazy(r"\s*[EF]\d{4} |.{0,120}level=(?:error|fatal)")
 
-_UID = r"[0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}"
-_NAME = r"[\w.-]{1,253}"
-# Who wrote it: kubelet format.Pod(), klog's pod=, its JSON; containerd's PodSandboxMetadata and its names; docker's and CRI-O's names.
-_PODS = (
-    Lazy(r"\"pod\": ?\{\"name\": ?\"(?P<pod>" + _NAME + r")\", ?\"namespace\": ?\"(?P<namespace>" + _NAME + r")\""),
-    Lazy(r"[Pp]od ?\"(?P<pod>[^\"\s_(]{1,253})(?:_(?P<namespace>[^\"\s(]{1,253}))?(?:\((?P<uid>[^)\s]{1,64})\))?\""),
-    Lazy(r"\(\"(?P<pod>" + _NAME + r"?)_(?P<namespace>[\w-]{1,63})\((?P<uid>[\w-]{1,64})\)\"\)"),
-    Lazy(r"\bpod=\"?(?P<namespace>" + _NAME + r")/(?P<pod>" + _NAME + r")"),
-    Lazy(r"\bName:(?P<pod>" + _NAME + r"),Uid:(?P<uid>" + _NAME + r"),Namespace:(?P<namespace>" + _NAME + r"),"),
-    Lazy(
-        r"\bname:\"(?P<pod>"
-        + _NAME
-        + r")\" {1,3}uid:\"(?P<uid>"
-        + _NAME
-        + r")\" {1,3}namespace:\"(?P<namespace>"
-        + _NAME
-        + r")\""
-    ),
-    Lazy(
-        r"\bk8s_[^\W_]{1,63}(?:-[^\W_]{1,63}){0,8}_(?P<pod>[a-z0-9.-]{1,253})_(?P<namespace>[a-z0-9-]{1,63})_(?P<uid>"
-        + _UID
-        + r"|[0-9a-f]{32})_"
-    ),
-    Lazy(r"\"(?P<pod>[a-z0-9.-]{1,253})_(?P<namespace>[a-z0-9-]{1,63})_(?P<uid>" + _UID + r"|[0-9a-f]{32})_\d{1,6}\""),
-)
-_POD_UID = Lazy(r"(?:podUID=\"?|[Pp]od |pod|\()(" + _UID + r"|[0-9a-f]{32})\b")
-_ID = r"([0-9a-f]{64})"
-_CONTAINER = Lazy(
-    r"(?:containers?/|container(?: with id)? \"?|[cC]ontainer_?[iI][dD]\W{1,3}|\bid=|--?\s?start |sandbox \"|filesystem for |/docker[/-]|"
-    r"cri-containerd-|crio-|libpod-|(?:docker|containerd|cri-o)://|\"ID\":\")"
-    + _ID
-    + r"|^(?:time=\S{1,60} level=\w{1,10} msg=\")?"
-    + _ID
-    + r"(?: cleanup|: )"
-)
-_HEX = Lazy(r"[0-9a-f]{64}")
-_REPEATED = Lazy(r"\(x(\d{1,9}) over ")
 _KLOG = Lazy(r"^[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+)")
 _LOGRUS = Lazy(r"time=\"?(\d{4}-\d\d-\d\dT[^\"\s]{1,40})")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -320,11 +291,15 @@ def speaks(line, own=()):
 def _kind(line, text, low):
     """Whether a text speaks first of starting or of removing a container; None when of neither."""
     starting, removing = _first(low, STARTING), _first(low, REMOVING)
-    if removing >= 0 and starting < 0 and not (has(low, _CONTAINERS) or _HEX.search(text) or line.tag in _DAEMON):
+    if (
+        removing >= 0
+        and starting < 0
+        and not (has(low, _CONTAINERS) or subjects.HEX.search(text) or line.tag in _DAEMON)
+    ):
         removing = -1
     if starting >= 0 or removing >= 0:
         return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
-    if _ASKED in low and has(low, _NO_ANSWER) and "execsync" not in low:
+    if has(low, _ASKED) and has(low, _NO_ANSWER) and "execsync" not in low:
         return START
     if line.tag in _DAEMON and has(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
         return START
@@ -356,7 +331,7 @@ def read(line, own=()):
     signature, mark = _signature(low)
     if signature is None:
         return None
-    if mark == "need to kill pod" and _repeats(text) < _ENOUGH_KILLS:
+    if mark == "need to kill pod" and subjects.repeats(text) < _ENOUGH_KILLS:
         return None
     kind, length = found
     if len(line.text) != length:
@@ -383,32 +358,6 @@ def _signature(low):
     return None, None
 
 
-def _names(text):
-    """Pod, namespace, uid and container that a text names."""
-    found = {}
-    for pattern in _PODS:
-        match = pattern.search(text)
-        if match is not None:
-            found = match.groupdict()
-            break
-    uid = found.get("uid")
-    if not uid:
-        match = _POD_UID.search(text)
-        uid = match and match.group(1)
-    container = _CONTAINER.search(text) if _HEX.search(text) else None
-    return {
-        "pod": found.get("pod"),
-        "namespace": found.get("namespace"),
-        "pod_uid": uid and uid.replace("_", "-"),
-        "container_id": container and (container.group(1) or container.group(2)),
-    }
-
-
-def _repeats(text):
-    repeated = _REPEATED.search(text) if "(x" in text else None
-    return max(1, min(int(repeated.group(1)), 1000000)) if repeated else 1
-
-
 def _date(line, text):
     """A line without a stamp may carry that of the program itself."""
     if line.stamp is None:
@@ -421,7 +370,7 @@ def _date(line, text):
 
 def _event(line, text, signature, kind, mark):
     _date(line, text)
-    fields = _names(text)
+    fields = subjects.names(text)
     fields.update(runtime=line.tag or _speaker(text), error=_error(text), signature=signature.ident)
     return {
         "kind": kind,
@@ -430,17 +379,17 @@ def _event(line, text, signature, kind, mark):
         "signature": signature,
         "fields": fields,
         "mark": mark,
-        "repeats": _repeats(text),
+        "repeats": subjects.repeats(text),
     }
 
 
 def _notice(line, text, found):
     """As _event(), of memory that ran out: {reporter, scope, victim_comm, victim_pid, cgroup, ...} in ``fields``."""
     _date(line, text)
-    fields = _names(text)
+    fields = subjects.names(text)
     del fields["pod"], fields["namespace"]
     fields.update((name, value) for name, value in found["fields"].items() if value is not None or name not in fields)
-    names = _names(text)
+    names = subjects.names(text)
     return {
         "kind": "oom_kill",
         "line": line,
@@ -449,7 +398,7 @@ def _notice(line, text, found):
         "fields": fields,
         "pod": (names["pod"], names["namespace"]),
         "mark": None,
-        "repeats": _repeats(text),
+        "repeats": subjects.repeats(text),
     }
 
 

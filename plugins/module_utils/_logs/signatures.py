@@ -507,6 +507,15 @@ SIGNATURES = (
         operations=("exec",),
         confidence="medium",
     ),
+    Signature(
+        "image_lookup",
+        "image",
+        "what is to be run is not in the image, or may not be executed",
+        errnos=("ENOENT", "EACCES"),
+        operations=("stat",),
+        words=('exec: "',),
+        confidence="medium",
+    ),
     # --- files and mounts ------------------------------------------------------------------------------------------
     # kernel may_delete(): IS_APPEND and IS_IMMUTABLE answer EPERM even to root
     Signature(

@@ -465,6 +465,22 @@ ERRORS = [
         "image",
         'OCI runtime create failed: unable to start container process: exec: "/app/run.sh": permission denied: unknown',
     ),
+    (
+        "image_command",
+        "image",
+        "standard_init_linux.go:228: exec user process caused: no such file or directory",
+    ),
+    (
+        "image_lookup",
+        "image",
+        'OCI runtime create failed: unable to start container process: exec: "/app/run.sh": stat /app/run.sh: no such file or directory: unknown',
+    ),
+    (
+        "runtime_hang",
+        "runtime_hang",
+        KUBELET
+        + "generic.go:1] GenericPLEG: Unable to retrieve pods: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+    ),
     # the runtime
     (
         "name_reserved",
