@@ -39,6 +39,7 @@ LIBRARY = (
     "_consumers",
     "_facts",
     "_fragmentation",
+    "_kernel",
     "_metrics",
     "_node",
     "_node_trust",
@@ -50,6 +51,7 @@ LIBRARY = (
     "_procfs.buddyinfo",
     "_procfs.cgroups",
     "_procfs.choice",
+    "_procfs.cpulist",
     "_procfs.extfrag",
     "_procfs.kconfig",
     "_procfs.loadavg",
@@ -62,7 +64,9 @@ LIBRARY = (
     "_procfs.uptime",
     "_procfs.vmstat",
     "_procfs.zoneinfo",
+    "_sources",
     "_tool",
+    "_zones",
 )
 
 DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4

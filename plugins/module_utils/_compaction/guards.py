@@ -18,9 +18,8 @@ import errno
 import re
 import time
 
-from .. import _facts
 from .._node import NodeError
-from .._procfs import loadavg, meminfo, pressure, process
+from .._procfs import cpulist, loadavg, meminfo, pressure, process
 from . import container, reading, state
 
 # Whoever runs a fleet puts this file on a node to stop every job on it at once. What is in it is the reason that is given.
@@ -81,7 +80,7 @@ def memory_pressure(node):
 def _load(node, possible_cpus):
     """-> a reading: (load of 5 minutes, CPUs)"""
     load = reading.parsed(node, "/proc/loadavg", lambda text: (loadavg.parse_loadavg(text)[0] or [None, None])[1])
-    cpus = reading.parsed(node, _CPUS, lambda text: _facts._count_cpus(text)[0])
+    cpus = reading.parsed(node, _CPUS, lambda text: cpulist.count_cpus(text)[0])
     if cpus["missing"] and possible_cpus:
         cpus = reading.of(possible_cpus)
     for one in (load, cpus):

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The zones of a node: what buddyinfo, zoneinfo, pagetypeinfo and debugfs each tell of them, put together."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from . import _fragmentation, _outlook
+
+
+def put_together(raw, kernel):
+    info = {(zone["node"], zone["zone"]): zone for zone in raw["zoneinfo"] or ()}
+    types = raw["pagetypeinfo"] or {"free": {}, "pageblocks": {}, "capped": ()}
+    zones = []
+    for found in raw["buddyinfo"] or ():
+        blocks, key = found["free_blocks"], (found["node"], found["zone"])
+        about = info.get(key)
+        orders = range(len(blocks))
+        index, unusable = ((raw[name] or {}).get(key) for name in ("extfrag", "unusable"))
+        printed = bool(index and unusable and len(index) == len(unusable) == len(blocks))
+        marks = about and all(name in about for name in ("min", "low", "high"))
+        about = about or {}
+        migratetypes = types["free"].get(key)
+        zones.append(
+            {
+                "node": found["node"],
+                "zone": found["zone"],
+                "free_blocks": blocks,
+                "free_pages": _fragmentation.free_pages(blocks),
+                # Kernels before 3.10 do not tell managed from present.
+                "managed_pages": about.get("managed", about.get("present")),
+                "present_pages": about.get("present"),
+                "watermarks": {name: about[name] for name in ("min", "low", "high")} if marks else None,
+                "boost_pages": about.get("boost"),
+                "lowmem_reserve": about.get("protection"),
+                "pcp_pages": about.get("pcp_pages"),
+                "free_cma_pages": about.get("nr_free_cma"),
+                "reserved_highatomic_pages": _highatomic(about, migratetypes),
+                "extfrag_index": index if printed else [_fragmentation.fragmentation_index(blocks, o) for o in orders],
+                "unusable_index": unusable if printed else [_fragmentation.unusable_index(blocks, o) for o in orders],
+                "index_source": "debugfs" if printed else "computed",
+                "migratetypes": migratetypes,
+                "migratetypes_capped": key in types["capped"],
+                "pageblocks": types["pageblocks"].get(key),
+            }
+        )
+    names = {zone["zone"] for zone in zones}
+    for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
+        zone["reclaimable_pages"] = pages
+        zone["states"], zone["atomic"] = _outlook.zone_states(zone, names, kernel["watermark_check"] == "scaled")
+    return zones
+
+
+def _highatomic(about, migratetypes):
+    """Pages set aside for atomic requests: as zoneinfo says (7.2+), or else the free ones on the HighAtomic lists."""
+    for name in ("free_highatomic", "reserved_highatomic"):
+        if name in about:
+            return about[name]
+    return _fragmentation.free_pages(migratetypes["HighAtomic"]) if "HighAtomic" in (migratetypes or {}) else None
+
+
+def _reclaimable_pages(raw, page_size, zones):
+    """Page cache and reclaimable slab, in pages, for each zone: the node's spread over its zones by size.
+
+    The kernel counts slab by node only; where /proc/zoneinfo is missing, the machine's sum is spread instead.
+    """
+    of_node, size = {}, {}
+    for zone in zones:
+        size[zone["node"]] = size.get(zone["node"], 0) + (zone["managed_pages"] or 0)
+    for about in raw["zoneinfo"] or ():
+        pages = sum(about.get(name, 0) for name in ("nr_active_file", "nr_inactive_file", "nr_slab_reclaimable"))
+        of_node[about["node"]] = of_node.get(about["node"], 0) + pages
+    if not raw["zoneinfo"] and zones:
+        memory = raw["meminfo"] or {}
+        kilobytes = sum(memory.get(name, 0) for name in ("active(file)", "inactive(file)", "sreclaimable"))
+        return [kilobytes * 1024 // page_size // len(zones)] * len(zones)
+    return [of_node.get(zone["node"], 0) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1) for zone in zones]
