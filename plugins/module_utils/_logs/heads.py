@@ -172,6 +172,8 @@ def vmalloc(log, line, text):
     problem = "pages" if match.group("done") is not None or "pages" in why else "address space"
     if "exceeds total pages" in why:
         problem = "size"
+    elif "vm_struct" in why:
+        problem = "area"
     mode = patterns.MODE.search(text, match.end())
     found = mode.groupdict() if mode else {}
     size = match.group("size") or match.group("size2") or match.group("size3")

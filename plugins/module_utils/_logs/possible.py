@@ -315,6 +315,13 @@ _VMALLOC = (
         "an address range was found, but not the single pages to fill it",
     ),
     Row(
+        "an address range, or what describes it",
+        lambda request: request.report.problem == "area",
+        (VMALLOC,),
+        (VMALLOC, "medium"),
+        "no address range of that size was left in the vmalloc area of the kernel, or no memory to describe it (__get_vm_area_node())",
+    ),
+    Row(
         "address space",
         lambda request: True,
         (VMALLOC,),

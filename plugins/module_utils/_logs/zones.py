@@ -24,7 +24,8 @@ _CLOSED_LETTERS = "HCIR"
 _UNLISTED = 8
 
 # One zone that the request could use. state: "free" a block could be had, "fragmented" enough is free but not in such a block,
-# "short" the watermark forbids it, "reserved" only lowmem_reserve forbids it, "empty" the zone has no memory. Amounts in pages.
+# "short" the watermark forbids it, "tight" it
+# forbids a block of that size, but not a page, "reserved" only lowmem_reserve forbids it, "empty" the zone has no memory. Amounts in pages.
 Zone = collections.namedtuple("Zone", "key state free closed reserve marks blocks usable index")
 
 
@@ -100,7 +101,7 @@ def _zone(report, request, key, zone, names):
             blocks, order, marks["min"], reserve, closed, usable, request.atomic, scaled_check(report.kernel)
         ):
             mark = 0 if request.atomic else marks["min"]
-            state = "fragmented" if room - (1 << order) + 1 > mark + reserve else "short"
+            state = "fragmented" if room - (1 << order) + 1 > mark + reserve else "tight"
     else:
         state = "reserved" if reserve and room > marks["min"] else "short"
     index = fragmentation_index(blocks, order) if blocks and order < len(blocks) else None
@@ -241,7 +242,9 @@ def _free(report, request, zone):
 
 
 def _short(report, request, seen, states):
-    zone = max(states.get("short") or states.get("reserved") or seen, key=lambda item: item.free)
+    # On the mark itself, both what is free and what it is made of count: no cause is proved.
+    tight = states.get("tight")
+    zone = max(tight or states.get("short") or states.get("reserved") or seen, key=lambda item: item.free)
     text = "%s: %s has %s free, min watermark %s" % (
         _asked(report),
         name_of(zone.key),
@@ -255,7 +258,12 @@ def _short(report, request, seen, states):
     biggest = max(seen, key=lambda item: item.free)
     if biggest is not zone and biggest.state == "reserved":
         text += "; %s has %s, which lowmem_reserve keeps for others" % (name_of(biggest.key), _kb(report, biggest.free))
-    return request.short, "high", text + ": " + _short_words(request), [_not_fragmentation(report, zone)]
+    return (
+        request.short,
+        "low" if tight else "high",
+        text + ": " + _short_words(request),
+        [_not_fragmentation(report, zone)],
+    )
 
 
 def _short_words(request):

@@ -80,6 +80,13 @@ CASES = [
         ["80 kB free", "min watermark 800 kB"],
     ),
     (
+        "on the mark itself",
+        [FAILURE % (5, KERNEL), NEW, zone("Normal", [10, 6, 10, 10, 2, 1] + [0] * 5)],
+        "memory_shortage",
+        "low",
+        ["min watermark 800 kB"],
+    ),
+    (
         "one page is never fragmentation",
         [FAILURE % (0, KERNEL), NEW, zone("Normal", NOTHING)],
         "memory_shortage",

@@ -435,12 +435,12 @@ VMALLOCS = [
     (
         "x: vmalloc error: size 33558528, vm_struct allocation failed, mode:0xcc0(GFP_KERNEL), nodemask=(null)",
         33558528,
-        "address space",
+        "area",
     ),
     (
         "x: vmalloc error: size 33558528, vm_struct allocation failed,\nmode:0xcc0(GFP_KERNEL), nodemask=(null)",
         33558528,
-        "address space",
+        "area",
     ),
     ("x: vmalloc error: size 4096, page order 0, failed to allocate pages, mode:0xcc0(GFP_KERNEL)", 4096, "pages"),
 ]

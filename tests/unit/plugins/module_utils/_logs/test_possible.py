@@ -176,6 +176,12 @@ ROWS = [
         "pages charged to a cgroup",
         {"memory_shortage", "memcg_limit"},
     ),
+    (
+        "vmalloc's bookkeeping",
+        {"kind": "vmalloc_failure", "size": 4096, "problem": "area"},
+        "an address range, or what describes it",
+        {"vmalloc_exhaustion"},
+    ),
     ("CMA", {"kind": "cma_allocation_failure", "pages": 512, "errno": -12}, "a CMA area", set()),
 ]
 
