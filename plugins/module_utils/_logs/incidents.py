@@ -75,7 +75,7 @@ class Group:
         self.events, self.tail = [], collections.deque(maxlen=max(1, keep // 2))
         self.times = collections.deque(maxlen=MAX_TIMES if keep == KEEP else TIMES_LATER)
         self.places = collections.deque(maxlen=200)
-        self.names = {"pods": [], "containers": [], "uids": [], "victims": []}
+        self.names = {"pods": [], "containers": [], "uids": [], "units": [], "victims": []}
         self.kinds = set()
         self.notice = False
         self.starter = False
@@ -104,6 +104,7 @@ class Group:
         self._name("pods", "%s/%s" % (space, pod) if pod and space else pod)
         self._name("containers", event.get("container_id"))
         self._name("uids", event.get("pod_uid"))
+        self._name("units", (event.get("cgroup") or "").rsplit("/", 1)[-1])
         if event.get("victim_pid"):
             self._name("victims", event["victim_pid"])
 
@@ -186,14 +187,10 @@ class Store:
 
     def add_notice(self, event, notice, epoch, place, repeats, pod):
         """A notice of memory that ran out, by others than the kernel. ``pod``: (name, namespace) where it names one."""
-        who = (
-            event["victim_pid"]
-            or event["container_id"]
-            or event["pod_uid"]
-            or pod[0]
-            or event["cgroup"]
-            or event["victim_comm"]
-        )
+        who = None
+        if notice.scope != "system":
+            # A lack of memory of the machine is one trouble, whoever is killed for it.
+            who = event["container_id"] or event["pod_uid"] or pod[0] or event["cgroup"] or event["victim_pid"]
         group = self._group(
             ("notice", event["host"], notice.scope, event["reporter"], who), _verdict(notice), False, True
         )
@@ -306,7 +303,7 @@ def _incident(parts, iso):
         )
     count = sum(group.count for group in (parts if not best.kernel else [group for group in parts if group.kernel]))
     if best.kernel and failed:
-        count = max(count, sum(group.count for group in failed))
+        count = max(count, sum(group.count for group in failed if not group.notice))
     kernel = any(group.kernel for group in parts)
     kinds = sorted({kind for group in parts for kind in group.kinds})
     return {

@@ -51,8 +51,8 @@ def _apart(one, other):
 
 
 def by_same_object(groups):
-    """By pod, pod uid and container id."""
-    for kind in ("uids", "containers", "pods"):
+    """By pod, pod uid, container id and systemd unit."""
+    for kind in ("uids", "containers", "pods", "units"):
         owners = {}
         for group in groups:
             for name in group.names[kind]:

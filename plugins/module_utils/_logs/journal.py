@@ -189,7 +189,9 @@ class _Sink:
             self._guarded(held.number, self._runtime, held)
         if line.userland and journal.told(line):
             return True
-        if line.uptime is None and line.tag != "kernel" and runtimes.speaks(line, journal.signatures):
+        # With an uptime, a line is the kernel's, or one of a program that says that memory ran out.
+        told = line.tag != "kernel" and (line.uptime is None or line.userland or runtimes.notices.speaks(line.text))
+        if told and runtimes.speaks(line, journal.signatures):
             # It may have been wrapped: wait for the next line.
             self.held, self.wraps = line, 0
             return True

@@ -81,8 +81,34 @@ def test_systemd_takes_the_kernels_cause(judge):
     unit = "Mar  1 10:00:06 n systemd[1]: app.service: A process of this unit has been killed by the OOM killer."
     (alone,) = judge(unit)["incidents"]
     assert (alone["cause"], alone["confidence"]) == ("unknown", "low")
-    (together,) = judge(*(killed(5) + [unit]))["incidents"]
-    assert together["cause"] == "memcg_limit"
+    (together,) = judge(*(killed(5) + [unit, unit.replace("A process", "a.b: A process")]))["incidents"]
+    assert (together["cause"], together["count"]) == ("memcg_limit", 1)
+
+
+def test_notices_of_one_kill_are_one_incident(judge):
+    head = "Mar  1 10:00:0%d n "
+    (incident,) = judge(
+        head % 5
+        + "systemd-oomd[7]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 74.23% > 20.00% for > 2s",
+        head % 5 + "systemd[1]: a.scope: systemd-oomd killed 3 process(es) in this unit.",
+    )["incidents"]
+    assert (incident["cause"], incident["count"]) == ("memory_shortage", 2)
+
+
+def test_a_machine_without_memory_is_one_incident_whoever_is_killed(judge):
+    (incident,) = judge(
+        "3m  Warning  SystemOOM  node/n  System OOM encountered, victim process: nginx, pid: 9295",
+        "3m  Warning  SystemOOM  node/n  System OOM encountered, victim process: coredns, pid: 478970",
+    )["incidents"]
+    assert (incident["cause"], incident["count"]) == ("memory_shortage", 2)
+
+
+@pytest.mark.parametrize("prefix", ["", "[21160.626351] ", "Mar  1 10:00:00 n ", "2026-03-01T10:00:00+0000 n "])
+def test_notices_are_read_behind_any_prefix(judge, prefix):
+    (incident,) = judge(prefix + "earlyoom[84786]: low memory! at or below SIGTERM limits: mem  4.00%, swap 10.00%")[
+        "incidents"
+    ]
+    assert incident["cause"] == "memory_shortage"
 
 
 def test_a_report_of_another_host_explains_nothing(judge):
