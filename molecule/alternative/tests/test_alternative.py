@@ -14,8 +14,6 @@ from collections.abc import Iterator
 
 import pytest
 
-testinfra: t.Any = pytest.importorskip("testinfra")
-
 SETTINGS = {
     "min_free_kbytes": 131072,
     "watermark_scale_factor": 25,
@@ -69,17 +67,14 @@ def test_in_a_container_the_service_is_skipped(host: t.Any) -> None:
     )
 
 
-@pytest.fixture(name="in_spite_of_the_container", scope="module")
-def in_spite_of_the_container_fixture(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The service once more as it is on a node, where nothing skips it; the guard of the tool itself stays."""
-    hosts = [testinfra.get_host(name) for name in request.config.getoption("hosts").split(",")]
+@pytest.fixture(name="in_spite_of_the_container")
+def in_spite_of_the_container_fixture(host: t.Any) -> Iterator[None]:
+    """The service as it is on a node, where nothing skips it; the guard of the tool itself stays."""
     overrides = "/run/systemd/system/memfrag-compact.service.d"
-    for host in hosts:
-        text = "[Unit]\\nConditionVirtualization=\\n"
-        host.run_test(f"mkdir -p {overrides} && printf '{text}' > {overrides}/molecule.conf && systemctl daemon-reload")
+    text = "[Unit]\\nConditionVirtualization=\\n"
+    host.run_test(f"mkdir -p {overrides} && printf '{text}' > {overrides}/molecule.conf && systemctl daemon-reload")
     yield
-    for host in hosts:
-        host.run_test(f"rm -r {overrides} && systemctl daemon-reload")
+    host.run_test(f"rm -r {overrides} && systemctl daemon-reload")
 
 
 @pytest.mark.usefixtures("in_spite_of_the_container")
@@ -95,7 +90,6 @@ def test_timer_runs_the_job_and_the_journal_has_its_line(host: t.Any) -> None:
     assert host.run("systemctl is-failed memfrag-compact.service").stdout.strip() != "failed", journal
 
 
-@pytest.mark.usefixtures("in_spite_of_the_container")
 def test_run_has_written_metrics(host: t.Any) -> None:
     metrics = host.file("/var/lib/prometheus/node-exporter/memfrag.prom")
     assert metrics.mode == 0o644
