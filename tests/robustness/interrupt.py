@@ -307,7 +307,8 @@ def race_tool_and_absent(root, chance):
     finished(forked(take_back, root))
     errors = process.communicate()[1].decode("utf-8", "replace")
     # Python may not have read all of the file yet when it goes.
-    gone = any(words in errors for words in ("No such file", "find '__main__'", "ImportError", "No module named"))
+    failures = ("No such file", "find '__main__'", "ImportError", "No module named", "zipimport: can not open")
+    gone = any(words in errors for words in failures)
     promise(process.returncode in (0, 2, 3, 4) or gone, "the job has failed:", process.returncode, errors)
     node = WritableNode(root)
     promise(not [path for path in (METRICS, state.DIRECTORY, TOOL) if node.exists(path)], "left behind by the job")
