@@ -25,6 +25,8 @@ LAG = 8
 NARROW, TERMINAL, WIDE = 40, 140, 250
 # Widths of terminals: two lines of such a width are a sign already.
 COLUMNS = frozenset((80, 100, 120, 128, 132, 160, 200, 240))
+# Longer than any message of the kernel.
+MAX_MESSAGE = 8192
 # A message of the kernel that syslog has made one line can be wrapped into so many.
 MAX_PARTS = 48
 MAX_GUESSES = 12
@@ -38,7 +40,7 @@ OPEN = tuple(
     for literals, complete in (
         (("page allocation failure", "page allocation stall"), r"mode:0x[0-9a-fA-F]+(?:\([^()]*\)|(?![0-9a-fA-F(])|$)"),
         (("invoked oom-killer",), r"order=-?\d+, \S*adj\w*=|order=-?\d+$"),
-        (("Comm: ", "comm: "), r"ainted:? .*\d\.\d"),
+        (("Comm: ", "comm: "), r"ainted:? .{0,160}\d\.\d"),
         (("nable to allocate memory on",), r"gfp=0x[0-9a-f]+(?:\([^()]*\))?"),
         (("object size: ",), r"min order: \d|[^nt] order: \d"),
         (("slabs: ",), r"free: \d"),
@@ -232,7 +234,7 @@ def _goes_on_with_prefix(last, line, text):
 
 def is_open(line):
     """Whether a line ends before what it says is complete."""
-    text = line.text.rstrip()
+    text = line.text.rstrip()[:MAX_MESSAGE]
     for literals, complete in OPEN:
         for literal in literals:
             if literal in text:

@@ -46,7 +46,7 @@ NOTICES = (
         _BY_COUNTER,
         ("TaskOOM event", "/tasks/oom", "events.TaskOOM"),
         r"TaskOOM event.{0,80}?(?:ontainerID:|ontainer_id:\"?)(?P<container>[0-9a-f]{64})|TaskOOM event|/tasks/oom.{0,200}?(?P<task>[0-9a-f]{64})"
-        r"|(?P<before>[0-9a-f]{64}).{0,200}?/tasks/oom|/tasks/oom|events\.TaskOOM",
+        r"|(?<![0-9a-f])(?P<before>[0-9a-f]{64})(?![0-9a-f]).{0,200}?/tasks/oom|/tasks/oom|events\.TaskOOM",
     ),
     # docker events: api/types/events, daemon/events.go: TIME container oom ID (image=..., name=...)
     Notice(

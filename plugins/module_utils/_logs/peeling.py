@@ -231,16 +231,26 @@ def _foreign(line, text):
     if line.tag is None and line.uptime is None and "] " in text[:140]:
         match = tokens.FOREIGN.match(text)
         if match is not None:
-            stamp = None if line.stamp else tokens.STAMP.search(match.group())
+            stamp = None if line.stamp else _stamp_within(match.group())
             line.stamp = stamp.group("stamp") if stamp else line.stamp
             return text[match.end() :]
+    return None
+
+
+def _stamp_within(words):
+    """A time anywhere in a few words."""
+    for position in range(len(words)):
+        if position == 0 or words[position - 1] in " \t[(<":
+            match = tokens.STAMP.match(words, position)
+            if match is not None:
+                return match
     return None
 
 
 def _before_kernel(line, match, text):
     words = match.group("words")
     known = line.stamp is not None or line.uptime is not None or line.tag is not None
-    stamp = None if line.stamp else tokens.STAMP.search(words)
+    stamp = None if line.stamp else _stamp_within(words)
     if not known and stamp is None and words.count(" ") > 1:
         return None
     if stamp:
