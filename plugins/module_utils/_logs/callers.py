@@ -119,7 +119,7 @@ OOM_PRINTERS = frozenset(
 )
 _ALLOCATOR = re.compile(r"(?:__)?alloc_pages|__alloc_frozen_pages")
 _CHARGE = re.compile(
-    r"(?:__)?mem_cgroup_|(?:__)?try_charge|memcg_charge|obj_cgroup_charge|memory_max_write|memory_high_write"
+    r"(?:__)?mem_cgroup_(?:[a-z_]{0,40}charge|out_of_memory|oom|handle_oom)|(?:__)?try_charge|memcg_charge|obj_cgroup_charge|memory_max_write|memory_high_write"
 )
 # What a charge of el7 leaves on the stack: mem_cgroup_try_charge() has returned when the page fault calls the OOM killer for it.
 _REMAINS_OF_CHARGE = "try_get_mem_cgroup_from_mm"

@@ -20,7 +20,7 @@ __metaclass__ = type
 
 from . import possible, zones
 from .callers import asks_for_user_page, asks_like_charge, explained, oom_scope, starts_container
-from .possible import BURST, FRAGMENTATION, INVALID, MEMCG, SHORT, SHORTAGE, UNKNOWN, VMALLOC
+from .possible import FRAGMENTATION, INVALID, MEMCG, SHORT, SHORTAGE, UNKNOWN, VMALLOC
 from .report import base_name
 
 # A cgroup limit below this cannot hold even the runtime's own start-up (runc needs about 6 MiB, pause under 1 MiB).
@@ -320,5 +320,3 @@ _JUDGES = {
     "cma_allocation_failure": _cma,
     "compaction_stall": _stall,
 }
-
-__all__ = ["BURST", "diagnose", "scope_of", "verdict_of"]
