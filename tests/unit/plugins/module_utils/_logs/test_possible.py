@@ -80,6 +80,17 @@ ROWS = [
         {"memory_shortage"},
     ),
     (
+        "accounting on the way is no charge",
+        {
+            "kind": "oom_kill",
+            "order": 0,
+            "mask": 0x100CCA,
+            "trace": "dump_header mem_cgroup_update_page_stat swapin_readahead",
+        },
+        "nothing tells whose",
+        {"memory_shortage", "memcg_limit"},
+    ),
+    (
         "first lines only, of a charge or not",
         {"kind": "oom_kill", "order": 0},
         "as charges are",
