@@ -14,7 +14,7 @@ import errno
 import json
 import sys
 
-from . import _facts, _metrics
+from . import _facts, _logline, _metrics
 from ._compaction import guards, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
@@ -40,6 +40,7 @@ LIBRARY = (
     "_facts",
     "_fragmentation",
     "_kernel",
+    "_logline",
     "_metrics",
     "_node",
     "_node_trust",
@@ -125,7 +126,7 @@ def _failed(arguments, error, status):
     """Says what is wrong where somebody reads it: of a job that is the system log."""
     sys.stderr.write("memfrag: %s\n" % error)
     if getattr(arguments, "syslog", False):
-        _log("error=%s" % _quoted(error), True)
+        _logline.send("error=%s" % _logline.quoted(error), True)
     return status
 
 
@@ -280,7 +281,7 @@ def _compact(arguments, node):
     elif not arguments.quiet:
         _say(_sentence(result))
     if arguments.syslog:
-        _log(logline(result), result["error"])
+        _logline.send(_logline.logline(result), result["error"])
     if result["error"]:
         sys.stderr.write("memfrag: %s\n" % result["error"])
     return exit_status(result)
@@ -305,43 +306,6 @@ def _sentence(result):
     if result["act"] and result["dry_run"]:
         return "would compact (%s): %s" % (result["reason"], result["message"])
     return result["message"] if result["acted"] else "not compacted (%s): %s" % (result["reason"], result["message"])
-
-
-def logline(result):
-    """The outcome of a run as one line of name=value, for the system log."""
-    fields = [
-        ("acted", result["acted"]),
-        ("reason", result["reason"]),
-        ("satisfied", result["satisfied"]),
-        ("helped", result["helped"]),
-        ("order", result["order"]),
-    ]
-    for moment in ("before", "after"):
-        for node in sorted((result[moment] or {"nodes": {}})["nodes"], key=int):
-            about = result[moment]["nodes"][node]
-            fields.append(
-                (
-                    "node%s_%s" % (node, moment),
-                    "%s/%d/%d" % (about["state"], about["free_blocks"], about["unusable_index"]),
-                )
-            )
-    fields.extend((("seconds", result["duration_seconds"]), ("message", result["message"])))
-    return " ".join("%s=%s" % (name, _quoted(value)) for name, value in fields if value is not None)
-
-
-def _quoted(value):
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "%s" % (value,)
-    return json.dumps(text) if not text or set(text) & set(' "=\n') else text
-
-
-def _log(line, is_error):
-    import syslog
-
-    syslog.openlog("memfrag", syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(syslog.LOG_ERR if is_error else syslog.LOG_INFO, line)
-    syslog.closelog()
 
 
 def _status(arguments, node):

@@ -13,7 +13,7 @@ import syslog
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _install, _metrics, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _install, _logline, _metrics, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS, SUBSET, complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
@@ -189,7 +189,7 @@ def test_status_of_every_capture(name, memfrag, node_root):
 
 def test_the_log_line_is_one_line_of_fields():
     node = {"state": "needs_compaction", "free_blocks": 3, "unusable_index": 990}
-    line = _tool.logline(
+    line = _logline.logline(
         {
             "acted": True,
             "reason": "needed",
