@@ -110,6 +110,12 @@ def known_kernels(consumer):
     return _KNOWN_KERNELS.get(consumer)
 
 
+def may_have_conntrack_caches(release):
+    """Whether a kernel makes one connection tracking cache per network namespace, or may do so, where the release is not known."""
+    version = version_of(release)
+    return version is None or (2, 6, 33) <= version < (4, 7) or is_el(release, 6, 7)
+
+
 def hugepage_order(page_size):
     """The order of what one entry of the second page table maps, on 64-bit machines: 2 MiB with pages of 4 KiB (PMD_ORDER)."""
     return order_of(page_size // _POINTER, 1)

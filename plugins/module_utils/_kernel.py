@@ -52,7 +52,7 @@ def collect(sources, raw, settings):
         sources.unavailable["kernel"] = "/proc/version: no such file, so the kernel release is not known"
     config, configured = _config(sources, release, settings)
     page_size = node.page_size() if live else _page_size(sources, raw, machine)
-    hugepage_order = _hugepage_order(sources, raw, page_size, machine)
+    hugepage_order = _hugepage_order(sources, raw, page_size)
     leave_out_a_containers_meminfo(sources, raw, page_size)
     return {
         "release": release,
@@ -146,7 +146,7 @@ def leave_out_a_containers_meminfo(sources, raw, page_size):
         raw["meminfo"] = None
 
 
-def _hugepage_order(sources, raw, page_size, machine):
+def _hugepage_order(sources, raw, page_size):
     size = sources.take(
         "hpage_pmd_size",
         ("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",),
@@ -155,8 +155,6 @@ def _hugepage_order(sources, raw, page_size, machine):
     )
     if not isinstance(size, int):
         size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
-    if not size and machine == "x86_64":
-        return _consumers.hugepage_order(page_size)
     return _consumers.order_of(size, page_size) if size else None
 
 

@@ -35,8 +35,8 @@ def _cgroups(state):
     number, directories = state.cgroups.get("memory_cgroups"), state.cgroups.get("memory_directories")
     if not number or not directories or number <= _LEAK_TIMES * directories + _LEAK_MORE:
         return []
-    # Kernels with one connection tracking cache per namespace have the array, too.
-    has_array = state.scaled or state.slab.get("nf_conntrack_caches")
+    release = state.kernel["release"]
+    has_array = _consumers.has_memcg_array(release) if release else state.slab.get("nf_conntrack_caches")
     order = _consumers.memcg_array_order(number, state.kernel["page_size"]) if has_array else None
     title = "%d memory cgroups, but only %d directories: the others were removed and still hold memory"
     title %= (number, directories)

@@ -117,7 +117,7 @@ class NodeState:
             if len(self.serving) > 1
         ]
         order = self.kernel["hugepage_order"]
-        if order is None and "DMA32" in names:
+        if order is None and ("DMA32" in names or self.kernel.get("machine") == "x86_64"):
             # 64-bit machines alone have this zone.
             order = _consumers.hugepage_order(self.kernel["page_size"])
         self.hugepage_order = order
@@ -141,7 +141,8 @@ class NodeState:
             order = _consumers.order_of(size, page)
             if order not in wanted:
                 wanted[order] = "high" if unknown else "medium"
-                assumed |= {order} if unknown and not self.containers else set()
+                if unknown and not self.containers and _consumers.may_have_conntrack_caches(self.kernel["release"]):
+                    assumed.add(order)
         for order in needed:
             wanted.pop(order, None)
         return needed, wanted, assumed.difference(needed)
