@@ -22,12 +22,11 @@ MAX_TOKENS = 24
 def peel(line, text):
     """Takes known tokens off the text, and notes in the Line what they said. -> the message"""
     for _count in range(MAX_TOKENS):
-        first = text[:1]
         if line.tag is not None and line.tag != "kernel" and line.tag not in tokens.RELAYS:
             return text
-        if line.tag == "kernel" and first.isalpha() and first not in "kKciweWEI":
+        stripped = text.lstrip() if text[:1].isspace() else text
+        if line.tag == "kernel" and _said(stripped):
             return text
-        stripped = text.lstrip() if first.isspace() else text
         for take in _TAKERS.get(stripped[:1], _OTHERS):
             rest = take(line, stripped)
             if rest is not None:
@@ -39,6 +38,16 @@ def peel(line, text):
         line.prefixed = line.prefixed or take not in _TRANSPORT and not (take is _time and line.part is not None)
         text = rest
     return text
+
+
+def _said(text):
+    """Whether the text behind the kernel's tag is surely its own: cheap, as it is asked of each of its lines."""
+    first = text[:1]
+    if first.isalpha():
+        return "kernel" not in text[:100] and "KERNEL" not in text[:40]
+    if first.isdigit():
+        return "," not in text[:6] and ":" not in text[:40]
+    return first == "[" and text[1:2] == "<" and text[2:3] not in (" ", "0")
 
 
 def _stamped(line, match, text):
@@ -102,7 +111,7 @@ def _uptime(line, text):
     rest = text[match.end() :]
     rest = rest[1:] if rest[:1] == " " else rest
     behind = rest.lstrip()
-    vendor = tokens.CPU.match(behind)
+    vendor = tokens.CPU.match(behind) if behind[:1] in _VENDORS else None
     while vendor:
         rest = behind = behind[vendor.end() :].lstrip()
         vendor = tokens.CPU.match(behind)
@@ -282,5 +291,6 @@ for _digit in "0123456789":
     _TAKERS[_digit] = (_kmsg, _number, _time, _rfc5424)
 for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
+_VENDORS = frozenset("cC-([<")
 # What says nothing of where a message begins.
 _TRANSPORT = frozenset((_quote, _number, _field, _string, _labels))

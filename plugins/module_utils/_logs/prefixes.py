@@ -53,6 +53,9 @@ _UNCLEAN = re.compile(
 _ESCAPED = re.compile(r"#(0[0-3][0-7])|\\x([01][0-9a-fA-F])")
 _INVISIBLE = re.compile(b"[\xe2\x80\x8b\xef\xbb\xbf]|\\^M$".decode("utf-8"))
 _BLANK = re.compile(b"\xc2\xa0|\\^I".decode("utf-8"))
+# Python 3 tells quickly; with Python 2 the expression has to.
+_PRINTABLE = getattr(type(b"".decode("ascii")), "isprintable", None)
+_MARKS = ("&", "#0", "\\x", "^")
 _ENTITIES = (
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -123,6 +126,8 @@ def split(raw):
 
 def _clean(raw):
     """A line without colours, escapes and what a browser or word processor put in place of characters."""
+    if _PRINTABLE is not None and _PRINTABLE(raw) and not has(raw, _MARKS):
+        return raw
     if _UNCLEAN.search(raw):
         if "#0" in raw or "\\x0" in raw or "\\x1b" in raw:
             raw = _ESCAPED.sub(_unescaped, raw)

@@ -22,7 +22,7 @@ _TIME = (
     "__realtime_timestamp _source_realtime_timestamp @timestamp timestamp time ts date _time @t eventtime timereported"
     " timegenerated timeunixnano observedtimestamp"
 ).split()
-_HOST = "_hostname hostname host nodename node_name node syslog_hostname source_host name".split()
+_HOST = "_hostname hostname host nodename node_name node syslog_hostname source_host".split()
 _TAG = "syslog_identifier identifier appname app_name app-name ident program programname syslogtag _comm tag process unit".split()
 # An error beside the message: then the record is what a program said.
 _OWN = frozenset(("err", "error", "data", "exception", "caller", "stacktrace"))
@@ -142,7 +142,7 @@ def _record(entry, fields):
     stream = fields.get("stream")
     record.part = stream in ("stdout", "stderr") and "log" in fields and not fields["log"].endswith("\n")
     record.stamp = _epoch(next((fields[name] for name in _TIME if name in fields), None))
-    record.host = next((fields[name][:256] for name in _HOST[:-1] if name in fields), None)
+    record.host = next((fields[name][:256] for name in _HOST if name in fields), None)
     kernel = fields.get("_transport") == "kernel" or fields.get("facility") in ("kern", "kernel")
     record.tag = "kernel" if kernel else next((_tag(fields[name]) for name in _TAG if name in fields), None)
     cursor = fields.get("__cursor")
