@@ -16,6 +16,7 @@ __metaclass__ = type
 
 import re
 
+from .lazy import Lazy
 from .prefixes import MAX_LINE, split
 
 # So many lines are looked at together for the width of the text; of these the last may still be waiting for their end.
@@ -36,7 +37,7 @@ FALLING = 3
 # What a line that is not complete contains, and what shows that it is. The formats are the kernel's: mm/page_alloc.c, mm/show_mem.c,
 # mm/oom_kill.c, mm/slub.c, mm/vmalloc.c, mm/memcontrol.c, kernel/hung_task.c, lib/dump_stack.c.
 OPEN = tuple(
-    (literals, re.compile(complete))
+    (literals, Lazy(complete))
     for literals, complete in (
         (("page allocation failure", "page allocation stall"), r"mode:0x[0-9a-fA-F]+(?:\([^()]*\)|(?![0-9a-fA-F(])|$)"),
         (("invoked oom-killer",), r"order=-?\d+, \S*adj\w*=|order=-?\d+$"),
@@ -60,12 +61,12 @@ OPEN = tuple(
     )
 )
 # What breaks off in the middle of a word or of a phrase that has only one end.
-_BROKEN_OFF = re.compile(
+_BROKEN_OFF = Lazy(
     r"(?: invoked|page|page allocation|Unable to allocate|Out of|Memory cgroup|Memory cgroup out of|out of|Not|Kill|Killed|Task in \S{1,200}"
     r"|kmem_cache_create|vmap allocation|vmap|gfp_mask=\S{0,99}|order:|mode:|[|,=(\\]|code =|desc =|err=|error:|caused:?|failed:|[a-z0-9]-|[IWEF]\d{4})$"
 )
 # How messages begin that stand without any prefix, and the lines within the kernel's reports.
-BEGINS = re.compile(
+BEGINS = Lazy(
     r"\s*(?:"
     + "|".join(
         (
@@ -85,8 +86,8 @@ BEGINS = re.compile(
     + ")"
 )
 # One token of a list a line: the kernel's continuation lines, each with a prefix from journald.
-_LIST_PART = re.compile(r"\s*(?:\d{1,9}\*\d{1,9}kB|\([UMRECHI]{1,8}\)|= ?\d{1,12}kB)")
-_QUOTED_PRINTABLE = re.compile(r"=([0-9A-F]{2})")
+_LIST_PART = Lazy(r"\s*(?:\d{1,9}\*\d{1,9}kB|\([UMRECHI]{1,8}\)|= ?\d{1,12}kB)")
+_QUOTED_PRINTABLE = Lazy(r"=([0-9A-F]{2})")
 
 
 class Joiner:

@@ -16,29 +16,8 @@ import re
 
 from .._text import strip_controls as harmless  # noqa: F401
 from . import records, tokens
+from .lazy import Lazy, has  # noqa: F401
 from .peeling import peel, program
-
-
-class Lazy:
-    """A regular expression that is compiled when it is first used: most of them never are on a healthy node."""
-
-    def __init__(self, pattern, flags=0):
-        self._made_of = (pattern, flags)
-
-    def __getattr__(self, name):
-        compiled = re.compile(*self._made_of)
-        for method in ("search", "match", "findall", "sub"):
-            setattr(self, method, getattr(compiled, method))
-        return getattr(compiled, name)
-
-
-def has(text, literals):
-    """Whether the text contains one of the literals. Asked of every line: a generator would cost more than the search."""
-    for literal in literals:  # noqa: SIM110
-        if literal in text:
-            return True
-    return False
-
 
 # Longer lines are cut: no kernel or runtime message that means anything is longer.
 MAX_LINE = 65536

@@ -15,6 +15,8 @@ __metaclass__ = type
 
 import re
 
+from .lazy import Lazy
+
 # --- times ------------------------------------------------------------------------------------------------------------
 
 # A day or month in whatever language: "Jul", "sept.", "7" with the sign for month.
@@ -39,32 +41,32 @@ _DATED = (
     r"\d{9,10}\.\d{1,9}",
 )  # fmt: skip
 _END = r"(?=[\s\]):|,;>\"']|$)"
-STAMP = re.compile(r"(?P<stamp>" + "|".join(_DATED) + r"|" + _CLOCK + r")" + _END, re.UNICODE)
+STAMP = Lazy(r"(?P<stamp>" + "|".join(_DATED) + r"|" + _CLOCK + r")" + _END, re.UNICODE)
 # dmesg -T and -H, terminals and conserver: in brackets, then also without seconds.
-BRACKETED = re.compile(
+BRACKETED = Lazy(
     r"[\[(]\s?(?P<stamp>" + "|".join(_DATED) + r"|" + _CLOCK + r"|" + _NAME + r"\s{0,2}\d{1,2}\s\d\d:\d\d)\s?[\])]:?",
     re.UNICODE,
 )
 # What has no date in it.
-CLOCK_ONLY = re.compile(r"\d{1,2}:\d\d")
+CLOCK_ONLY = Lazy(r"\d{1,2}:\d\d")
 
 # --- the kernel's own -------------------------------------------------------------------------------------------------
 
 # [ 1197.288649], with dmesg -d [ 1197.288649 <    0.000012>], and what CONFIG_PRINTK_CALLER adds.
 _CALLER = r"(?:\s?\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\])?"
-UPTIME = re.compile(r"\[\s{0,12}(?P<uptime>\d{1,12}\.\d{1,9})(?:\s<[^>]{0,24}>|\s\([^)]{0,24}\))?\]:?" + _CALLER)
+UPTIME = Lazy(r"\[\s{0,12}(?P<uptime>\d{1,12}\.\d{1,9})(?:\s<[^>]{0,24}>|\s\([^)]{0,24}\))?\]:?" + _CALLER)
 # dmesg --reltime and -d without times: how long after the line before.
-RELATIVE = re.compile(r"\[\s{0,12}(?:\+\s{0,12}\d{1,12}\.\d{1,9}|<\s{0,12}\d{1,12}\.\d{1,9}>)\s?\]" + _CALLER)
-CALLER = re.compile(r"\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\]")
+RELATIVE = Lazy(r"\[\s{0,12}(?:\+\s{0,12}\d{1,12}\.\d{1,9}|<\s{0,12}\d{1,12}\.\d{1,9}>)\s?\]" + _CALLER)
+CALLER = Lazy(r"\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\]")
 # /dev/kmsg and netconsole: level and facility, number, microseconds, flag, more; ends with a semicolon.
-KMSG = re.compile(r"(?P<level>\d{1,4}),\d{1,20},(?P<usec>\d{1,20}),[-+c](?P<more>(?:,\w{1,16}=[^;,\s]{0,40}){0,8});")
-KMSG_CALLER = re.compile(r",caller=([TC]\d{1,9})")
+KMSG = Lazy(r"(?P<level>\d{1,4}),\d{1,20},(?P<usec>\d{1,20}),[-+c](?P<more>(?:,\w{1,16}=[^;,\s]{0,40}){0,8});")
+KMSG_CALLER = Lazy(r",caller=([TC]\d{1,9})")
 # What vendors print behind the uptime: the CPU, the task. [3:  swapper/3:    0], (0)[1:swapper/0], c2, CPU0:, <0>
-CPU = re.compile(
+CPU = Lazy(
     r"(?:[cC]\d{1,4}\s(?=\S)|CPU\d{1,4}:\s|<\d{1,4}>|-?\(\d{1,4}\)(?=\[)"
     r"|\[\s{0,4}(?:pid:)?\d{1,7}[:,|][\w\s:,./|@-]{1,40}\]\s?|-\[[\w\s:,./|@-]{1,40}\]\s?)"
 )
-KERNEL = re.compile(
+KERNEL = Lazy(
     r"(?:[iweWEI]/)?(?:kernel|KERNEL|vmlinux)(?:\[\d{1,7}\]|\s{0,2}\(\s{0,6}\d{1,7}\))?\s{0,6}:(?:\s?:(?=\s))?\s?"
 )
 
@@ -72,13 +74,13 @@ KERNEL = re.compile(
 
 _FACILITY = r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)"
 _LEVEL = r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug|panic)"
-LEVEL = re.compile(
+LEVEL = Lazy(
     r"<\d{1,4}>(?!\d{1,3}\s\d{4}-)|" + _FACILITY + r"\s{0,8}[:.]\s?" + _LEVEL + r"\s{0,8}(?::\s{0,2}|\s|(?=\[))"
 )
-WORD_OF_LEVEL = re.compile(r"^(?:" + _FACILITY + r"\." + _LEVEL + r"|" + _LEVEL + r"|\d+|[VDIWEF]|-+)$", re.I)
+WORD_OF_LEVEL = Lazy(r"^(?:" + _FACILITY + r"\." + _LEVEL + r"|" + _LEVEL + r"|\d+|[VDIWEF]|-+)$", re.I)
 _HOST = r"[^\s:\[\]<>(){}=\"'|,;]{1,255}"
 # Host and program after a time. The words of the kernel's own messages that look alike are no programs.
-TAG = re.compile(
+TAG = Lazy(
     r"(?:\s{1,8}(?P<host>"
     + _HOST
     + r"))?\s{1,8}(?P<tag>(?!\d+:)[^\s:\[\]<>(){}=\"'|,;]{1,64})(?:\[(?P<pid>\d{1,10})\])?:"
@@ -89,43 +91,43 @@ NO_PROGRAM = frozenset(
     "DMA DMA32 Normal HighMem Movable Device per-cpu normal".split()
 )
 # A program that wrote to the kernel's log.
-PROGRAM = re.compile(r"(?:(?P<host>[A-Za-z][\w.-]{0,255}) )?(?P<tag>[A-Za-z][\w.@-]{0,63})\[\d{1,10}\]: ")
+PROGRAM = Lazy(r"(?:(?P<host>[A-Za-z][\w.-]{0,255}) )?(?P<tag>[A-Za-z][\w.@-]{0,63})\[\d{1,10}\]: ")
 KERNELS = frozenset(("kernel", "vmunix", "vmlinux", "klogd"))
 PROGRAMS = frozenset("kernel kubelet dockerd docker containerd crio cri-o runc podman systemd nomad k3s rke2".split())
 # Programs that only pass on what the kernel said.
 RELAYS = frozenset(
     "dmesg klog netconsole syslog syslogd rsyslogd syslog-ng fluentd fluent-bit vector promtail filebeat logstash logger".split()
 )
-RFC5424 = re.compile(
+RFC5424 = Lazy(
     r"(?:<\d{1,4}>)?\d{1,2} (?P<stamp>\d{4}-[^\s]{10,40}) (?P<host>\S{1,255}) (?P<tag>\S{1,64}) (?P<pid>\S{1,128}) \S{1,64} "
     r"(?:-|(?:\[(?:[^\]\"]|\"[^\"]*\")*\]){1,16}) ?"
 )
 # The container runtimes' own files: stream, F for a whole line and P for a part of one.
-CRI = re.compile(r"\s?(?:stdout|stderr) (?P<part>[FP])(?:\s|$)")
+CRI = Lazy(r"\s?(?:stdout|stderr) (?P<part>[FP])(?:\s|$)")
 # Loki's and others' labels, key="value" in braces.
-LABELS = re.compile(r"\{(?:[\w.-]{1,64}=\"[^\"]{0,256}\"[,\s]{0,2}){1,40}\}\s?")
-LABEL_HOST = re.compile(r"\b(?:host|hostname|nodename|node|instance)=\"([^\":]{1,255})")
+LABELS = Lazy(r"\{(?:[\w.-]{1,64}=\"[^\"]{0,256}\"[,\s]{0,2}){1,40}\}\s?")
+LABEL_HOST = Lazy(r"\b(?:host|hostname|nodename|node|instance)=\"([^\":]{1,255})")
 # grep's file names and numbers, numbers of cat, less and nl.
 _NEXT = r"(?=\[\s*\d|[{<(]|\d{4}-\d|kernel:|[^\W\d_]{2,5}\.?\s{1,2}\d{1,2}\s\d\d:\d\d)"
-NUMBER = re.compile(r"\d{1,9}(?:\t|[:)-]\s{0,4}" + _NEXT + ")", re.UNICODE)
-FILE = re.compile(
+NUMBER = Lazy(r"\d{1,9}(?:\t|[:)-]\s{0,4}" + _NEXT + ")", re.UNICODE)
+FILE = Lazy(
     r"(?:(?:[\w@+-]{0,64}[./][\w./@+-]{0,200}|messages|syslog|dmesg)(?::\d{1,9})?:\s?|\[[\w./@:-]{1,128}\]\s{1,4})"
     + _NEXT,
     re.UNICODE,
 )
 # Mail and tables: "> ", ">> > ", "| ", "JD> ".
-QUOTE = re.compile(r"(?:[>|]\s?)+|[A-Z][A-Za-z]{0,2}>\s(?:>\s?)*")
+QUOTE = Lazy(r"(?:[>|]\s?)+|[A-Z][A-Za-z]{0,2}>\s(?:>\s?)*")
 # fluentd, fluent-bit: a tag, a time, then the record.
-RECORD = re.compile(
+RECORD = Lazy(
     r"\[\d{1,9}\]\s[\w.*/-]{1,128}:\s\[{1,2}\s?(?P<stamp>\d{9,10}\.\d{1,9}),\s(?:\{\}\],\s)?(?=\{)"
     r"|(?P<tag>[\w.*/-]{1,128})(?::\s|\t)\s{0,4}(?=\{\")"
 )
 # One field a line: journalctl -o json-pretty, verbose and export, logstash's rubydebug.
-FIELD = re.compile(r"\s*\"?(?P<name>[_A-Za-z@][\w@.]{0,63})\"?\s{0,40}(?P<is>=>|:|=)\s{0,4}(?P<value>\"|(?<==)(?!>))")
+FIELD = Lazy(r"\s*\"?(?P<name>[_A-Za-z@][\w@.]{0,63})\"?\s{0,40}(?P<is>=>|:|=)\s{0,4}(?P<value>\"|(?<==)(?!>))")
 MESSAGE_FIELDS = frozenset(("MESSAGE", "message", "log", "_raw", "@message"))
 
 # A stamp of the kernel after something unknown, and the tag of the kernel after words: both mean that all before was put there.
-FOREIGN = re.compile(r"(?:[^\[]|\[[\w./@ -]{1,64}\]\s){1,80}?(?=\[\s{0,12}\d{1,9}\.\d{6}\](?:\s|\[|$))")
-WORDS = re.compile(
+FOREIGN = Lazy(r"(?:[^\[]|\[[\w./@ -]{1,64}\]\s){1,80}?(?=\[\s{0,12}\d{1,9}\.\d{6}\](?:\s|\[|$))")
+WORDS = Lazy(
     r"(?P<words>(?:\S{1,128}\s{1,8}){0,8}?)(?=(?:[iweWEI]/)?(?:kernel|KERNEL)(?:\[\d{1,7}\]|\s{0,2}\(\s{0,6}\d{1,7}\))?\s{0,6}:)"
 )
