@@ -66,8 +66,8 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
 
 
 def blocks_left(facts, order, node=None):
-    """How many blocks of ``order`` ordinary requests could still take, on the machine or on one NUMA node."""
-    state = NodeState(facts, None, complete(None))
+    """How many blocks of ``order`` ordinary requests could still take, on the machine or on one NUMA node, by what was read alone."""
+    state = NodeState(facts, None, complete(None), estimates=False)
     return state.allocatable_blocks(order, state.serving if node is None else state.by_node.get(node, ()))
 
 

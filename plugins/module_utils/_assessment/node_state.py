@@ -64,10 +64,11 @@ class NodeState:
     needed     {order: who asks for it, and fails without it}
     wanted     {order: severity when there is none}; assumed those of them that only containers ask for, where none are known
     targets    all of these orders
+    estimates  whether to estimate what is missing (estimate.py), or to go by what was read alone
     rates      {counter: growth since the previous run}, over ``hours``; {} and None without one
     """
 
-    def __init__(self, facts, previous, policy):
+    def __init__(self, facts, previous, policy, estimates=True):
         self.facts, self.policy = facts, policy
         self.kernel = {"release": None, "page_size": 4096, "possible_cpus": None, "hugepage_order": None}
         self.kernel.update(facts.get("kernel") or {})
@@ -81,16 +82,16 @@ class NodeState:
         caches = self.slab.get("nf_conntrack_caches")
         self.containers = _consumers.makes_containers(facts.get("containers"), caches)
         self.kernel["containers"] = self.containers
-        self._look_at_zones()
+        self._look_at_zones(estimates)
         self.needed, self.wanted, self.assumed = self._target_orders(caches)
         self.targets = sorted(set(self.needed) | set(self.wanted))
         self.rates, self.hours = _rates(previous or {}, facts)
 
-    def _look_at_zones(self):
+    def _look_at_zones(self, estimates):
         self.zones = [_outlook.complete(zone) for zone in self.facts.get("zones") or ()]
         names = {zone["zone"] for zone in self.zones}
         self.memory_kb, at_least = estimate.memory_kb(self.memory, self.zones, self.page_kb)
-        self.estimated = not at_least and not any(zone["watermarks"] for zone in self.zones)
+        self.estimated = estimates and not at_least and not any(zone["watermarks"] for zone in self.zones)
         if self.estimated:
             minimum = self.sysctl.get("vm.min_free_kbytes")
             minimum = minimum if isinstance(minimum, int) else None
@@ -101,7 +102,7 @@ class NodeState:
         for zone in self.zones:
             if zone["zone"] in KERNEL_ZONES:
                 withheld = None
-                if not zone["migratetypes"] and self._may_have_reserve():
+                if estimates and not zone["migratetypes"] and self._may_have_reserve():
                     withheld = estimate.withheld(zone, self.kernel["page_size"])
                 outlook = _outlook.Outlook(zone, names, self.scaled, withheld=withheld)
                 if not outlook.reserved:

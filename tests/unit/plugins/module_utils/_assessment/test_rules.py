@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _outlook
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import estimate
-from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess, blocks_left
 
 PLENTY = [5000, 5000, 3000, 2000, 1000, 500, 400, 300, 200, 100, 400]
 SINGLE_PAGES = [110000, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0]
@@ -72,6 +72,12 @@ def test_a_fallback_with_ample_room(behind, severity, fallback):
 def test_the_largest_block_of_a_zone_is_its_reserve(kernel, counts):
     alone = [30000, 9000, 3000, 900, 0, 0, 0, 0, 0, 0, 1]
     assert (found(judged([zone("Normal", alone)], kernel=kernel), "MF201") is None) == counts
+
+
+def test_how_many_blocks_are_left_is_told_without_estimates():
+    facts = {"zones": [zone("Normal", [30000, 9000, 3000, 900, 0, 0, 0, 0, 0, 0, 1])], "kernel": OLD}
+    assert [blocks_left(facts, order) for order in (5, 10)] == [32, 1]
+    assert [blocks_left(facts, 5, node) for node in (0, 1)] == [32, 0]
 
 
 def test_what_the_reserve_is_and_is_not():
