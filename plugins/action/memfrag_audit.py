@@ -104,7 +104,7 @@ class ActionModule(ActionBase):
     ) -> None:
         """Fills the record, or raises: AnsibleConnectionFailure, AnswerError, and what assessing it may raise."""
         # Who wants no journal does not pay for sending the log readers, which are most of the audit's module.
-        module_name, node_options = "kernelops.memfrag.memfrag_facts", _audit.FACTS_OPTIONS
+        module_name, node_options = "kernelops.memfrag.memfrag_audit_facts", _audit.FACTS_OPTIONS
         if options["journal"]:
             module_name, node_options = "kernelops.memfrag.memfrag_audit", _audit.NODE_OPTIONS
         self._answer: dict[str, t.Any] | None = None

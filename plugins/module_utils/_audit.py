@@ -13,7 +13,7 @@ from . import _watch
 from ._node import Node
 
 # Of the module M(kernelops.memfrag.memfrag_audit) and of its action alike. The first part is that of
-# M(kernelops.memfrag.memfrag_facts) as well, which the action runs where no journal is wanted; the last is for the controller only.
+# M(kernelops.memfrag.memfrag_audit_facts) as well, which the action runs where no journal is wanted; the last is for the controller only.
 FACTS_OPTIONS = {
     "root": {"type": "path", "default": "/"},
     "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},

@@ -152,7 +152,7 @@ def main() -> None:
 
         # What one real node answers without a journal, for the hosts that only pretend.
         asked = {"root": "/"}
-        module = os.path.join(ROOT, "plugins", "modules", "memfrag_facts.py")
+        module = os.path.join(ROOT, "plugins", "modules", "memfrag_audit_facts.py")
         code = (
             "import json, runpy, sys; from ansible.module_utils import basic;"
             f"basic._ANSIBLE_ARGS = {json.dumps(json.dumps({'ANSIBLE_MODULE_ARGS': asked}))}.encode(); basic._ANSIBLE_PROFILE = 'legacy';"

@@ -47,7 +47,7 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
         )
 
         def execute(module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
-            wanted = "memfrag_audit" if options.get("journal", True) else "memfrag_facts"
+            wanted = "memfrag_audit" if options.get("journal", True) else "memfrag_audit_facts"
             assert module_name == "kernelops.memfrag." + wanted
             return answer(module_args)
 
@@ -107,7 +107,7 @@ def test_without_a_journal_the_node_gets_the_facts_module_alone(
 
     def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
         seen.append(options)
-        return dict(run_module("memfrag_facts", dict(options, root=root)))
+        return dict(run_module("memfrag_audit_facts", dict(options, root=root)))
 
     record = record_of(run(answer, run_id="r1", journal=False, top_slabs=3))
     assert seen == [{"root": "/", "gather_subset": ["all"], "top_slabs": 3, "deadline_seconds": 120}]
@@ -120,7 +120,9 @@ def test_without_a_journal_the_node_gets_the_facts_module_alone(
 
 def test_a_failed_host_without_a_journal_says_why(run: Run, run_module: t.Any) -> None:
     result = run(
-        lambda options: dict(run_module("memfrag_facts", dict(options, root="/nowhere"))), run_id="r1", journal=False
+        lambda options: dict(run_module("memfrag_audit_facts", dict(options, root="/nowhere"))),
+        run_id="r1",
+        journal=False,
     )
     assert result["failed"] and result["msg"] == record_of(result)["error"] == "/nowhere: root is not a directory"
 
