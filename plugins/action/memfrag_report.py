@@ -10,6 +10,7 @@ import datetime
 import re
 import typing as t
 
+from ansible import constants, context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
                 history=options["history"],
                 stale_after=datetime.timedelta(hours=options["stale_after_hours"]),
                 mode=_mode(options["report_mode"]),
+                options=_run_options(context.CLIARGS),
             )
         except (_records.RecordError, PolicyError) as error:
             raise AnsibleActionFail(str(error)) from error
@@ -71,9 +73,8 @@ class ActionModule(ActionBase):
             summary=report.summary,
             coverage=report.fleet.coverage,
             levels=report.fleet.levels,
-            # So that the summary shows without -v.
-            _ansible_verbose_always=True,
         )
+        self._show(report.summary)
         why = (
             ["fail_on: " + "; ".join(map(_named, failing.items()))]
             if (failing := report.failing(options["fail_on"]))
@@ -84,6 +85,44 @@ class ActionModule(ActionBase):
         if why:
             result.update(failed=True, msg="The report is written. " + "; ".join(why))
         return result
+
+    def _show(self, summary: list[str]) -> None:
+        """The summary as text, where people read: callbacks that write for programs have it in the result."""
+        if str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rpartition(".")[2] in _FOR_PEOPLE:
+            self._display.display("\n".join(["", *summary, ""]))
+
+
+_FOR_PEOPLE = ("default", "yaml", "debug", "unixy", "dense", "minimal", "oneline")
+
+# Options of ansible-playbook that a later command needs as well: (its name, how it is written, takes a value).
+_KEPT = (
+    ("become", "-b", False),
+    ("become_method", "--become-method", True),
+    ("become_user", "--become-user", True),
+    ("become_ask_pass", "-K", False),
+    ("remote_user", "-u", True),
+    ("ask_pass", "-k", False),
+    ("private_key_file", "--private-key", True),
+    ("connection", "-c", True),
+)
+# What is so without being asked for.
+_USUAL = {"become_method": ("sudo",), "become_user": ("root",), "connection": ("smart", "ssh")}
+
+
+def _run_options(given: t.Mapping[str, t.Any]) -> list[str]:
+    """Inventory and privileges as the command line had them. Variables are left out: they can be secrets."""
+    found: list[str] = []
+    inventories = given.get("inventory") or ()
+    inventories = [inventories] if isinstance(inventories, str) else list(inventories)
+    usual = constants.DEFAULT_HOST_LIST
+    if inventories != ([usual] if isinstance(usual, str) else list(usual or ())):
+        for inventory in inventories:
+            found += ["-i", str(inventory)]
+    for name, option, has_value in _KEPT:
+        value = given.get(name)
+        if value and str(value) not in _USUAL.get(name, ()):
+            found += [option, str(value)] if has_value else [option]
+    return found
 
 
 def _mode(text: str) -> int:

@@ -18,10 +18,10 @@ __metaclass__ = type
 import time
 
 from . import blocks, constrained, incidents, known_kernels, settings, shortage, slab, trends
-from .catalogue import REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
+from .catalogue import NO_HUGE_PAGES, REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 from .node_state import NodeState, parse_time
 from .policy import complete
-from .remediation import remediation
+from .remediation import ONLY_HUGE_PAGES, remediation
 from .score import level_of, score_of, summary_of
 
 # Nothing of the judgement is missing without these: the indices are computed without debugfs, and an old kernel has no PSI.
@@ -54,6 +54,8 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     for found in findings:
         if found["id"] in REMEDY_BY_ACTION and advice["action"] in REMEDY_OF_ACTION:
             found["remedy"] = REMEDY_OF_ACTION[advice["action"]]
+        elif found["id"] == "MF306" and (advice["will_help"] is False or advice["reason"] == ONLY_HUGE_PAGES):
+            found["remedy"] = NO_HUGE_PAGES
     return {
         "level": level_of(findings),
         "score": score_of(findings),

@@ -10,7 +10,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from .._fragmentation import BLOCK_FREE, fragmentation_index, unusable_index
-from .catalogue import REMEDY_OF_ACTION, make
+from .catalogue import NO_HUGE_PAGES, REMEDY_OF_ACTION, make
 from .node_state import percent
 from .score import worst
 
@@ -275,7 +275,7 @@ def _huge_pages(state, short):
             if action in actions:
                 found["remedy"] = REMEDY_OF_ACTION[action]
                 return [found]
-    found["remedy"] = "grep -i huge /proc/meminfo    # compaction will not bring huge pages back"
+    found["remedy"] = NO_HUGE_PAGES
     return [found]
 
 

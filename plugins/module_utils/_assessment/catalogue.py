@@ -28,6 +28,9 @@ REMEDY_OF_ACTION = {
     "drain_and_reboot": "systemctl reboot    # once the work is moved away; compaction will not help",
 }
 REMEDY_BY_ACTION = ("MF101", "MF102", "MF103", "MF104", "MF201", "MF202", "MF203")
+# Of MF306 where compaction would not help.
+NO_HUGE_PAGES = "grep -i huge /proc/meminfo    # compaction will not bring huge pages back"
+COMPACTING = ("compact", "reclaim_then_compact")
 
 # about: what it is about; meaning: what that says of the node; remedy: the command that helps or shows more; variable: what of the
 # tuning role sets it for good, or None
@@ -293,3 +296,16 @@ def make(ident, severity, title, **evidence):
         "variable": known.variable,
         "docs": "%s#%s" % (DOCS, ident.lower()),
     }
+
+
+def remedy_of(name, action, will_help):
+    """-> the command for a finding on a node with that remediation, None for findings that are not in the table."""
+    if name not in FINDINGS:
+        return None
+    if name in REMEDY_BY_ACTION and action in REMEDY_OF_ACTION:
+        return REMEDY_OF_ACTION[action]
+    if name == "MF306":
+        if action in COMPACTING and will_help is not False:
+            return REMEDY_OF_ACTION[action]
+        return "grep -i huge /proc/meminfo" if action in (None, "none") else NO_HUGE_PAGES
+    return FINDINGS[name].remedy

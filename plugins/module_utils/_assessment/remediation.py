@@ -12,6 +12,8 @@ __metaclass__ = type
 from . import blocks
 from .node_state import percent
 
+ONLY_HUGE_PAGES = "only huge pages are missing, and compaction would not bring them back"
+
 # Why, by what decided (_outlook.Outlook.what_helps()).
 _REASONS = {
     "shortage": "%(place)s is short of memory (%(free)d MB free), compaction needs room: add memory or move work",
@@ -44,7 +46,7 @@ def remediation(state, short, unmovable):
     verdicts = [_verdict(state, outlook, order, short) for outlook, order in deficient]
     only_huge_pages = deficient[0][1] not in state.targets
     if only_huge_pages and verdicts[0]["action"] != "compact" and not blocks.beyond_help(state, unmovable):
-        return _answer("none", None, "only huge pages are missing, and compaction would not bring them back")
+        return _answer("none", None, ONLY_HUGE_PAGES)
     for action in ("compact", "reclaim_then_compact"):
         for verdict in verdicts:
             if verdict["action"] == action:

@@ -21,6 +21,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment impo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _actions,
     _as_csv,
     _as_html,
     _as_json,
@@ -71,8 +72,11 @@ def make(
     history: int = 10,
     stale_after: datetime.timedelta = datetime.timedelta(days=1),
     mode: int = _records.MODE,
+    options: Sequence[str] = (),
 ) -> Report:
     """Write the report files of a run, or of the newest record of every node without a ``run_id``.
+
+    options    of the ansible-playbook that made the audit, for commands: which inventory, which privileges
 
     Raises RecordError for directories that cannot be used, PolicyError, and OSError for what cannot be written.
     """
@@ -92,6 +96,8 @@ def make(
     if not fleet.hosts:
         where = ", ".join(records_dirs)
         raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}")
+    fleet.options = tuple(options)
+    fleet.actions = _actions.of(fleet.hosts, options)
     os.makedirs(report_dir, mode=0o700, exist_ok=True)
     files, changed = {}, False
     for name, renderer in renderers.items():

@@ -12,7 +12,13 @@ import csv
 import io
 import typing as t
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_json, _outliers, _types, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _actions,
+    _as_json,
+    _outliers,
+    _types,
+    _words,
+)
 
 # Column -> what stands in it.
 COLUMNS: dict[str, t.Callable[[_types.Host], t.Any]] = {
@@ -25,6 +31,8 @@ COLUMNS: dict[str, t.Callable[[_types.Host], t.Any]] = {
     "cause": lambda host: host.cause,
     "incidents": lambda host: host.incidents if host.status == "audited" else None,
     "action": lambda host: host.action,
+    "will_help": lambda host: _actions.WILL_HELP[host.will_help] if host.action not in (None, "none") else None,
+    "what_to_do": lambda host: _actions.title_of(host) if host.todo else None,
     "change": lambda host: host.change,
     "stale": lambda host: "yes" if host.stale else "no",
     "groups": lambda host: " ".join(host.groups),

@@ -16,12 +16,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import heapq
+import json
 import os
 import typing as t
 from collections.abc import Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _actions,
     _as_json,
     _html_static,
     _outliers,
@@ -186,8 +188,8 @@ class Page:
         title = _html_static.escape(_html_static.headline(fleet)[0])
         yield _HEAD.format(policy=policy, title=title, icon=_favicon(fleet), style=style)
         yield from _html_static.top(fleet)
-        yield from _html_static.nodes(fleet)
         yield from _html_static.findings(fleet)
+        yield from _html_static.nodes(fleet, self._worst(fleet))
         yield from _html_static.outliers(fleet)
         yield from _html_static.problems(fleet)
         yield from _html_static.footer(fleet)
@@ -195,9 +197,23 @@ class Page:
         yield from map(_words.visible_json, self._data(fleet))
         yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
 
+    def _worst(self, fleet: _types.Fleet) -> dict[str, _types.Record]:
+        """What is known of the nodes that stand in full without JavaScript."""
+        names = {host.name for host in fleet.hosts[: _html_static.MOST_STATIC]}
+        found = {name: json.loads(text) for _rank, name, text in self._details if name in names}
+        for name, detail in found.items():
+            # NUMA node, zone, free blocks per order.
+            detail["free"] = [
+                (zone[0], self._strings.values[zone[1]], zone[3:]) for zone in json.loads(self._rows[name])[2]
+            ]
+            for finding in detail["findings"]:
+                finding[-1] = self._abouts.values[finding[-1]]
+        return found
+
     def _data(self, fleet: _types.Fleet) -> Iterator[str]:
         finding_numbers = {finding.id: number for number, finding in enumerate(fleet.findings)}
         metric_numbers = {metric.id: number for number, metric in enumerate(_outliers.METRICS)}
+        action_numbers = {action.key: number for number, action in enumerate(fleet.actions)}
         newest = fleet.finished
 
         def row(host: _types.Host) -> str:
@@ -225,6 +241,7 @@ class Page:
                 host.incidents,
                 self._strings.number(host.cause) if host.cause else -1,
                 host.states,
+                action_numbers.get(host.todo, -1),
             ]
             measured = self._rows.get(host.name) if host.status == "audited" else None
             return _as_json.dumps(head)[:-1] + "," + (measured or "0") + "]"
@@ -241,12 +258,22 @@ class Page:
             {
                 "version": 1,
                 "newest": _as_json.timestamp(newest),
-                "remediate": _words.REMEDIATE,
-                # Names that need more than quotes in a command.
+                # What to do: key, title, advice, and the command around the name of a node.
+                "actions": [
+                    [
+                        action.key,
+                        action.title,
+                        _actions.helps(action),
+                        action.advice,
+                        _actions.around(action, fleet.options),
+                    ]
+                    for action in fleet.actions
+                ],
+                # Names that are spelled out in a command.
                 "targets": {
-                    number: _words.shell_word(host.name)
+                    number: _actions.shown_pattern(host.name)
                     for number, host in enumerate(fleet.hosts)
-                    if _words.printable(host.name) != host.name
+                    if _actions.shown_pattern(host.name) != host.name
                 },
                 "causes": _words.CAUSES,
                 "levels": _types.LEVELS,
@@ -328,8 +355,10 @@ def _digest(text: str) -> str:
 
 
 def _favicon(fleet: _types.Fleet) -> str:
-    worst = next((level for level in ("critical", "high", "medium") if fleet.levels[level]), "low")
-    colour = {"critical": "8c1d2f", "high": "b8480a", "medium": "d19a16", "low": "2b7a66"}[worst]
+    worst = next(
+        (level for level in ("critical", "high", "medium", "unknown", "low") if fleet.levels[level]), "unknown"
+    )
+    colour = {"critical": "8c1d2f", "high": "b8480a", "medium": "d19a16", "low": "2b7a66", "unknown": "6b7280"}[worst]
     bars = "".join(f"<path d='M{3 + 7 * x} {20 - y}h5v{9 + y}h-5z'/>" for x, y in enumerate((17, 11, 5, 0)))
     box = "xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'"
     return f"data:image/svg+xml,<svg {box} fill='%23{colour}'>{bars}</svg>"

@@ -61,6 +61,19 @@ class Document:
             },
             "coverage": fleet.coverage,
             "levels": fleet.levels,
+            "actions": [
+                {
+                    "action": action.action,
+                    "will_help": action.will_help,
+                    "title": action.title,
+                    "advice": action.advice or None,
+                    "count": len(action.hosts),
+                    "hosts": [host.name for host in action.hosts],
+                    "command": action.command or None,
+                    "command_hosts": action.covered,
+                }
+                for action in fleet.actions
+            ],
             "changes": {"since": timestamp(fleet.previous_time), **fleet.changes},
             "findings": [
                 {
@@ -69,6 +82,16 @@ class Document:
                     "title": finding.title,
                     "meaning": finding.meaning,
                     "remedy": finding.remedy or None,
+                    "remedies": [
+                        {
+                            "action": action,
+                            "will_help": will_help,
+                            "remedy": remedy or None,
+                            "count": len(hosts),
+                            "hosts": hosts,
+                        }
+                        for (action, will_help, remedy), hosts in finding.remedies.items()
+                    ],
                     "variable": finding.variable or None,
                     "docs": finding.docs or None,
                     "hosts": finding.hosts,
@@ -100,6 +123,8 @@ class Document:
             "stale": host.stale,
             "level": host.level,
             "score": host.score,
+            "action": host.action,
+            "will_help": host.will_help,
             "summary": host.sentence or None,
             "change": host.change,
             "outliers": [

@@ -4,21 +4,23 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The console summary: what an engineer wants to know before opening the report, in lines of plain text."""
+"""The console summary: what to do, and on which nodes, in lines of plain text that a terminal shows whole."""
 
 from __future__ import annotations
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
+import re
+from collections.abc import Iterator
 
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _actions, _types, _words
+
+WIDTH = 100
+
+# Nodes named in all, and of one action.
 WORST = 10
+MOST_OF_ONE = 4
 
-# What the playbook "remediate" can do something about, and what no command mends.
-_REMEDIABLE = ("compact", "reclaim_then_compact")
-_ADVICE = {
-    "add_memory": "add memory or move work away; compaction will not help",
-    "drain_and_reboot": "drain the node and reboot it; compaction will not help",
-}
+_MOST_COMMAND_LINES = 4
+_SHELL_WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\$'(?:\\.|[^'])*'|\S)+")
 
 
 def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
@@ -34,16 +36,18 @@ def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
         changes = [f"{len(names):,} {word}" for word, names in fleet.changes.items() if names]
         if changes:
             found.append("Since the previous run: " + ", ".join(changes) + ".")
-    worst = [host for host in fleet.hosts if _worth_a_line(host)][:WORST]
-    remedies = {finding.id: finding.remedy for finding in fleet.findings}
-    for host in worst:
-        label = f"{host.level} {host.score}" if host.level and host.score is not None else host.level or "not assessed"
-        found.append(f"{_short(host.name, 60)} ({label}): {_short(host.sentence)}")
-        if command := _next(host, remedies):
-            found.append("  " + command)
+    room = WORST
+    for action in fleet.actions:
+        shown = 0 if action.key == "none" and len(fleet.hosts) > 1 else max(1, min(room, MOST_OF_ONE))
+        found += _action(action, shown, fleet.options)
+        room -= min(shown, len(action.hosts))
+    short = [host for host in fleet.hosts if host.status == "audited" and host.level is None and _amiss(host)]
+    found += [_node(host) for host in short[:room]]
     missing = [host for host in fleet.hosts if host.status != "audited"]
-    for host in missing[: max(0, WORST - len(worst))]:
-        found.append(f"{_short(host.name, 60)} ({host.status}): {_short(host.error)}")
+    if missing:
+        found.append(f"Could not be audited: {_words.plural(len(missing), 'node')}")
+        found += [_node(host) for host in missing[:MOST_OF_ONE]]
+        found += _more(len(missing) - MOST_OF_ONE)
     if coverage["skipped_records"]:
         found.append(f"{_words.plural(coverage['skipped_records'], 'record')} skipped; the report says which and why.")
     if files:
@@ -51,22 +55,77 @@ def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
     return found
 
 
-def _next(host: _types.Host, remedies: dict[str, str]) -> str:
-    """The command to run next: the playbook where it is sure to help, or else what is proposed for the node."""
-    if host.action in _REMEDIABLE and host.will_help and _words.REMEDIATE:
-        return f"{_words.REMEDIATE} {_words.shell_word(host.name)}"
-    if host.action in _ADVICE:
-        return _ADVICE[host.action]
-    remedy = catalogue.REMEDY_OF_ACTION.get(host.action or "") or (remedies[host.findings[0]] if host.findings else "")
-    return f"on the node: {_words.printable(remedy)}" if remedy else ""
+def _action(action: _types.Action, shown: int, options: tuple[str, ...]) -> Iterator[str]:
+    about = ""
+    if action.action != "none":
+        about = f" ({_actions.WILL_HELP_WORDS[action.will_help]})"
+    elif action.key == "none" and len(action.hosts) > 1:
+        about = _at_hand(action.hosts)
+    yield _cut(f"{action.title}{about}: {_words.plural(len(action.hosts), 'node')}")
+    for host in action.hosts[:shown]:
+        yield _node(host)
+    if action.key != "none":
+        yield from _more(len(action.hosts) - shown)
+    if action.command:
+        yield from _command(action, options)
 
 
-def _worth_a_line(host: _types.Host) -> bool:
-    return host.status == "audited" and (
-        host.level in ("critical", "high", "medium", "unknown")
-        or (host.level is None and host.states[:4].strip("0") != "")
-    )
+def _command(action: _types.Action, options: tuple[str, ...]) -> Iterator[str]:
+    """The command, for as many of the worst nodes as a few lines have room for."""
+    kind = _actions.KINDS[_actions.key_of(action.hosts[0])]
+    for count in sorted({action.covered, 8, 4, 2, 1}, reverse=True):
+        if count > action.covered:
+            continue
+        found = _wrapped(
+            _actions.command_for(kind.command, action.hosts[:count], options, as_root=action.key == "unknown")
+        )
+        if len(found) <= _MOST_COMMAND_LINES and all(len(line) <= WIDTH for line in found):
+            if count < len(action.hosts):
+                yield f"  For the worst {'one' if count == 1 else count}; the report has more:"
+            yield from found
+            return
+    yield "  The command is in the report."
 
 
-def _short(text: str, most: int = 200) -> str:
-    return _words.text(_words.printable(text), most) or "no reason given"
+def _at_hand(hosts: list[_types.Host]) -> str:
+    """The highest order that can be had on all of them at once."""
+    sizes = {host.page_size for host in hosts}
+    orders = [len(host.states) - len(host.states.lstrip("0")) for host in hosts]
+    if not orders or min(orders) < 1:
+        return ""
+    size = f", {_words.block_size(min(orders) - 1, sizes.pop())}" if len(sizes) == 1 else ""
+    return f" (orders up to {min(orders) - 1}{size} can be had at once)"
+
+
+def _node(host: _types.Host) -> str:
+    if host.status != "audited":
+        label, why = host.status, host.error or "no reason given"
+    else:
+        label = f"{host.level} {host.score}" if host.level and host.score is not None else host.level or "not assessed"
+        why = host.sentence
+        if host.level == "low":
+            why = _words.graded(host.states, host.page_size, ())
+    return _cut(f"  {_words.text(_words.printable(host.name), 45)} ({label}): {_words.printable(why)}")
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count:,} more, in the report"] if count > 0 else []
+
+
+def _cut(line: str) -> str:
+    return _words.text(line, WIDTH)
+
+
+def _wrapped(command: str) -> list[str]:
+    """A command over several lines that can be pasted as they stand; a word is never broken."""
+    found = [""]
+    for word in _SHELL_WORDS.findall(command):
+        if found[-1] and len(found[-1]) + len(word) > WIDTH - 7:
+            found.append("")
+        found[-1] += (" " if found[-1] else "") + word
+    last = len(found) - 1
+    return [("    " if number else "  ") + line + (" \\" if number < last else "") for number, line in enumerate(found)]
+
+
+def _amiss(host: _types.Host) -> bool:
+    return host.states[:4].strip("0") != ""

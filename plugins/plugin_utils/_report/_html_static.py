@@ -11,13 +11,14 @@ from __future__ import annotations
 import html
 import typing as t
 import urllib.parse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _types, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _actions, _outliers, _types, _words
 
-# Rows without JavaScript, and of the outliers across the fleet.
-MOST_STATIC = 100
+# Nodes in full without JavaScript, rows of the outliers across the fleet, and nodes named in a card.
+MOST_STATIC = 50
 MOST_OUTLIERS = 25
+_NAMED = 5
 
 # Levels have a sign and a word besides the colour.
 _SIGNS = {"critical": "▲", "high": "◆", "medium": "●", "low": "✓", "unknown": "?", "info": "i"}
@@ -69,12 +70,20 @@ def headline(fleet: _types.Fleet) -> tuple[str, str]:
         bad = levels["critical"] + levels["high"]
         if bad:
             parts = [f"{levels[level]:,} {level}" for level in ("critical", "high") if levels[level]]
-            return f"{bad:,} of {nodes} {'needs' if bad == 1 else 'need'} attention", _words.listing(parts) + "."
+            dark = levels["unknown"] + coverage["not_assessed"]
+            unknown = f" About {_words.plural(dark, 'node')} too little could be read to tell." if dark else ""
+            return f"{bad:,} of {nodes} {'needs' if bad == 1 else 'need'} attention", _words.listing(
+                parts
+            ) + "." + unknown
+        dark = levels["unknown"] + coverage["not_assessed"]
+        unknown = f"About {_words.plural(dark, 'node')} too little could be read to tell." if dark else ""
         if levels["medium"]:
-            return f"No node of {len(audited):,} is at high risk", f"{levels['medium']:,} should be watched."
-        if levels["unknown"] + coverage["not_assessed"]:
-            dark = _words.plural(levels["unknown"] + coverage["not_assessed"], "node")
-            return f"{levels['low']:,} of {nodes} are well", f"About {dark} too little could be read to tell."
+            watched = f"{levels['medium']:,} should be watched. {unknown}".strip()
+            if dark:
+                return f"No node is known to be at high risk, and {dark:,} of {len(audited):,} are not known", watched
+            return f"No node of {len(audited):,} is at high risk", watched
+        if dark:
+            return f"{levels['low']:,} of {nodes} are well", unknown
         return f"All {nodes} are well", "Contiguous memory can be had wherever it was looked for."
     short = [host for host in audited if is_short(host)]
     order = f"order 3 ({_words.block_size(3, audited[0].page_size)})"
@@ -101,6 +110,7 @@ def top(fleet: _types.Fleet) -> Iterator[str]:
     if len(fleet.hosts) > 1 and (worst.level in ("critical", "high") or (worst.level is None and is_short(worst))):
         yield f' Worst: <a href="{link(node=worst.name)}">{name_of(worst.name)}</a> – {_why(worst)}'
     yield "</p>\n"
+    yield from actions(fleet)
     if len(fleet.hosts) > 1:
         yield '<div class="figures">\n' + _card("coverage", "Coverage", _coverage(fleet))
         if coverage["not_assessed"] < coverage["audited"]:
@@ -227,9 +237,47 @@ def _changes(fleet: _types.Fleet) -> str:
     return f'<ul class="changes">{"".join(items)}</ul>'
 
 
+def actions(fleet: _types.Fleet) -> Iterator[str]:
+    """A card per action: how many nodes, which, and one command."""
+    if not fleet.actions:
+        return
+    yield '<section id="actions" aria-labelledby="actions-title"><h2 id="actions-title">What to do</h2>\n<div class="todo">\n'
+    for action in fleet.actions:
+        yield from _action(action, len(fleet.hosts) == 1)
+    yield "</div></section>\n"
+
+
+def _action(action: _types.Action, alone: bool) -> Iterator[str]:
+    name = f"action={action.key}"
+    calm = " calm" if action.key == "none" else ""
+    yield f'<article class="card do{calm}" id="{name}" aria-labelledby="{name}-title">'
+    count = "" if alone else f'<b class="count">{len(action.hosts):,}</b> '
+    title = escape(action.title) if alone else f'<a href="{link(action=action.key)}">{escape(action.title)}</a>'
+    yield f'<h3 id="{name}-title">{count}{title}</h3>\n'
+    about = _words.join((_actions.helps(action), action.advice))
+    if about:
+        yield f"<p>{escape(_words.sentence(about))}</p>"
+    if not alone:
+        names = ", ".join(
+            f'<a href="{link(node=host.name)}">{name_of(host.name)}</a>' for host in action.hosts[:_NAMED]
+        )
+        more = f" and {len(action.hosts) - _NAMED:,} more" if len(action.hosts) > _NAMED else ""
+        yield f'<p class="who">{names}{more}</p>'
+    if action.command:
+        yield _command(action.command)
+        if action.covered < len(action.hosts):
+            yield f"<p><small>For the worst {action.covered:,}; audit again after that.</small></p>"
+    yield "</article>\n"
+
+
+def _command(text: str) -> str:
+    return f'<div class="command"><code>{escape(text)}</code></div>'
+
+
 def _table(name: str, caption: str, columns: Sequence[str], rows: Iterable[str]) -> Iterator[str]:
     """columns: titles, with "#" in front for a column of numbers."""
-    yield f'<div class="scroll"><table class="plain {name}"><caption>{caption}</caption>\n<thead><tr>'
+    yield f'<div class="scroll" tabindex="0" role="group" aria-label="{caption}">'
+    yield f'<table class="plain {name}"><caption>{caption}</caption>\n<thead><tr>'
     for column in columns:
         number = ' class="num"' if column.startswith("#") else ""
         yield f'<th scope="col"{number}>{column.lstrip("#")}</th>'
@@ -238,28 +286,61 @@ def _table(name: str, caption: str, columns: Sequence[str], rows: Iterable[str])
     yield "</tbody></table></div>\n"
 
 
-def nodes(fleet: _types.Fleet) -> Iterator[str]:
-    """The list of nodes for readers without JavaScript; the script hides it and shows its own."""
+def nodes(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> Iterator[str]:
+    """The worst nodes in full for readers without JavaScript; the script hides them and shows its own list.
+
+    details    node -> what _as_html.Page keeps of it
+    """
     shown = fleet.hosts[:MOST_STATIC]
+    about = "report.json and report.csv have all nodes."
     if len(shown) < len(fleet.hosts):
-        caption = (
-            f"The worst {len(shown)} of {len(fleet.hosts):,} nodes. The whole list and the page of each node need "
-        )
-        caption += "JavaScript; report.json and report.csv have all nodes."
-    else:
-        caption = "The page of each node needs JavaScript; report.json has the same content."
+        about = f"The worst {len(shown)} of {len(fleet.hosts):,} nodes. The whole list needs JavaScript; {about}"
     yield '<section id="nodes" aria-labelledby="nodes-title"><h2 id="nodes-title">Nodes, worst first</h2>\n'
-    yield '<div id="app"></div>\n<div id="static">\n'
-    yield from _table("nodes", caption, ("Level", "Node", "Why", "Findings"), map(_node, shown))
+    yield f'<div id="app"></div>\n<div id="static">\n<p>{about}</p>\n'
+    commands = {action.key: _actions.around(action, fleet.options) for action in fleet.actions}
+    for host in shown:
+        yield from _node(host, details.get(host.name), commands.get(host.todo) or ())
     yield "</div></section>\n"
 
 
-def _node(host: _types.Host) -> str:
+def _node(host: _types.Host, detail: _types.Record | None, command: Sequence[str]) -> Iterator[str]:
     about = _words.join((host.release, _words.size(host.memory_kb) if host.memory_kb else ""))
-    return (
-        f'<tr><td>{badge(host)}</td><th scope="row">{name_of(host.name)}<small>{escape(about)}</small></th>'
-        f"<td>{_why(host)}</td><td>{escape(', '.join(host.findings))}</td></tr>\n"
-    )
+    todo = f"<b>{escape(_actions.title_of(host))}</b>" if host.todo else ""
+    # So that links to a node lead here.
+    yield f'<details class="card one-node" id="{escape("node=" + host.name)}">'
+    yield f"<summary>{badge(host)} <b>{name_of(host.name)}</b> <small>{escape(about)}</small> {todo}</summary>\n"
+    yield f"<p>{_why(host)}</p>\n"
+    pattern = _actions.shown_pattern(host.name)
+    if command and pattern:
+        yield _command(pattern.join(command))
+    if detail:
+        yield from _detail(host, detail)
+    yield "</details>\n"
+
+
+def _detail(host: _types.Host, detail: _types.Record) -> Iterator[str]:
+    reason = (detail.get("remediation") or {}).get("reason")
+    if reason:
+        yield f"<p>{escape(_words.sentence(reason))}</p>\n"
+    for incident in detail["incidents"]:
+        cause = _words.CAUSES.get(incident["cause"], incident["cause"])
+        yield f"<p><b>{escape(cause)}.</b> {escape(_words.sentence(incident.get('reason') or ''))}</p>\n"
+        for event in incident["events"]:
+            where = f"{event['source']}:{event['line']}" if event.get("source") and event.get("line") else ""
+            where = _words.join((str(event.get("time") or ""), where))
+            yield f'<div class="log"><small>{escape(where)}</small>{escape(event.get("message") or event["kind"])}</div>\n'
+    if detail["findings"]:
+        yield "<ul>"
+        for name, severity, title, _evidence, (remedy, _variable, _docs) in detail["findings"]:
+            command = f" <code>{escape(remedy)}</code>" if remedy else ""
+            yield f"<li>{escape(name)}, {escape(severity)}: {escape(_words.sentence(title or ''))}{command}</li>\n"
+        yield "</ul>"
+    yield f"<p>{escape(_words.graded(host.states, host.page_size, ()))} Free blocks by order:</p>\n<ul>"
+    many = len({node for node, _zone, _free in detail["free"]}) > 1
+    for node, zone, free in detail["free"]:
+        where = f"{zone}, NUMA node {node}" if many else zone
+        yield f"<li>{escape(where)}: {', '.join(f'{count:,}' for count in free)}</li>\n"
+    yield "</ul>\n"
 
 
 def findings(fleet: _types.Fleet) -> Iterator[str]:
@@ -268,29 +349,36 @@ def findings(fleet: _types.Fleet) -> Iterator[str]:
     yield '<section id="findings" aria-labelledby="findings-title">'
     yield '<h2 id="findings-title">Findings across the fleet</h2>\n'
     if fleet.findings:
-        caption = "Gravest first, with the nodes that have them."
-        yield from _table("findings", caption, ("Finding", "What it is", "Nodes"), map(_finding, fleet.findings))
+        yield '<div class="card findings">'
+        for finding in fleet.findings:
+            yield from _finding(finding)
+        yield "</div>\n"
     else:
         yield "<p>None.</p>\n"
     yield "</section>\n"
 
 
-def _finding(finding: _types.Finding) -> str:
-    where = link(finding=finding.id)
-    names = ", ".join(f'<a href="{link(node=name)}">{name_of(name)}</a>' for name in finding.hosts[:5])
-    more = f" and {len(finding.hosts) - 5:,} more" if len(finding.hosts) > 5 else ""
+def _finding(finding: _types.Finding) -> Iterator[str]:
+    level = sign(finding.severity if finding.severity in _SIGNS else "unknown")
+    count = _words.plural(len(finding.hosts), "node")
+    yield f'<details id="{escape("finding=" + finding.id)}"><summary>{level} <small>{escape(finding.id)}</small> '
+    yield f"{escape(finding.title)} <b>{count}</b></summary>\n"
     # Only an address that leads to a page becomes a link.
     web = finding.docs.startswith("https://")
     docs = f' <a href="{escape(finding.docs)}" rel="noopener noreferrer">More about it</a>' if web else ""
-    command = f"<p><code>{escape(finding.remedy)}</code></p>" if finding.remedy else ""
-    role = f"<p>For good: <code>{escape(finding.variable)}</code> of the role memfrag_tuning.</p>"
-    level = sign(finding.severity if finding.severity in _SIGNS else "unknown")
-    return (
-        f'<tr><th scope="row"><a href="{where}">{escape(finding.id)}</a>{level}</th>'
-        f"<td><b>{escape(finding.title)}</b><p>{escape(finding.meaning)}{docs}</p>"
-        f"{command}{role if finding.variable else ''}</td>"
-        f'<td><a href="{where}">{_words.plural(len(finding.hosts), "node")}</a><small>{names}{more}</small></td></tr>\n'
-    )
+    yield f"<p>{escape(finding.meaning)}{docs}</p>\n"
+    yield f'<p><a href="{link(finding=finding.id)}">Show the {count}</a></p>\n'
+    for (action, will_help, remedy), hosts in finding.remedies.items():
+        title = _actions.KINDS[action].title if action in _actions.KINDS else action
+        helps = _actions.WILL_HELP_WORDS[will_help] if action != "none" else ""
+        names = ", ".join(f'<a href="{link(node=name)}">{name_of(name)}</a>' for name in hosts[:5])
+        more = f" and {len(hosts) - 5:,} more" if len(hosts) > 5 else ""
+        what = f"{title} ({helps})" if helps else title if action != "none" else "To look closer"
+        yield f"<p><b>{escape(what)}</b>, {_words.plural(len(hosts), 'node')}: {names}{more}</p>\n"
+        yield _command(remedy) if remedy else ""
+    if finding.variable:
+        yield f"<p>For good: <code>{escape(finding.variable)}</code> of the role memfrag_tuning.</p>\n"
+    yield "</details>\n"
 
 
 def outliers(fleet: _types.Fleet) -> Iterator[str]:

@@ -109,6 +109,8 @@ def read(
     places = {host.name: place for place, host in enumerate(hosts)}
     for finding in reader.findings.values():
         finding.hosts.sort(key=places.__getitem__)
+        for names in finding.remedies.values():
+            names.sort(key=places.__getitem__)
     return Fleet(
         hosts=hosts,
         findings=sorted(
@@ -289,7 +291,8 @@ class _Reader:
             host.sentence = self._same(_words.sentence(_words.text(assessment.get("summary"))))
             remediation = assessment.get("remediation") or {}
             host.action = self._same(remediation.get("action") or "") or None
-            host.will_help = remediation.get("will_help") is True
+            helps = remediation.get("will_help")
+            host.will_help = helps if isinstance(helps, bool) else None
             found = [(_words.text(finding["id"], 40), finding) for finding in assessment.get("findings") or ()]
             host.findings = tuple(dict.fromkeys(self._same(name) for name, _finding in found))
         else:
@@ -309,10 +312,12 @@ class _Reader:
         for name, finding in found:
             entry = self.findings.get(name)
             if entry is None or host.rank < self._finding_rank[name]:
-                self.findings[name] = _finding(name, finding, entry.hosts if entry else [])
+                self.findings[name] = _finding(name, finding, entry)
                 self._finding_rank[name] = host.rank
             if self.findings[name].hosts[-1:] != [host.name]:
                 self.findings[name].hosts.append(host.name)
+                remedy = (host.action or "none", host.will_help, self._same(finding.get("remedy") or ""))
+                self.findings[name].remedies.setdefault(remedy, []).append(host.name)
         return host
 
     def _past(self, name: str, run: _records.Run) -> Past | None:
@@ -338,7 +343,7 @@ class _Reader:
         return None
 
 
-def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
+def _finding(name: str, finding: Record, before: Finding | None) -> Finding:
     """Title, meaning, remedy and link of the catalogue; of a finding that is not in it the title alone: commands come from here."""
     known = catalogue.FINDINGS.get(name)
     return Finding(
@@ -346,22 +351,21 @@ def _finding(name: str, finding: Record, hosts: list[str]) -> Finding:
         severity=_words.text(finding.get("severity"), 20),
         title=known.about if known else _words.text(finding.get("title"), 400),
         meaning=known.meaning if known else "",
-        remedy=_words.text(finding.get("remedy"), 400),
         variable=_words.text(finding.get("variable"), 100),
         docs=_words.text(finding.get("docs"), 400),
-        hosts=hosts,
+        hosts=before.hosts if before else [],
+        remedies=before.remedies if before else {},
     )
 
 
 def _own_words(assessment: Record) -> Record:
     """The assessment with the commands and links of our own catalogue, whatever the record has in their place."""
-    action = (assessment.get("remediation") or {}).get("action")
+    remediation = assessment.get("remediation") or {}
+    action, will_help = remediation.get("action"), remediation.get("will_help")
     for finding in assessment["findings"] + (assessment.get("ignored") or []):
         known = catalogue.FINDINGS.get(finding["id"])
-        remedy = known.remedy if known else None
-        if finding["id"] in catalogue.REMEDY_BY_ACTION and action in catalogue.REMEDY_OF_ACTION:
-            remedy = catalogue.REMEDY_OF_ACTION[action]
-        finding["remedy"], finding["variable"] = remedy, known.variable if known else None
+        finding["remedy"] = catalogue.remedy_of(finding["id"], action, will_help)
+        finding["variable"] = known.variable if known else None
         finding["docs"] = f"{catalogue.DOCS}#{finding['id'].lower()}" if known else None
     return assessment
 

@@ -77,7 +77,10 @@ class Host:
     sentence: str = ""
     cause: str | None = None
     action: str | None = None
-    will_help: bool = False
+    will_help: bool | None = None
+    """None: it cannot be told."""
+    todo: str = ""
+    """The key of its Action; empty if it was not assessed."""
     findings: tuple[str, ...] = ()
     incidents: int = 0
     states: str = ""
@@ -112,11 +115,34 @@ class Finding:
     severity: str
     title: str
     meaning: str
-    remedy: str
     variable: str
     """The role variable that sets it right for good, or nothing."""
     docs: str
     hosts: list[str] = dataclasses.field(default_factory=list)
+    remedies: dict[tuple[str, bool | None, str], list[str]] = dataclasses.field(default_factory=dict)
+    """(action, will it help, command) -> the nodes that it is for: what helps one node need not help the next."""
+
+    @property
+    def remedy(self) -> str:
+        """The command, if it is the same for all nodes."""
+        commands = {command for _action, _will_help, command in self.remedies}
+        return commands.pop() if len(commands) == 1 else ""
+
+
+@dataclasses.dataclass(slots=True)
+class Action:
+    """What is to be done about some nodes."""
+
+    key: str
+    action: str
+    will_help: bool | None
+    title: str
+    advice: str
+    command: str
+    """Empty where there is nothing to run."""
+    covered: int
+    """The command is for the worst so many of the hosts."""
+    hosts: list[Host]
 
 
 @dataclasses.dataclass(slots=True)
@@ -129,6 +155,10 @@ class Fleet:
     run_id: str | None
     directories: int
     version: str
+    actions: list[Action] = dataclasses.field(default_factory=list)
+    """What is to be done, most urgent first; each assessed node is in one of them."""
+    options: tuple[str, ...] = ()
+    """Inventory and privilege options of the run, for the commands."""
 
     @property
     def started(self) -> datetime.datetime | None:

@@ -8,7 +8,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 // Places in a node's row (_as_html.py, Page._data) and in its measurements (Page._measured).
 const NAME = 0, STATUS = 1, LEVEL = 2, SCORE = 3, WHY = 4, KERNEL = 5, MEMORY = 6, AGE = 7, FLAGS = 8, GROUPS = 9, FINDINGS = 10, PAST = 11,
-  OUTLIERS = 12, INCIDENTS = 13, CAUSE = 14, STATES = 15, M = 16;
+  OUTLIERS = 12, INCIDENTS = 13, CAUSE = 14, STATES = 15, ACTION = 16, M = 17;
 const ANSWERS = 0, NEEDS = 1, ZONES = 2, SIZES = 3, SLABS = 4, UNAVAILABLE = 5;
 const HOSTS = DATA.hosts, CHANGES = ["", "worse", "better", "new", "lost"];
 const SIGN = { critical: "▲", high: "◆", medium: "●", low: "✓", unknown: "?", info: "i" };
@@ -20,6 +20,9 @@ const FEW = 300, SPARE = 12, STRIPS = 3;
 const CELL = 28, ORDERS = HOSTS.reduce((most, row) => Math.max(most, row[STATES].length), 1);
 
 // ---- small things
+// What scrolls must be reached by the keyboard.
+const SCROLL = { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" };
+const todo = (row) => DATA.actions[row[ACTION]];
 const $ = (id) => document.getElementById(id);
 const isText = (value) => typeof value === "string" || typeof value === "number";
 function el(tag, attributes, ...children) {
@@ -134,7 +137,7 @@ function trend(row) {
 }
 
 // ---- state: what is asked for stands in the address
-const EMPTY = { q: "", level: "", status: "", finding: "", group: "", kernel: "", cause: "", change: "", sort: "", node: "" };
+const EMPTY = { q: "", level: "", status: "", finding: "", group: "", kernel: "", cause: "", change: "", action: "", sort: "", node: "" };
 let state = Object.assign({}, EMPTY), shown = [];
 function readState() {
   const asked = new URLSearchParams(location.hash.slice(1));
@@ -156,7 +159,7 @@ const texts = new Array(HOSTS.length);
 function words(index) {
   const row = HOSTS[index];
   return texts[index] || (texts[index] = [row[NAME], DATA.strings[row[WHY]], kernel(row).join(" "), DATA.groups[row[GROUPS]].join(" "),
-    row[CAUSE] >= 0 ? DATA.strings[row[CAUSE]] : "", level(row) || "", statusWord(row),
+    row[CAUSE] >= 0 ? DATA.strings[row[CAUSE]] : "", todo(row) ? actionWords(todo(row)) : "", level(row) || "", statusWord(row),
     row[FINDINGS].map((number) => DATA.findings[number][0] + " " + DATA.findings[number][2]).join(" ")].join("\n").toLowerCase());
 }
 const SORTS = {
@@ -180,6 +183,7 @@ function select() {
     if (state.group && !DATA.groups[row[GROUPS]].includes(state.group)) continue;
     if (state.kernel && kernel(row)[0] !== state.kernel) continue;
     if (state.cause && !(row[CAUSE] >= 0 && DATA.strings[row[CAUSE]] === state.cause)) continue;
+    if (state.action && !(todo(row) && todo(row)[0] === state.action)) continue;
     if (state.change && change(row) !== state.change) continue;
     if (wanted.length) { const text = words(index); if (!wanted.every((word) => text.includes(word))) continue; }
     found.push(index);
@@ -191,16 +195,31 @@ function select() {
 function rowElement(index, place) {
   const row = HOSTS[index], measured = row[M], zones = measured ? measured[ZONES] : [];
   const many = new Set(zones.map((zone) => zone[0])).size > 1;
-  const largest = zones.slice().sort((a, b) => b[2] - a[2]).slice(0, STRIPS).sort((a, b) => zones.indexOf(a) - zones.indexOf(b));
+  const worst = worstZones(zones, STRIPS), rest = zones.length - worst.length;
   const line = el("a", { class: "row", href: address({ node: row[NAME] }), "data-index": index },
     el("div", { class: "level" }, badge(row), CHANGE_WORDS[change(row)] && el("small", {}, " ", el("br"), CHANGE_WORDS[change(row)])),
     el("div", { class: "text" }, el("div", { class: "who" }, el("b", {}, named(row)), el("small", {}, about(row))),
       el("div", { class: "why", title: DATA.strings[row[WHY]] }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]])),
-    el("div", { class: "strips" }, largest.map((zone) => el("div", { class: "strip" }, el("span", {}, zoneName(zone, many)), strip(zone.slice(3), zoneName(zone, many))))),
+    el("div", { class: "strips" }, worst.map((zone) => el("div", { class: "strip" }, el("span", {}, zoneName(zone, many)), strip(zone.slice(3), zoneName(zone, many)))),
+      rest > 0 && el("small", { class: "rest" }, "The worst " + worst.length + "; " + plural(rest, "zone") + " not shown")),
+    el("div", { class: "act" }, todo(row) && [el("b", {}, todo(row)[1]), todo(row)[2] && el("small", {}, todo(row)[2])]),
     el("div", { class: "trend" }, trend(row)));
   const item = el("div", { class: "item", role: "listitem", "aria-setsize": shown.length, "aria-posinset": place + 1 }, line);
   item.style.top = place * rowHeight + "px";
   return item;
+}
+const actionWords = (action) => action[1] + (action[2] ? ": " + action[2] : "");
+/* Zones that stop at the lowest order first; those of less than a 64th of the memory (DMA) last, since hardly anybody is served from them. */
+function worstZones(zones, most) {
+  const total = zones.reduce((sum, zone) => sum + zone[2], 0);
+  const graded = zones.map((zone, place) => {
+    const { counts, steps } = heat(zone.slice(3));
+    let last = counts.length - 1;
+    while (last >= 0 && !counts[last]) last--;
+    return { zone, place, small: total > 0 && 64 * zone[2] < total, last, heat: steps.reduce((sum, step) => sum + step, 0) };
+  });
+  graded.sort((a, b) => a.small - b.small || a.last - b.last || b.heat - a.heat || b.zone[2] - a.zone[2]);
+  return graded.slice(0, most).sort((a, b) => a.place - b.place).map((each) => each.zone);
 }
 let rowHeight = 88;
 const drawn = new Map();
@@ -226,7 +245,7 @@ function drawList() {
   drawn.clear();
   rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 88;
   list.style.height = (shown.length ? shown.length * rowHeight : 96) + "px";
-  empty.hidden = shown.length > 0;
+  empty.hidden = shown.length > 0; list.hidden = !shown.length;
   drawRows();
 }
 function option(value, label) { return el("option", { value }, label || value); }
@@ -240,7 +259,8 @@ function counted(values) {
   for (const value of values) if (value) counts.set(value, (counts.get(value) || 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0])).slice(0, 200).map(([value, count]) => option(value, value + " (" + thousands(count) + ")"));
 }
-let search, tools, chips, list, empty, count, node, fleet;
+let search, tools, chips, list, empty, count, node, fleet, notice;
+const TITLE = document.title;
 function build() {
   search = el("input", { type: "search", "data-key": "q", placeholder: "Name, kernel, cause …", autocomplete: "off", spellcheck: "false",
     oninput: () => go({ q: search.value, node: "" }, true) });
@@ -250,6 +270,7 @@ function build() {
   tools = el("div", { class: "tools", role: "search" },
     el("label", {}, el("span", {}, "Search ", el("kbd", { "aria-hidden": "true" }, "/")), search),
     choice("level", "Level", [option("", "All"), ...levels.filter(Boolean)]),
+    choice("action", "What to do", [option("", "All"), ...DATA.actions.map(([key, title, helps], number) => option(key, actionWords(DATA.actions[number]) + " (" + thousands(HOSTS.filter((row) => row[ACTION] === number).length) + ")"))]),
     choice("status", "Status", [option("", "All"), ...counted(HOSTS.map(statusWord)), HOSTS.some(stale) && option("stale")].filter(Boolean)),
     choice("finding", "Finding", [option("", "All"), ...DATA.findings.map((finding, number) => option(finding[0], finding[0] + " (" + thousands(HOSTS.filter((row) => row[FINDINGS].includes(number)).length) + ")"))]),
     choice("cause", "Cause", [option("", "All"), ...counted(HOSTS.map((row) => row[CAUSE] >= 0 && DATA.strings[row[CAUSE]]))]),
@@ -258,19 +279,21 @@ function build() {
     choice("sort", "Sort by", Object.keys(SORTS).map((key) => option(key, SORTS[key][0]))));
   count = el("span", { role: "status" });
   chips = el("div", { class: "chips" }, count, el("button", { type: "button", hidden: true, onclick: () => go(Object.assign({}, EMPTY, { sort: state.sort })) }, "Show all nodes"));
+  notice = el("p", { class: "notice", role: "status", hidden: true });
   empty = el("p", { class: "empty", hidden: true }, "No node fits. ", el("button", { type: "button", onclick: () => go(EMPTY) }, "Show all nodes"));
-  list = el("div", { class: "list", role: "list", "aria-label": "Nodes" }, empty);
+  list = el("div", { class: "list", role: "list", "aria-label": "Nodes" });
   const axis = svg("svg", { viewBox: "0 0 " + ORDERS * CELL + " 20", preserveAspectRatio: "xMinYMid meet" },
     Array.from({ length: ORDERS }, (each, order) => svg("text", { class: "axis", x: order * CELL + CELL / 2, y: 14 }, order)));
-  const head = el("div", { class: "head row", "aria-hidden": "true" }, el("span", {}, "Level"), el("span", {}, "Node and reason"), el("div", { class: "strips" }, el("div", { class: "strip" }, el("span", {}, "Order"), axis)), el("span", { class: "trend" }, "Trend"));
-  fleet = el("div", {}, tools, chips, head, list);
+  const head = el("div", { class: "head row", "aria-hidden": "true" }, el("span", {}, "Level"), el("span", {}, "Node and reason"), el("span", { class: "act" }, "What to do"), el("div", { class: "strips" }, el("div", { class: "strip" }, el("span", {}, "Order"), axis)), el("span", { class: "trend" }, "Trend"));
+  fleet = el("div", {}, notice, tools, chips, head, list, empty);
   const label = HOSTS.some((row) => row[M] && row[M][ZONES].some((zone) => zone[0])) ? 104 : 64;
   document.body.style.setProperty("--label", label + "px");
   fleet.style.setProperty("--strips", Math.min(label + ORDERS * CELL, 440) + "px");
   document.body.style.setProperty("--orders", ORDERS);
   node = el("div", { class: "node", hidden: true });
   $("app").append(fleet, node);
-  $("static").hidden = true;
+  $("static").remove();
+  for (const each of document.querySelectorAll(".command")) each.append(copyButton(each.firstChild.textContent));
   if (!HOSTS.some((row) => row[PAST].length)) fleet.classList.add("no-trend");
 }
 
@@ -298,20 +321,21 @@ function remedy(text) {
   return [command(parts[0]), parts.length > 1 && el("p", {}, el("small", {}, parts.slice(1).join(" ")))];
 }
 const sentence = (text) => { text = value(text); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
-function value(any) {
+function value(any, name) {
+  if (typeof any === "number" && /(^|_)kb$/.test(name || "")) return size(any);
   if (any === null || any === undefined) return "–";
   if (Array.isArray(any)) return any.map(value).join(", ");
-  if (typeof any === "object") return Object.keys(any).map((key) => key + ": " + value(any[key])).join(", ");
+  if (typeof any === "object") return Object.keys(any).map((key) => key + ": " + value(any[key], key)).join(", ");
   return typeof any === "number" && Number.isInteger(any) ? thousands(any) : String(any);
 }
-const pairs = (object) => el("div", { class: "scroll" }, el("table", { class: "grid" }, el("tbody", {}, Object.keys(object).map((key) => el("tr", {}, el("th", { scope: "row" }, key), cell(object[key]))))));
+const pairs = (object) => el("div", SCROLL, el("table", { class: "grid" }, el("tbody", {}, Object.keys(object).map((key) => el("tr", {}, el("th", { scope: "row" }, key), cell(object[key], key))))));
 const isRecord = (any) => any !== null && typeof any === "object" && !Array.isArray(any);
 /* Evidence is of any shape: a number, text, a list of things with the same fields. */
-function cell(any) {
-  if (!Array.isArray(any) || !any.length || !any.every(isRecord)) return el("td", { class: typeof any === "number" ? "num" : null }, value(any));
+function cell(any, name) {
+  if (!Array.isArray(any) || !any.length || !any.every(isRecord)) return el("td", { class: typeof any === "number" ? "num" : null }, value(any, name));
   const fields = Object.keys(any[0]);
   return el("td", {}, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, fields.map((field) => el("th", { scope: "col" }, field)))),
-    el("tbody", {}, any.map((each) => el("tr", {}, fields.map((field) => el("td", {}, value(each[field]))))))));
+    el("tbody", {}, any.map((each) => el("tr", {}, fields.map((field) => el("td", {}, value(each[field], field))))))));
 }
 const card = (title, ...children) => el("section", { class: "card", "aria-label": title }, el("h3", {}, title), children);
 function stateMark(digit) {
@@ -320,7 +344,7 @@ function stateMark(digit) {
 }
 function answerTable(row) {
   const measured = row[M], nodes = measured[ANSWERS] || [], needs = DATA.needs[measured[NEEDS]];
-  return el("div", { class: "scroll" }, el("table", { class: "grid answer" },
+  return el("div", SCROLL, el("table", { class: "grid answer" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Order"), el("th", { scope: "col" }, "Block"), el("th", { scope: "col" }, "Can be had"),
       nodes.map(([name]) => el("th", { scope: "col" }, "NUMA " + name)), el("th", { scope: "col" }, "Who asks for it"))),
     el("tbody", {}, [...row[STATES]].map((state, order) => el("tr", {}, el("th", { scope: "row" }, order), el("td", {}, blockSize(order, pageSize(row))),
@@ -332,7 +356,7 @@ function zoneTable(row, zone, more, many) {
   const thousandths = (all) => all.map((each) => each === -1000 ? "–" : (each / 1000).toFixed(3));
   const marks = more && more.watermarks, types = more && more.migratetypes || {}, blocks = more && more.pageblocks || {};
   const total = Object.values(blocks).reduce((sum, each) => sum + each, 0);
-  return el("div", { class: "scroll" }, el("h4", {}, "Zone " + zoneName(zone, many)),
+  return el("div", SCROLL, el("h4", {}, "Zone " + zoneName(zone, many)),
     el("p", {}, el("small", {}, [size(pages * bytes / 1024) + " free" + (zone[2] ? " of " + size(zone[2] * bytes / 1024) : ""),
       marks && marks.min !== null && "watermarks: min " + size(marks.min * bytes / 1024) + ", low " + size(marks.low * bytes / 1024) + ", high " + size(marks.high * bytes / 1024),
       total && "page blocks: " + Object.keys(blocks).filter((name) => blocks[name]).map((name) => name.toLowerCase() + " " + Math.round(100 * blocks[name] / total) + " %").join(", "),
@@ -375,18 +399,19 @@ function findingView([id, level, title, evidence, about]) {
 }
 /* Whether the logs were read at all decides what it means that nothing was found in them. */
 const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
-const ACTIONS = { none: "Nothing to mend", compact: "Compact the memory", reclaim_then_compact: "Reclaim, then compact", add_memory: "Add memory or take load away", drain_and_reboot: "Drain the node and restart it" };
 function remediationView(row, remediation) {
-  const target = DATA.targets[places.get(row[NAME])] || (/^[\w@%+=:,./-]+$/.test(row[NAME]) ? row[NAME] : "'" + row[NAME].replace(/'/g, "'\"'\"'") + "'");
-  const runs = DATA.remediate && remediation.will_help === true && ["compact", "reclaim_then_compact"].includes(remediation.action);
-  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, ACTIONS[remediation.action] || value(remediation.action)), el("p", {}, sentence(remediation.reason), remediation.will_help === true && " This will help."),
-    runs && command(DATA.remediate + " " + target));
+  const action = todo(row);
+  if (!action) return null;
+  const special = DATA.targets[places.get(row[NAME])], target = special === undefined ? row[NAME] : special;
+  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, action[1]),
+    el("p", {}, [remediation && sentence(remediation.reason), action[2] && sentence(action[2]), action[3]].filter(Boolean).join(" ")),
+    action[4].length && target ? command(action[4].join(target)) : null);
 }
 function pastView(row) {
   const marks = columns(row);
   if (marks.length < 2) return null;
   const width = 640 / Math.max(marks.length, 6);
-  return card("Earlier runs", el("div", { class: "scroll" }, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, ["When", "Level", "Score"].map((text) => el("th", { scope: "col" }, text)))),
+  return card("Earlier runs", el("div", SCROLL, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, ["When", "Level", "Score"].map((text) => el("th", { scope: "col" }, text)))),
     el("tbody", {}, marks.reverse().map((entry) => { const name = DATA.levels[Math.floor(entry.mark / 1000) - 1];
       return el("tr", {}, el("td", {}, time(entry.age)), el("td", {}, entry.mark < 0 ? "not audited" : name ? el("span", { class: "badge l-" + name }, el("i", {}, SIGN[name]), name) : "not assessed"),
         el("td", {}, entry.mark >= 0 && svg("svg", { class: "meter", width: 120, height: 10, role: "img", "aria-label": entry.mark % 1000 + " of 100" }, svg("rect", { width: 120, height: 10, rx: 2 }), svg("rect", { width: 1.2 * (entry.mark % 1000), height: 10, rx: 2 })), entry.mark >= 0 && " " + entry.mark % 1000)); })))));
@@ -394,7 +419,7 @@ function pastView(row) {
 function slabTable(row, detail) {
   const caches = detail ? detail.slabs : row[M][SLABS].map(([name, kilobytes]) => [DATA.strings[name], kilobytes]);
   const most = Math.max(1, ...caches.map(([, kilobytes]) => kilobytes));
-  return el("div", { class: "scroll" }, el("table", { class: "grid" },
+  return el("div", SCROLL, el("table", { class: "grid" },
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Cache"), el("th", { scope: "col", class: "num" }, "Size"), el("td", {}), detail && [el("th", { scope: "col", class: "num" }, "In use"), el("th", { scope: "col", class: "num" }, "Order")])),
     el("tbody", {}, caches.map(([name, kilobytes, used, order]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, size(kilobytes)),
       el("td", {}, svg("svg", { class: "meter", width: 80, height: 10, "aria-hidden": "true" }, svg("rect", { width: 80, height: 10, rx: 2 }), svg("rect", { width: Math.max(1, 80 * kilobytes / most), height: 10, rx: 2 }))),
@@ -410,10 +435,11 @@ function nodeView(index) {
   const unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
   return [
     alone ? null : el("nav", { class: "nav", "aria-label": "Nodes" }, el("a", { href: address({ node: "" }), onclick: (event) => { event.preventDefault(); go({ node: "" }); } }, "← All nodes"), el("span", {}, step(-1, "↑ Worse"), " ", step(1, "Next ↓"))),
-    el("h2", { tabindex: "-1" }, named(row)), el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
-    el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
+    // The top of the page has the name and the verdict of a node that is alone.
+    alone ? null : el("h2", { tabindex: "-1", "aria-level": "1" }, named(row)), alone ? null : el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
+    alone ? null : el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    detail && detail.remediation && part(() => remediationView(row, detail.remediation)),
+    alone ? null : part(() => remediationView(row, detail && detail.remediation)),
     detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
       : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
     detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding))))) : null,
@@ -434,6 +460,14 @@ function nodeView(index) {
 }
 
 // ---- putting it together
+/* Links to what this report does not have say so. */
+function lostLinks(index) {
+  const lost = [];
+  if (state.node && index < 0) lost.push("This report has no node " + state.node + ".");
+  if (state.finding && !DATA.findings.some((each) => each[0] === state.finding)) lost.push("This report has no finding " + state.finding + ".");
+  if (state.action && !DATA.actions.some((each) => each[0] === state.action)) lost.push("No node of this report is to be mended like this: " + state.action + ".");
+  return lost.join(" ");
+}
 let opened = -1, scrolled = 0, key = "";
 function update() {
   const before = state;
@@ -441,6 +475,9 @@ function update() {
   const filters = address({ node: "" });
   if (filters !== key || !key) { key = filters; shown = select(); if (search) { syncTools(); drawList(); } }
   const index = state.node ? pageOf(state.node) : HOSTS.length === 1 ? 0 : -1;
+  const lost = lostLinks(index);
+  notice.hidden = !lost; notice.textContent = lost;
+  document.title = index >= 0 && HOSTS.length > 1 ? HOSTS[index][NAME] + " – memory fragmentation" : TITLE;
   if (index === opened) return;
   if (index >= 0) {
     if (opened < 0) scrolled = scrollY;
@@ -465,7 +502,7 @@ function syncTools() {
     // A state of the address that the menu does not offer, such as two levels.
     if (input.tagName === "SELECT" && input.value !== state[input.dataset.key]) { input.append(option(state[input.dataset.key])); input.value = state[input.dataset.key]; }
   }
-  const filtered = ["q", "level", "status", "finding", "group", "kernel", "cause", "change"].some((name) => state[name]);
+  const filtered = ["q", "level", "status", "finding", "group", "kernel", "cause", "change", "action"].some((name) => state[name]);
   count.textContent = filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") + (state.change ? ", " + state.change : "") : plural(HOSTS.length, "node");
   chips.lastChild.hidden = !filtered;
 }
@@ -490,7 +527,7 @@ document.querySelector(".skip").addEventListener("click", (event) => { event.pre
 let waiting = false;
 addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; drawRows(); }); } }, { passive: true });
 addEventListener("resize", () => drawList());
-addEventListener("hashchange", () => { update(); if (!state.node && /[#&]?(level|status|finding|change|group|kernel|cause)=/.test(location.hash)) $("nodes").scrollIntoView(); });
+addEventListener("hashchange", () => { update(); if (!state.node && /[#&]?(level|status|finding|change|group|kernel|cause|action)=/.test(location.hash)) $("nodes").scrollIntoView(); });
 addEventListener("popstate", update);
 addEventListener("beforeprint", () => { drawRows(500); list.style.height = "auto"; node.querySelectorAll("details").forEach((each) => { each.open = true; }); });
 addEventListener("afterprint", drawList);

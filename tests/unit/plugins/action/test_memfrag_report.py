@@ -54,7 +54,6 @@ def test_the_report_of_a_run_lies_beside_its_records(act: t.Any, tmp_path: t.Any
     assert result["changed"] and not result.get("failed")
     assert result["coverage"]["asked"] == 4 and result["levels"]["low"] == 1
     assert result["summary"][0].startswith("Coverage: 2 of 4 nodes audited")
-    assert result["_ansible_verbose_always"] is True
     with open(result["files"]["csv"], encoding="utf-8") as stream:
         assert ",web," in stream.read()
 

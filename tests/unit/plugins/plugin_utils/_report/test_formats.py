@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shlex
 import typing as t
 
 import pytest
@@ -141,11 +142,14 @@ def test_the_summary_says_what_an_engineer_wants_first(fleet: t.Any) -> None:
     assert lines[0] == "Coverage: 4 of 6 nodes audited, 1 unreachable, 1 failed."
     assert lines[1].startswith("Risk: ") and " low" in lines[1]
     assert lines[2] == "Since the previous run: 1 worse, 3 new, 1 lost."
-    named = [line for line in lines if line.startswith("a (critical ")]
-    assert len(named) == 1
-    after = lines[lines.index(named[0]) + 1]
-    assert after.startswith(("  ansible-playbook ", "  on the node: ", "  drain the node"))
-    assert any(line.startswith("gone (unreachable): ssh:") for line in lines)
+    (named,) = [line for line in lines if line.startswith("  a (critical ")]
+    group = [line for line in lines[: lines.index(named)] if not line.startswith(" ")][-1]
+    assert group == "Drain and restart (compaction will not help): 2 nodes"
+    after = lines[lines.index(named) + 1 :]
+    # Spelled out, the name of the other one takes more than a few lines.
+    assert "  The command is in the report." in after
+    assert any(line.startswith("  gone (unreachable): ssh:") for line in lines)
+    assert all(len(line) <= 100 for line in lines[:-1])
     assert lines[-2] == "1 record skipped; the report says which and why."
     assert lines[-1] == "Report: " + report.files["html"]
 
@@ -155,6 +159,22 @@ def test_the_summary_is_short_and_plain(store: t.Any, make_report: t.Any) -> Non
     report, _text = make_report(store(*records, make_record("\x1b[31m" + HOSTILE, FRAGMENTED)))
     assert len(report.summary) <= 25
     assert all(line.isprintable() for line in report.summary)
+
+
+def test_the_summary_has_commands_that_can_be_pasted(store: t.Any, make_report: t.Any) -> None:
+    records = [make_record(f"rack{number:02}-node.example.net", FRAGMENTED) for number in range(12)]
+    report, _text = make_report(store(*records), options=["-i", "/srv/inventories/of the fleet/hosts.yml"])
+    begin = next(number for number, line in enumerate(report.summary) if line.startswith("  ansible "))
+    end = next(number for number in range(begin, 99) if not report.summary[number].endswith(" \\"))
+    words = shlex.split("\n".join(report.summary[begin : end + 1]).replace("\\\n", ""))
+    assert words[1] == ",".join(f"rack{number:02}-node.example.net" for number in range(words[1].count(",") + 1))
+    assert words[2:4] == ["-i", "/srv/inventories/of the fleet/hosts.yml"]
+    assert all(len(line) <= 100 for line in report.summary[:-1])
+
+
+def test_a_healthy_node_has_the_highest_order_that_can_be_had(store: t.Any, make_report: t.Any) -> None:
+    report, _text = make_report(store(make_record("well")))
+    assert "  well (low 0): Every order up to 10 (4 MB) can be had at once." in report.summary
 
 
 def test_only_what_was_asked_for_is_written(store: t.Any, make_report: t.Any, tmp_path: t.Any) -> None:

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""What is to be done: the assessed nodes by action, each action with one command that can be pasted."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
+
+# A command line has its limits, and nobody restarts more nodes than this with one.
+MOST_IN_COMMAND = 100
+
+WILL_HELP = {True: "yes", False: "no", None: "unknown"}
+WILL_HELP_WORDS = {True: "this will help", False: "compaction will not help", None: "whether it helps cannot be told"}
+
+_PLAYBOOK = "ansible-playbook"
+_REMEDIATE = "kernelops.memfrag.remediate"
+_AUDIT = "kernelops.memfrag.audit"
+_AGAIN = "It audits first and acts only where it is then sure; without root it cannot be."
+
+
+class _Kind(t.NamedTuple):
+    title: str
+    advice: str
+    command: tuple[str, ...]
+    """Program and arguments; the options of the run come behind the first, HOSTS are the nodes."""
+
+
+# What to do, most urgent first. Keys that are no action of an assessment: "unknown", too little could be read; "watch", there are
+# findings, and nothing to do about the memory as it is. fmt: off
+KINDS = {
+    "drain_and_reboot": _Kind(
+        "Drain and restart",
+        "Move the work away first: the command restarts one node after the other.",
+        ("ansible", "HOSTS", "--forks", "1", "-m", "ansible.builtin.reboot"),
+    ),
+    "add_memory": _Kind(
+        "Add memory or take load away",
+        "The command shows the largest processes.",
+        ("ansible", "HOSTS", "-m", "ansible.builtin.shell", "-a", "ps -eo pid,rss,comm --sort=-rss | head -6"),
+    ),
+    "reclaim_then_compact": _Kind("Reclaim, then compact", "", (_PLAYBOOK, _REMEDIATE, "-l", "HOSTS")),
+    "compact": _Kind("Compact the memory", "", (_PLAYBOOK, _REMEDIATE, "-l", "HOSTS")),
+    "unknown": _Kind(
+        "Audit again as root", "Too little could be read to tell how they are.", (_PLAYBOOK, _AUDIT, "-l", "HOSTS")
+    ),
+    "watch": _Kind("Read the findings", "Nothing is to be compacted now, and they are not well.", ()),
+    "none": _Kind("Nothing to do", "", ()),
+}
+# fmt: on
+
+
+def key_of(host: _types.Host) -> str:
+    """The kind of an assessed node. Not knowing is no reason for calm, and a finding is one to look."""
+    if host.action in KINDS and host.action != "none":
+        return host.action
+    if host.level == "unknown":
+        return "unknown"
+    return "none" if host.level == "low" else "watch"
+
+
+def title_of(host: _types.Host) -> str:
+    return KINDS[key_of(host)].title
+
+
+def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types.Action]:
+    """The assessed ones of ``hosts`` (worst first), by action and whether it will help; sets ``todo`` of each."""
+    groups: dict[tuple[str, str, bool | None], list[_types.Host]] = {}
+    for host in hosts:
+        if host.status == "audited" and host.level is not None:
+            groups.setdefault((key_of(host), host.action or "none", host.will_help), []).append(host)
+    order, certainty = list(KINDS), (True, None, False)
+    found = []
+    for (key, action, will_help), members in sorted(
+        groups.items(), key=lambda group: (order.index(group[0][0]), certainty.index(group[0][2]))
+    ):
+        kind = KINDS[key]
+        # One key for each, so that the page can filter by it.
+        name = key if will_help is _usual(key) else f"{key}-{WILL_HELP[will_help]}"
+        for host in members:
+            host.todo = name
+        helpless = _REMEDIATE in kind.command and will_help is False
+        command = "" if helpless else command_for(kind.command, members, options, as_root=key == "unknown")
+        advice = _AGAIN if _REMEDIATE in kind.command and will_help is None else kind.advice
+        covered = min(len(members), MOST_IN_COMMAND) if command else 0
+        found.append(_types.Action(name, action, will_help, kind.title, advice, command, covered, members))
+    return found
+
+
+def _usual(key: str) -> bool | None:
+    return {"compact": True, "reclaim_then_compact": True, "drain_and_reboot": False, "add_memory": False}.get(key)
+
+
+def command_for(
+    words: Sequence[str], hosts: Sequence[_types.Host], options: Sequence[str] = (), *, as_root: bool = False
+) -> str:
+    """One line for a shell; empty for no words and for no host that can be named."""
+    if not words:
+        return ""
+    privileges = ["-b"] if as_root and "-b" not in options else []
+    if words[0] == _PLAYBOOK:
+        line = [words[0], words[1], *options, *privileges, *words[2:]]
+    else:
+        line = [*words[:2], *options, *([] if "-b" in options else ["-b"]), *words[2:]]
+    pattern = ",".join(filter(None, (pattern_of(host.name) for host in hosts[:MOST_IN_COMMAND])))
+    if not pattern:
+        return ""
+    return " ".join(_words.shell_word(pattern if word == "HOSTS" else word) for word in line)
+
+
+def helps(action: _types.Action) -> str:
+    """Whether it will help, in words; nothing where there is nothing to do."""
+    return WILL_HELP_WORDS[action.will_help] if action.action != "none" else ""
+
+
+def around(action: _types.Action, options: Sequence[str]) -> list[str]:
+    """What stands before and behind the name in the command for one node; empty for none."""
+    if not action.command:
+        return []
+    # Nothing in a command is written like this.
+    mark = "0" * 40
+    host = _types.Host(mark, "audited")
+    key = key_of(action.hosts[0])
+    return command_for(KINDS[key].command, [host], options, as_root=key == "unknown").split(mark)
+
+
+# What Ansible takes for more than a name: sets, ranges, wildcards, files, options; and it splits at blanks.
+_MEANS_MORE = re.compile(r"[,:&!~*?\[\]@\\\s]|^-")
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
+_GROUPS = ("all", "ungrouped")
+
+
+def pattern_of(name: str) -> str:
+    """A pattern of Ansible for this host and no other; empty if there is none, since it is called like everything.
+
+    A name can be a pattern itself, such as "*" or "!db"; then it is spelled out as a regular expression.
+    """
+    if _IPV6.fullmatch(name) or not _MEANS_MORE.search(name):
+        return "" if name in _GROUPS else name
+    return "~" + re.sub(r"[^A-Za-z0-9_-]", _spelled, name) + r"\Z"
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shown_pattern(name: str) -> str:
+    """The same as one word of a command; empty if there is none."""
+    pattern = pattern_of(name)
+    return pattern and _words.shell_word(pattern)
