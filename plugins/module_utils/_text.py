@@ -31,10 +31,12 @@ _INVISIBLE = _class(
 _CONTROL = re.compile("[" + _BREAKS + _INVISIBLE + "]")
 _BREAK = re.compile("[" + _BREAKS + "]")
 _HIDDEN = re.compile("[" + _INVISIBLE + "]")
+# Of nearly all lines Python 3 tells much sooner that there is nothing of the kind in them; with Python 2 the expression has to.
+_PRINTABLE = getattr(type(b"".decode("ascii")), "isprintable", None)
 
 
 def strip_controls(text):
     """One line without what a terminal or a line-based format would act on, or what would make it read otherwise."""
-    if not _CONTROL.search(text):
+    if _PRINTABLE is not None and isinstance(text, str) and _PRINTABLE(text) or not _CONTROL.search(text):
         return text
     return _BREAK.sub(" ", _HIDDEN.sub("", _SEQUENCES.sub("", text)))
