@@ -121,7 +121,7 @@ class Outlook:
         blocks, size = self.zone["free_blocks"], 1 << order
         if self.reserved or order >= len(blocks):
             return 0
-        margins = [self.free - self.closed + self.zone["reclaimable_pages"] - self.marks["min"] - self.reserve]
+        margins = [self._margin()]
         if self.scaled:
             free, mark = self.free, self.marks["min"]
             for smaller in range(order):
@@ -131,6 +131,10 @@ class Outlook:
         # The request itself must leave more than the mark: free - (size - 1) > mark, and the same again for each further one.
         limits = [suitable_blocks(self.usable, order)] + [(margin - size) // size + 1 for margin in margins]
         return max(0, min(limits))
+
+    def _margin(self):
+        """Pages above the mark that ordinary requests may take one after the other."""
+        return self.free - self.closed + self.zone["reclaimable_pages"] - self.marks["min"] - self.reserve
 
     def state(self, order):
         """One of STATES, or RESERVED."""
@@ -189,10 +193,22 @@ class Outlook:
 
     def after_compaction(self, order):
         """Free blocks after a compaction: {low, expected, high}; None where nothing tells."""
+        row = self.surveyed(order)
+        return {name: row[name] for name in ("low", "expected", "high")} if row else self._joined(order, 0)
+
+    def sure(self, order):
+        """How many blocks can be taken after a compaction, at the least and within the watermarks: now() if no survey tells."""
+        row, size = self.surveyed(order), 1 << order
+        if self.reserved or row is None:
+            return self.now(order)
+        return max(self.now(order), min(row["low"], (self._margin() - size) // size + 1))
+
+    def surveyed(self, order):
+        """The survey's row for the order, None where there is none."""
         for row in (self.survey or {}).get("yields") or ():
             if row["order"] == order:
-                return {name: row[name] for name in ("low", "expected", "high")}
-        return self._joined(order, 0)
+                return row
+        return None
 
     def after_reclaim(self, order):
         """The same, for page cache and reclaimable slab freed before the compaction."""
@@ -231,12 +247,16 @@ class Outlook:
 
         short    the machine is short of memory, whatever this zone has
         action   "compact", "reclaim_then_compact", "add_memory" or "drain_and_reboot"
-        why      what decided: "shortage", "movable", "reclaimable", "unknown" or "unmovable"
+        why      what decided: "shortage", "movable", "reclaimable", "unknown" or "unmovable"; with a survey "measured", "doubtful",
+                 "held_reclaimable" or "held"
         """
         targets = self.has_targets(order)
         short = short or self.state(order) == "needs_reclaim"
         if short and not self.worth_reclaiming():
             return "add_memory", False, "shortage"
+        row = self.surveyed(order)
+        if row:
+            return self._measured(row, max(1, wanted - self.now(order)), short)
         # There must be pages for as many blocks as are wanted: one here and there is no help.
         if targets and not short and (self.movable_pages(order) or 0) >= wanted << order:
             return "compact", True, "movable"
@@ -245,6 +265,18 @@ class Outlook:
         if targets is None:
             return "compact", None, "unknown"
         return "drain_and_reboot", False, "unmovable"
+
+    def _measured(self, row, lacking, short):
+        """what_helps() by a survey: ``lacking`` blocks more than there are must be expected for a promise."""
+        expected, most = row["expected"] - row["now"], row["high"] - row["now"]
+        if expected >= lacking and not short:
+            return "compact", True, "measured"
+        if self.worth_reclaiming():
+            # Freed pages are room to move others into, and freed slab clears pageblocks: how many, the survey does not tell.
+            return "reclaim_then_compact", True if expected >= lacking else None, "held_reclaimable"
+        if most >= lacking:
+            return "compact", None, "doubtful"
+        return "drain_and_reboot", False, "held"
 
 
 def zone_states(zone, names, scaled):

@@ -74,7 +74,7 @@ _ZONE_STATE = OneOf(*STATES, "reserved")
 _COUNTS = MapOf(_NAME, _COUNT, 256)
 
 # An expectation of blocks or pages, and what a survey has of it.
-_RANGE = Fields({}, {"low": _COUNT, "expected": _COUNT, "high": _COUNT})
+_RANGE = Fields({"low": _COUNT, "expected": _COUNT, "high": _COUNT})
 
 _KERNEL = Fields(
     {"page_size": PowerOfTwo(4096, 1 << 20)},
@@ -139,8 +139,12 @@ _SURVEYED_ZONE = Fields(
     {
         "blocks": _COUNT,
         "sampled": _COUNT,
-        "held_by": MapOf(_NAME, Number(), 64),
-        "yields": ListOf(Fields({"order": _ORDER}, dict.fromkeys(("now", "low", "expected", "high"), Number())), 64),
+        "held_by": MapOf(_NAME, _COUNT, 64),
+        # Of 95 %: the fewest and the most pageblocks.
+        "held_by_interval": MapOf(_NAME, ListOf(_COUNT, 2), 64),
+        "yields": ListOf(
+            Fields({"order": _ORDER, **dict.fromkeys(("now", "low", "expected", "high"), _COUNT)}), MOST_ORDERS
+        ),
     },
 )
 _SURVEY = Fields(
@@ -150,19 +154,17 @@ _SURVEY = Fields(
         "total": _COUNT,
         "complete": Bool(),
         "zones": ListOf(_SURVEYED_ZONE, MOST_ZONES),
-        "callers": ListOf(Fields({}, {"name": _LINE, "pages": Number()}), 256),
+        "callers": ListOf(Fields({"name": _LINE, "pages": _COUNT}), 256),
     },
 )
 _HUGEPAGES = Fields(
-    {},
+    {"node": _NODE, "size_kb": _COUNT},
     {
-        "node": _NODE,
-        "size_kb": _COUNT,
         "reserved": _COUNT,
         "free": _COUNT,
-        "now": Number(),
-        "after_compaction": Anything(),
-        "after_reclaim": Anything(),
+        "now": _COUNT,
+        "after_compaction": _RANGE,
+        "after_reclaim": _RANGE,
     },
 )
 

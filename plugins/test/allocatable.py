@@ -11,7 +11,11 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import blocks_left
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import (
+    SurveyError,
+    blocks_after,
+    blocks_left,
+)
 
 
 def _whole(name: str, value: t.Any, smallest: int) -> int:
@@ -22,7 +26,11 @@ def _whole(name: str, value: t.Any, smallest: int) -> int:
     return value
 
 
-def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None) -> bool:
+# What may come before the blocks are asked for.
+AFTER = ("none", "compaction", "reclaim")
+
+
+def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None, after: t.Any = "none") -> bool:
     if not isinstance(facts, Mapping):
         raise AnsibleError(
             f"Input of kernelops.memfrag.allocatable must be the facts of memfrag_facts, not {type(facts).__name__}"
@@ -30,7 +38,14 @@ def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None
     order, count = _whole("order", order, 0), _whole("count", count, 1)
     if node is not None:
         node = _whole("node", node, 0)
-    return blocks_left(facts, order, node) >= count
+    if after not in AFTER:
+        raise AnsibleError(f"after of kernelops.memfrag.allocatable must be one of {', '.join(AFTER)}, not {after!r}")
+    if after == "none":
+        return blocks_left(facts, order, node) >= count
+    try:
+        return blocks_after(facts, order, after, node) >= count
+    except SurveyError as error:
+        raise AnsibleError(f"kernelops.memfrag.allocatable(after={after!r}): {error}") from error
 
 
 class TestModule:

@@ -82,6 +82,11 @@ The ``remediation`` of an assessment is one of ``none``, ``compact``, ``reclaim_
 reason and ``will_help``: ``true``, ``false``, or ``null`` where that cannot be told. Compaction moves pages into free pages of movable
 pageblocks. Where there are none, it will not help, and the assessment says so.
 
+Where the pageblocks were surveyed (subset ``pageblocks`` of the facts, ``memfrag_pageblocks: true`` of the audit), this is measured and not
+inferred: ``blocks`` of the remediation has how many blocks of the order a compaction leaves free (``low``, ``expected``, ``high``; the survey
+of a sample is an estimate). ``will_help`` is ``true`` where as many as are lacking are expected, ``false`` where not even the highest
+number has them. Then the reason names who stands in the way and what moves them. MF307 to MF312 say who holds the pageblocks.
+
 The policy
 ----------
 

@@ -17,12 +17,17 @@ __metaclass__ = type
 
 import time
 
-from . import blocks, constrained, incidents, known_kernels, settings, shortage, slab, trends
+from . import blocks, constrained, holders, incidents, known_kernels, settings, shortage, slab, trends
 from .catalogue import NO_HUGE_PAGES, REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 from .node_state import NodeState, parse_time
 from .policy import complete
 from .remediation import ONLY_HUGE_PAGES, remediation
 from .score import level_of, score_of, summary_of
+
+
+class SurveyError(ValueError):
+    """A question that only a survey of the pageblocks answers, and there is none."""
+
 
 # Nothing of the judgement is missing without these: the indices are computed without debugfs, and an old kernel has no PSI.
 _NOT_MISSED = ("buddyinfo", "extfrag", "pressure", "transparent_hugepage")
@@ -44,7 +49,7 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     findings = incidents.find(journal, rules, now)
     findings += blocks.find(state, bool(short), unmovable) if state.zones else []
     findings += constrained.find(state, journal) + short
-    for family in (trends, slab, settings, known_kernels):
+    for family in (holders, trends, slab, settings, known_kernels):
         findings += family.find(state)
     findings += _unknown(state)
     ignored = [dict(found, reason=rules["ignore"][found["id"]]) for found in findings if found["id"] in rules["ignore"]]
@@ -54,7 +59,7 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     for found in findings:
         if found["id"] in REMEDY_BY_ACTION and advice["action"] in REMEDY_OF_ACTION:
             found["remedy"] = REMEDY_OF_ACTION[advice["action"]]
-        elif found["id"] == "MF306" and (advice["will_help"] is False or advice["reason"] == ONLY_HUGE_PAGES):
+        elif found["id"] == "MF306" and (advice["will_help"] is False or advice["reason"].startswith(ONLY_HUGE_PAGES)):
             found["remedy"] = NO_HUGE_PAGES
     return {
         "level": level_of(findings),
@@ -71,6 +76,37 @@ def blocks_left(facts, order, node=None):
     """How many blocks of ``order`` ordinary requests could still take, on the machine or on one NUMA node, by what was read alone."""
     state = NodeState(facts, None, complete(None), estimates=False)
     return state.allocatable_blocks(order, state.serving if node is None else state.by_node.get(node, ()))
+
+
+def blocks_after(facts, order, after, node=None):
+    """How many blocks of ``order`` there are at the least after a compaction, or after reclaim and compaction, by the survey.
+
+    after   "compaction": of the zones that serve ordinary requests, within their watermarks; "reclaim": what huge pages of that size
+            the ``hugepages`` of the facts promise
+    Raises SurveyError where the facts do not have what it takes.
+    """
+    if not facts.get("pageblock_survey"):
+        why = (facts.get("unavailable") or {}).get("pageblocks")
+        raise SurveyError(
+            "the pageblocks were not surveyed: "
+            + (
+                why
+                or "gather the facts with gather_subset [all, pageblocks] of kernelops.memfrag.memfrag_facts, as root"
+            )
+        )
+    state = NodeState(facts, None, complete(None), estimates=False)
+    if after == "compaction":
+        return sum(outlook.sure(order) for outlook in (state.serving if node is None else state.by_node.get(node, ())))
+    size_kb = state.page_kb << order
+    rows = [row for row in facts.get("hugepages") or () if row["size_kb"] == size_kb]
+    if not rows:
+        sizes = sorted({row["size_kb"] for row in facts.get("hugepages") or ()})
+        raise SurveyError(
+            "what reclaim brings is known for huge pages alone (%s kB), order %d is %d kB"
+            % (", ".join(map(str, sizes)) or "none", order, size_kb)
+        )
+    rows = [row for row in rows if node is None or row["node"] == node]
+    return sum((row.get("after_reclaim") or {"low": row.get("now") or 0})["low"] for row in rows)
 
 
 def _unknown(state):

@@ -179,6 +179,43 @@ FINDINGS = {
         _COMPACT,
         "memfrag_tuning_compaction_proactiveness",
     ),
+    # Who holds the pageblocks; where they were surveyed, by holders.py.
+    "MF307": Finding(
+        "Slab stands in many pageblocks",
+        "Kernel objects cannot be moved. Freed ones give a pageblock back only when the last object in it is gone.",
+        "slabtop -o -s c | head -20",
+        "memfrag_tuning_vfs_cache_pressure",
+    ),
+    "MF308": Finding(
+        "Pages of the kernel stand in many pageblocks",
+        "Pipes, network buffers and drivers hold pages that cannot be moved. They go when their owner closes or is restarted.",
+        "cat /proc/net/sockstat; ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c pipe:    # restart what holds them",
+        None,
+    ),
+    "MF309": Finding(
+        "Page tables stand in many pageblocks",
+        "Page tables cannot be moved. They go with the processes that map that much; huge pages need far fewer.",
+        "grep -H VmPTE /proc/[0-9]*/status | sort -k2 -n | tail -20    # restart the largest",
+        None,
+    ),
+    "MF310": Finding(
+        "Reserved huge pages fill many pageblocks",
+        "The pool of huge pages (hugetlb) keeps them from everybody else, whether they are used or not. For information.",
+        "grep -H . /sys/kernel/mm/hugepages/hugepages-*/*_hugepages    # lower vm.nr_hugepages where they are not needed",
+        None,
+    ),
+    "MF311": Finding(
+        "Memory was taken from the kernel",
+        "Ballooned, offline, poisoned or reserved pages are out of the kernel's reach, and compaction leaves them where they are.",
+        "grep -i -E 'HardwareCorrupted|DirectMap|Balloon' /proc/meminfo; lsmem    # deflate the balloon, or online the memory",
+        None,
+    ),
+    "MF312": Finding(
+        "Locked and large user pages stand in many pageblocks",
+        "Locked pages, and large ones that this kernel cannot move, stay until their owner unlocks them or ends.",
+        "grep -H VmLck /proc/[0-9]*/status | sort -k2 -n | tail -20    # restart the largest",
+        None,
+    ),
     # MF4xx: what feeds it
     "MF401": Finding(
         "Slab that cannot be reclaimed is large",

@@ -99,12 +99,15 @@ class NodeState:
             for zone, computed in zip(self.zones, marks):
                 zone["watermarks"] = computed
         self.serving = []
+        surveyed = (self.facts.get("pageblock_survey") or {}).get("zones") or ()
+        surveys = {(entry["node"], entry["zone"]): entry for entry in surveyed}
         for zone in self.zones:
             if zone["zone"] in KERNEL_ZONES:
                 withheld = None
                 if estimates and not zone["migratetypes"] and self._may_have_reserve():
                     withheld = estimate.withheld(zone, self.kernel["page_size"])
-                outlook = _outlook.Outlook(zone, names, self.scaled, withheld=withheld)
+                survey = surveys.get((zone["node"], zone["zone"]))
+                outlook = _outlook.Outlook(zone, names, self.scaled, survey=survey, withheld=withheld)
                 if not outlook.reserved:
                     self.serving.append(outlook)
         self.orders = max([len(zone["free_blocks"]) for zone in self.zones] or [0])

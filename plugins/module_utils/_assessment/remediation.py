@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import blocks
+from . import blocks, holders
 from .node_state import percent
 
 ONLY_HUGE_PAGES = "only huge pages are missing, and compaction would not bring them back"
@@ -28,13 +28,31 @@ _REASONS = {
         "the %(free)d MB free in %(place)s stand among unmovable pages (%(percent)d %% of the pageblocks), compaction will"
         " not help: drain and reboot"
     ),
+    # With a survey of the pageblocks.
+    "measured": (
+        "a compaction of %(place)s leaves %(expected)d free blocks of order %(order)d by its pageblocks (%(low)d to %(high)d;"
+        " now %(now)d)"
+    ),
+    "doubtful": (
+        "a compaction of %(place)s may leave %(high)d free blocks of order %(order)d by its pageblocks, %(expected)d are"
+        " expected (now %(now)d). In the way: %(held_by)s"
+    ),
+    "held_reclaimable": (
+        "%(place)s has %(reclaimable)d MB of page cache and reclaimable slab, to be freed first; a compaction alone leaves"
+        " %(expected)d free blocks of order %(order)d by its pageblocks (now %(now)d). In the way: %(held_by)s"
+    ),
+    "held": (
+        "a compaction of %(place)s would leave %(high)d free blocks of order %(order)d at most (now %(now)d), it will not help."
+        " In the way: %(held_by)s"
+    ),
 }
 
 
 def remediation(state, short, unmovable):
     """-> {action, will_help: true, false or None (cannot be told), reason, order, node, zone, blocks}.
 
-    order, NUMA node and zone are those that it speaks of, None where no zone lacks anything. short and unmovable as for blocks.find().
+    order, NUMA node and zone are those that it speaks of, None where no zone lacks anything. blocks are the free ones of the order after
+    a compaction, {low, expected, high}, where the pageblocks were surveyed. short and unmovable as for blocks.find().
     """
     if not state.zones:
         return _answer("none", None, "what is free is not known")
@@ -46,12 +64,19 @@ def remediation(state, short, unmovable):
     verdicts = [_verdict(state, outlook, order, short) for outlook, order in deficient]
     only_huge_pages = deficient[0][1] not in state.targets
     if only_huge_pages and verdicts[0]["action"] != "compact" and not blocks.beyond_help(state, unmovable):
-        return _answer("none", None, ONLY_HUGE_PAGES)
+        return _only_huge_pages(verdicts[0])
     for action in ("compact", "reclaim_then_compact"):
         for verdict in verdicts:
             if verdict["action"] == action:
                 return verdict
     return verdicts[0]
+
+
+def _only_huge_pages(verdict):
+    if verdict["blocks"] is None:
+        return _answer("none", None, ONLY_HUGE_PAGES)
+    # What is in their way was measured: worth saying, even if nothing is to be done.
+    return dict(verdict, action="none", will_help=None, reason="%s: %s" % (ONLY_HUGE_PAGES, verdict["reason"]))
 
 
 def deficient_zones(state):
@@ -89,17 +114,21 @@ def _verdict(state, outlook, order, short):
         )
     wanted = state.policy["spare_blocks"] if order in state.targets else 1
     action, will_help, why = outlook.what_helps(order, wanted, short)
-    reason = _REASONS[why] % {
+    row = outlook.surveyed(order)
+    words = {
         "place": "zone %s of node %d" % (zone["zone"], zone["node"]),
         "free": state.megabytes(outlook.free),
         "movable": state.megabytes(outlook.movable_pages(order) or 0),
         "reclaimable": state.megabytes(zone["reclaimable_pages"]),
         "percent": percent(kinds.get("Unmovable", 0), sum(kinds.values())),
+        "held_by": holders.in_the_way(state, outlook),
     }
-    return _answer(action, will_help, reason, **where)
+    words.update(row or {})
+    expected = outlook.after_compaction(order) if row else None
+    return _answer(action, will_help, _REASONS[why] % words, expected=expected, **where)
 
 
-def _answer(action, will_help, reason, order=None, node=None, zone=None):
+def _answer(action, will_help, reason, order=None, node=None, zone=None, expected=None):
     return {
         "action": action,
         "will_help": will_help,
@@ -107,5 +136,5 @@ def _answer(action, will_help, reason, order=None, node=None, zone=None):
         "order": order,
         "node": node,
         "zone": zone,
-        "blocks": None,
+        "blocks": expected,
     }

@@ -67,3 +67,18 @@ def test_allocatable_refuses(options: dict[str, t.Any], message: str) -> None:
         allocatable({}, **options)
     with pytest.raises(AnsibleError, match="must be the facts of memfrag_facts, not str"):
         allocatable("facts", 3)
+
+
+def test_allocatable_after_a_compaction(failing: dict[str, t.Any]) -> None:
+    with pytest.raises(
+        AnsibleError, match=r"allocatable\(after='compaction'\): the pageblocks were not surveyed: gather"
+    ):
+        allocatable(failing, order=5, after="compaction")
+    with pytest.raises(AnsibleError, match="after of .* must be one of none, compaction, reclaim, not 'reboot'"):
+        allocatable(failing, order=5, after="reboot")
+    row = {"order": 5, "now": 0, "low": 20, "expected": 40, "high": 60}
+    zone = {"node": 0, "zone": "Normal", "blocks": 100, "sampled": 100, "held_by": {}, "yields": [row]}
+    failing["pageblock_survey"] = {"zones": [zone]}
+    assert not allocatable(failing, order=5)
+    assert allocatable(failing, order=5, count=20, after="compaction")
+    assert not allocatable(failing, order=5, count=21, after="compaction")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import typing as t
@@ -179,6 +180,49 @@ def test_what_newer_modules_tell_is_kept() -> None:
     newer = facts(hugepages=None, pageblock_survey=None, thermal={"zones": [1, 2.5, "x", None, True]})
     newer["zones"][0]["colour"] = "red"
     assert _answer.take(answer(newer))["facts"] == newer
+
+
+RANGE = {"low": 3, "expected": 5, "high": 7}
+SURVEY = {
+    "sampled": 2007,
+    "total": 12800,
+    "complete": False,
+    "callers": [{"name": "anon_pipe_write", "pages": 7}],
+    "zones": [
+        {
+            "node": 0,
+            "zone": "Normal",
+            "blocks": 10752,
+            "sampled": 1680,
+            "held_by": {"movable": 6460},
+            "held_by_interval": {"movable": [6210, 6700]},
+            "yields": [{"order": 9, "now": 229, "low": 2510, "expected": 4100, "high": 6884}],
+        }
+    ],
+}
+POOL = {
+    "node": 0,
+    "size_kb": 2048,
+    "reserved": 0,
+    "free": 0,
+    "now": 229,
+    "after_compaction": None,
+    "after_reclaim": RANGE,
+}
+
+
+def test_a_survey_of_the_pageblocks_is_held_to_its_contract() -> None:
+    surveyed = facts(pageblock_survey=SURVEY, hugepages=[POOL])
+    assert _answer.take(answer(surveyed))["facts"] == surveyed
+    _contracts.ASSESSMENT.check(assess(surveyed))
+    for path, new, says in (
+        (("pageblock_survey", "zones", 0, "held_by", "movable"), -1, "held_by.movable: must be from 0"),
+        (("pageblock_survey", "zones", 0, "held_by_interval", "movable"), [1, 2, 3], "held_by_interval.movable"),
+        (("pageblock_survey", "zones", 0, "yields", 0), {"order": 9}, "yields[0]: has no expected"),
+        (("pageblock_survey", "callers", 0, "pages"), "many", "callers[0].pages: must be a whole number"),
+        (("hugepages", 0, "after_reclaim"), {"low": 1}, "hugepages[0].after_reclaim: has no expected, high"),
+    ):
+        assert says in refused(answer(changed(copy.deepcopy(surveyed), path, new)))
 
 
 def test_the_output_of_a_module_is_read_without_ansible() -> None:
