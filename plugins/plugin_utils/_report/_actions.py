@@ -87,7 +87,7 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types
         for host in members:
             host.todo = name
         helpless = _REMEDIATE in kind.command and will_help is False
-        command = "" if helpless else command_for(kind.command, members, options, as_root=key == "unknown")
+        command = "" if helpless else _command(key, will_help, members, options)
         advice = _AGAIN if _REMEDIATE in kind.command and will_help is None else kind.advice
         covered = min(len(members), MOST_IN_COMMAND) if command else 0
         found.append(_types.Action(name, action, will_help, kind.title, advice, command, covered, members))
@@ -126,9 +126,18 @@ def around(action: _types.Action, options: Sequence[str]) -> list[str]:
         return []
     # Nothing in a command is written like this.
     mark = "0" * 40
-    host = _types.Host(mark, "audited")
-    key = key_of(action.hosts[0])
-    return command_for(KINDS[key].command, [host], options, as_root=key == "unknown").split(mark)
+    return command_of(action, [_types.Host(mark, "audited")], options).split(mark)
+
+
+def command_of(action: _types.Action, hosts: Sequence[_types.Host], options: Sequence[str]) -> str:
+    """The command of an action for other hosts than all of it."""
+    return _command(key_of(action.hosts[0]), action.will_help, hosts, options)
+
+
+def _command(key: str, will_help: bool | None, hosts: Sequence[_types.Host], options: Sequence[str]) -> str:
+    words = KINDS[key].command
+    # What cannot be told could not be read, for which it takes root.
+    return command_for(words, hosts, options, as_root=will_help is None)
 
 
 # What Ansible takes for more than a name: sets, ranges, wildcards, files, options; and it splits at blanks.

@@ -72,13 +72,10 @@ def _action(action: _types.Action, shown: int, options: tuple[str, ...]) -> Iter
 
 def _command(action: _types.Action, options: tuple[str, ...]) -> Iterator[str]:
     """The command, for as many of the worst nodes as a few lines have room for."""
-    kind = _actions.KINDS[_actions.key_of(action.hosts[0])]
     for count in sorted({action.covered, 8, 4, 2, 1}, reverse=True):
         if count > action.covered:
             continue
-        found = _wrapped(
-            _actions.command_for(kind.command, action.hosts[:count], options, as_root=action.key == "unknown")
-        )
+        found = _wrapped(_actions.command_of(action, action.hosts[:count], options))
         if len(found) <= _MOST_COMMAND_LINES and all(len(line) <= WIDTH for line in found):
             if count < len(action.hosts):
                 yield f"  For the worst {'one' if count == 1 else count}; the report has more:"

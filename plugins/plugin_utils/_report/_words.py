@@ -147,9 +147,17 @@ def moment(value: t.Any) -> datetime.datetime | None:
         return None
 
 
+_KILOBYTES = re.compile(r"(?<![\w.])([0-9]{4,15}) kB\b")
+
+
+def in_units(words: str) -> str:
+    """1.5 GB for 1568000 kB, in sentences of the assessment."""
+    return _KILOBYTES.sub(lambda match: size(int(match[1])), words)
+
+
 def sentence(words: str) -> str:
     """The library's summaries begin with a small letter and end without a full stop, to be put together with others."""
-    words = words[:1].upper() + words[1:]
+    words = in_units(words[:1].upper() + words[1:])
     return words if not words or words[-1] in ".!?" else words + "."
 
 

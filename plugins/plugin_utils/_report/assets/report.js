@@ -320,7 +320,7 @@ function remedy(text) {
   const parts = String(text).split(/\s{2,}#\s*/);
   return [command(parts[0]), parts.length > 1 && el("p", {}, el("small", {}, parts.slice(1).join(" ")))];
 }
-const sentence = (text) => { text = value(text); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
+const sentence = (text) => { text = String(value(text)).replace(/(^|[^\w.])(\d{4,15}) kB\b/g, (all, before, number) => before + size(Number(number))); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
 function value(any, name) {
   if (typeof any === "number" && /(^|_)kb$/.test(name || "")) return size(any);
   if (any === null || any === undefined) return "–";
@@ -390,11 +390,12 @@ function incidentView(row, incident) {
     incident.more_events ? el("p", {}, el("small", {}, plural(incident.more_events, "more event") + " in the record.")) : null,
     (incident.rejected || []).length ? el("details", {}, el("summary", {}, "What it is not"), el("ul", { class: "plainlist" }, incident.rejected.map((each) => el("li", {}, causeWords(each.cause) + ": " + value(each.why))))) : null);
 }
-function findingView([id, level, title, evidence, about]) {
+/* said: commands that stand on the page already; a node with three findings is restarted once. */
+function findingView([id, level, title, evidence, about], said) {
   const [command, variable, docs] = DATA.abouts[about];
   const severity = SIGN[level] ? level : "unknown";
   return el("div", { class: "incident" }, el("p", {}, el("span", { class: "badge l-" + severity }, el("i", {}, SIGN[severity]), severity), " ", el("b", {}, sentence(title)), " ", el("small", {}, /^https:\/\//.test(docs) ? el("a", { href: docs, rel: "noopener noreferrer" }, id) : id)),
-    command && remedy(command), variable && el("p", {}, el("small", {}, "For good: ", el("code", {}, variable), " of the role memfrag_tuning.")),
+    command && !said.has(command) && said.add(command) && remedy(command), variable && el("p", {}, el("small", {}, "For good: ", el("code", {}, variable), " of the role memfrag_tuning.")),
     evidence && Object.keys(evidence).length ? el("details", {}, el("summary", {}, "Evidence"), pairs(evidence)) : null);
 }
 /* Whether the logs were read at all decides what it means that nothing was found in them. */
@@ -432,7 +433,7 @@ function nodeView(index) {
   const sizes = measured ? [["Free", measured[SIZES][0]], ["Available", measured[SIZES][1]], ["Reclaimable slab", measured[SIZES][2]], ["Unreclaimable slab", measured[SIZES][3]]].filter((each) => typeof each[1] === "number") : [];
   const facts = [kernel(row)[0] && ["Kernel", kernel(row)[0] + " " + kernel(row)[1]], row[MEMORY] && ["Memory", size(row[MEMORY])], measured && ["Page", size(pageSize(row) / 1024)], detail && typeof detail.uptime === "number" && ["Up", duration(detail.uptime)],
     row[AGE] >= 0 && [row[STATUS] ? "Tried" : "Audited", time(row[AGE]) + (stale(row) ? " (stale)" : "")], DATA.groups[row[GROUPS]].length && ["Groups", DATA.groups[row[GROUPS]].join(", ")]].filter(Boolean);
-  const unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
+  const said = new Set(), unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
   return [
     alone ? null : el("nav", { class: "nav", "aria-label": "Nodes" }, el("a", { href: address({ node: "" }), onclick: (event) => { event.preventDefault(); go({ node: "" }); } }, "← All nodes"), el("span", {}, step(-1, "↑ Worse"), " ", step(1, "Next ↓"))),
     // The top of the page has the name and the verdict of a node that is alone.
@@ -442,7 +443,7 @@ function nodeView(index) {
     alone ? null : part(() => remediationView(row, detail && detail.remediation)),
     detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
       : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
-    detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding))))) : null,
+    detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding, said))))) : null,
     !detail && row[FINDINGS].length ? card("Findings", el("ul", { class: "plainlist" }, row[FINDINGS].map((number) => el("li", {}, DATA.findings[number][2] + " ", el("small", {}, DATA.findings[number][0]))))) : null,
     detail && detail.ignored.length ? part(() => card("Ignored by policy", el("ul", { class: "plainlist" }, detail.ignored.map(([id, title, reason]) => el("li", {}, value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))))))) : null,
     measured && el("div", { class: "pair" }, part(() => card("What it can hand out", answerTable(row))),
