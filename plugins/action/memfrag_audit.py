@@ -25,6 +25,10 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _shapes,
 )
 
+# What the second look at a node is for: the pageblocks, and the settings that say what compaction moves.
+PAGEBLOCKS = "pageblocks"
+_SURVEY_SUBSET = ["!all", "sysctl", PAGEBLOCKS]
+
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 # So many of the newest runs are looked through for an earlier record of the host.
@@ -107,13 +111,13 @@ class ActionModule(ActionBase):
         module_name, node_options = "kernelops.memfrag.memfrag_audit_facts", _audit.FACTS_OPTIONS
         if options["journal"]:
             module_name, node_options = "kernelops.memfrag.memfrag_audit", _audit.NODE_OPTIONS
-        self._answer: dict[str, t.Any] | None = None
-        returned = self._execute_module(
-            module_name=module_name,
-            module_args={name: options[name] for name in node_options if options[name] is not None},
-            task_vars=task_vars,
+        record.update(
+            self._ask(
+                module_name, {name: options[name] for name in node_options if options[name] is not None}, task_vars
+            )
         )
-        record.update(_answer.take(self._answer or _answer.from_ansible(returned)))
+        if options["pageblocks"]:
+            self._survey(record["facts"], options, task_vars)
         try:
             record["assessment"] = assess(
                 record["facts"],
@@ -128,6 +132,29 @@ class ActionModule(ActionBase):
                 f"the node's answer cannot be assessed: {type(error).__name__}: {error}"
             ) from error
         record["status"] = "audited"
+
+    def _ask(self, module_name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """-> {facts, journal} of the node, checked."""
+        self._answer: dict[str, t.Any] | None = None
+        returned = self._execute_module(module_name=module_name, module_args=arguments, task_vars=task_vars)
+        return _answer.take(self._answer or _answer.from_ansible(returned))
+
+    def _survey(self, facts: dict[str, t.Any], options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> None:
+        """Goes to the node once more, for what holds its pageblocks. That it cannot be had costs nothing of the audit."""
+        arguments = {name: options[name] for name in ("root", "deadline_seconds")}
+        try:
+            seen = self._ask(
+                "kernelops.memfrag.memfrag_facts", {**arguments, "gather_subset": _SURVEY_SUBSET}, task_vars
+            )["facts"]
+            why = None
+            if not seen.get("pageblock_survey"):
+                why = seen["unavailable"].get(PAGEBLOCKS) or "the node did not say what holds its pageblocks"
+            for name in ("pageblock_survey", "hugepages"):
+                facts[name] = seen.get(name)
+        except Exception as error:
+            why = _text.strip_controls(str(error) or type(error).__name__)
+        if why:
+            facts["unavailable"][PAGEBLOCKS] = why[: _answer.LONGEST_MESSAGE]
 
     def _parse_returned_data(self, res: dict[str, t.Any], *more: t.Any) -> t.Any:
         """Keeps the answer of the node from Ansible, which walks each leaf of it, and too large a one from any parser.

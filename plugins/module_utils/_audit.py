@@ -31,6 +31,7 @@ JOURNAL_OPTIONS = {
 }
 NODE_OPTIONS = dict(FACTS_OPTIONS, **JOURNAL_OPTIONS)
 CONTROLLER_OPTIONS = {
+    "pageblocks": {"type": "bool", "default": False},
     "policy": {"type": "dict", "default": {}},
     "records_dir": {"type": "path", "default": "./memfrag-audit"},
     "run_id": {"type": "str"},

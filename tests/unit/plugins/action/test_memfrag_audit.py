@@ -29,10 +29,10 @@ Run = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture(name="run")
 def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
-    """-> a function that runs the action for a host; ``answer`` stands for the node."""
+    """-> a function that runs the action for a host; ``answer`` stands for the node, ``survey`` for it the second time."""
     monkeypatch.chdir(tmp_path)
 
-    def run(answer: Answer, host: str = "node1", **options: t.Any) -> dict[str, t.Any]:
+    def run(answer: Answer, host: str = "node1", survey: Answer | None = None, **options: t.Any) -> dict[str, t.Any]:
         task = Task()
         task.action = "kernelops.memfrag.memfrag_audit"
         task.args = options
@@ -47,6 +47,9 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
         )
 
         def execute(module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+            if module_name == "kernelops.memfrag.memfrag_facts":
+                assert survey is not None
+                return survey(module_args)
             wanted = "memfrag_audit" if options.get("journal", True) else "memfrag_audit_facts"
             assert module_name == "kernelops.memfrag." + wanted
             return answer(module_args)
@@ -265,3 +268,67 @@ def test_what_is_shown_is_clean_and_no_template(run: Run) -> None:
     result = run(lambda options: {"failed": True, "msg": "\x1b[2J{{ 7 * 7 }}\u202e" + "x" * 9000}, run_id="r1")
     assert result["msg"].startswith("{{ 7 * 7 }}xxx") and len(result["msg"]) <= 2000
     assert type(result["msg"]).__name__ == "AnsibleUnsafeText" or not TrustedAsTemplate.is_tagged_on(result["msg"])
+
+
+def surveyed(node: Answer, **more: t.Any) -> Answer:
+    """What memfrag_facts answers with the subset of the pageblocks, on the node that ``node`` stands for."""
+    rows = [{"order": order, "now": 0, "low": 300, "expected": 400, "high": 500} for order in range(11)]
+    zone = {"node": 0, "zone": "Normal", "blocks": 100, "sampled": 100, "held_by": {"movable": 90, "slab": 10}}
+    survey = {"sampled": 100, "total": 100, "complete": True, "zones": [dict(zone, yields=rows)], "callers": None}
+    told = {"pageblock_survey": survey, "hugepages": [{"node": 0, "size_kb": 2048, "now": 3}], **more}
+
+    def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        assert options == {
+            "root": "/",
+            "deadline_seconds": 120,
+            "gather_subset": ["!all", "sysctl", "pageblocks"],
+        }
+        return {"ansible_facts": {"memfrag": {**json.loads(node({"top_slabs": 1})["seen"])["facts"], **told}}}
+
+    return answer
+
+
+def test_a_survey_of_the_pageblocks_is_merged_before_the_node_is_judged(run: Run, node: Answer) -> None:
+    plain = record_of(run(node, run_id="r1"))
+    assert plain["facts"]["pageblock_survey"] is None and plain["assessment"]["remediation"]["blocks"] is None
+    record = record_of(run(node, survey=surveyed(node), run_id="r2", pageblocks=True))
+    assert record["facts"]["pageblock_survey"]["zones"][0]["yields"][0]["low"] == 300
+    assert record["facts"]["hugepages"] == [{"node": 0, "size_kb": 2048, "now": 3}]
+    assert record["assessment"]["remediation"]["blocks"] == {"low": 300, "expected": 400, "high": 500}
+    assert record["assessment"]["remediation"]["will_help"] is True
+    # Nothing else of the second answer counts.
+    assert record["facts"]["slab"] == plain["facts"]["slab"]
+    assert record["facts"]["unavailable"] == plain["facts"]["unavailable"]
+
+
+def unreachable(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    raise AnsibleConnectionFailure("\x1b[2Jtimed out")
+
+
+@pytest.mark.parametrize(
+    ("survey", "why"),
+    [
+        (unreachable, "timed out"),
+        (lambda options: {"failed": True, "msg": "out of time"}, "out of time"),
+        (lambda options: {"ansible_facts": {"memfrag": {"zones": 7}}}, "the node's answer is not valid: facts: has no"),
+        ({"pageblock_survey": None}, "the node did not say what holds its pageblocks"),
+        (
+            {"pageblock_survey": None, "unavailable": {"pageblocks": "/proc/kpageflags: permission denied"}},
+            "/proc/kpageflags: permission denied",
+        ),
+        ({"pageblock_survey": {"zones": 7}}, "facts.pageblock_survey.zones: must be a list"),
+    ],
+)
+def test_a_survey_that_fails_is_noted_and_nothing_else(run: Run, node: Answer, survey: t.Any, why: str) -> None:
+    plain = record_of(run(node, run_id="r1"))
+    if isinstance(survey, dict):
+        survey = surveyed(node, **{"hugepages": None, **survey})
+    record = record_of(run(node, survey=survey, run_id="r2", pageblocks=True))
+    note = record["facts"]["unavailable"].pop("pageblocks")
+    assert why in note and "\x1b" not in note
+    assert record["status"] == "audited"
+    for one in (plain, record):
+        one["facts"].pop("collected_at")
+    assert record["facts"] == plain["facts"]
+    assert record["assessment"]["level"] == plain["assessment"]["level"]
+    assert record["assessment"]["remediation"] == plain["assessment"]["remediation"]
