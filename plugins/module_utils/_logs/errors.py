@@ -167,6 +167,8 @@ PHRASES = (
     ("sync socket", "init"),
     ("exec setns process", "setns"),
 )
+# What a text has to be searched for before failures() can tell.
+LITERALS = tuple(text for _errno, texts in ERRNOS for text in texts) + tuple(phrase for phrase, _operation in PHRASES)
 
 # Files of a memory cgroup that set a limit (Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst).
 _LIMITS = ("limit_in_bytes", "memory.max", "memory.high", "memory.swap.max", "memory.low", "memory.min")
@@ -211,11 +213,13 @@ def bounded(text):
     return text[:MAX_HEAD] + " ... " + text[-MAX_TAIL:]
 
 
-def failures(low):
-    """Lower-case text -> [Failure], the outermost first."""
+def failures(low, said):
+    """Lower-case text and which of LITERALS it has -> [Failure], the outermost first."""
     found = []
     for errno, texts in ERRNOS:
         for text in texts:
+            if text not in said:
+                continue
             end = len(low)
             for _number in range(MAX_ERRORS):
                 at = low.rfind(text, 0, end)
@@ -235,7 +239,7 @@ def failures(low):
         if low.startswith(" - ", end):
             # LXC says what it was doing behind the errno (src/lxc/log.h SYSERROR).
             context = low[end + 3 : end + 3 + MAX_CONTEXT // 4].split("\n", 1)[0]
-        operation, path = _call(context)
+        operation, path = _call(context, said)
         parsed.append(Failure(errno, operation, _object(path, context), context, number, text))
         before = end
     return parsed
@@ -254,7 +258,7 @@ def _number_of(text):
     return int(digits) if digits else None
 
 
-def _call(context):
+def _call(context, said):
     """-> (operation, path or None) of the call that stands directly before an errno, or of what was said to be done."""
     words = [word.strip("\"'`,():;[]{}<>\\") for word in context[-MAX_CONTEXT:].rsplit(None, 6)[-5:]]
     words = [word for word in words if word not in ("", "to", "file", "directory", "path", "caused", "error", "=")]
@@ -267,6 +271,8 @@ def _call(context):
         return OPERATIONS[rest[-2]], path
     best = (-1, None)
     for phrase, operation in PHRASES:
+        if phrase not in said:
+            continue
         at = context.rfind(phrase)
         if at > best[0]:
             best = (at, operation)

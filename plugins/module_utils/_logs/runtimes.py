@@ -18,6 +18,7 @@ import re
 from . import errors, notices, subjects
 from .prefixes import Lazy, has
 from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
+from .wording import Wording
 
 # What large logs are searched for beside scanner.RUNTIME_GATES: one literal per source of notices, long ones, as short ones cost more.
 GATES = (b"TaskOOM event", b"killed by the OOM killer", b"systemd-oomd", b"low memory! at or below")
@@ -202,6 +203,18 @@ _CERTAIN = (
     "failed to start container",
     "container create failed",
 )
+_WORDING = Wording(
+    STARTING
+    + REMOVING
+    + errors.LITERALS
+    + _CERTAIN
+    + tuple(word for row in SIGNATURES if not row.errnos for word in row.words)
+)
+# Rows of SIGNATURES that may match, by errno and by word.
+_ROWS = {}
+for _number, _row in enumerate(SIGNATURES):
+    for _shown in _row.errnos or _row.words:
+        _ROWS.setdefault(_shown, []).append(_number)
 # What a removal must name to be that of a container: others remove things as well.
 _CONTAINERS = ("container", "sandbox", "docker", "pod", "overlay", "runc", "crun", "cri-o", "storage-pools", "layer")
 # Daemons of container hosts whose plain disk errors count although no container is named.
@@ -290,7 +303,8 @@ def speaks(line, own=()):
 
 def _kind(line, text, low):
     """Whether a text speaks first of starting or of removing a container; None when of neither."""
-    starting, removing = _first(low, STARTING), _first(low, REMOVING)
+    said = _WORDING.of(low)
+    starting, removing = _first(low, STARTING, said), _first(low, REMOVING, said)
     if (
         removing >= 0
         and starting < 0
@@ -306,10 +320,12 @@ def _kind(line, text, low):
     return None
 
 
-def _first(low, words):
-    """Where the first of the words is; -1 when there is none."""
+def _first(low, words, said):
+    """Where the first of the words is; -1 when there is none. ``said``: those that are anywhere."""
     first = -1
     for word in words:
+        if word not in said:
+            continue
         at = low.find(word, 0, first) if first >= 0 else low.find(word)
         if at >= 0:
             first = at
@@ -341,11 +357,13 @@ def read(line, own=()):
 
 
 def _signature(low):
-    failures = errors.failures(low)
-    for signature in SIGNATURES:
-        mark = signature.mark(low, failures)
+    said = _WORDING.of(low)
+    failures = errors.failures(low, said)
+    shown = said.union([failure.errno for failure in failures])
+    for number in sorted({number for what in shown for number in _ROWS.get(what, ())}):
+        mark = SIGNATURES[number].mark(said, failures)
         if mark is not None:
-            return signature, mark
+            return SIGNATURES[number], mark
     end = low[-200:].rstrip(" :\"'\\")
     if end.endswith(": unknown"):
         end = end[: -len(": unknown")].rstrip(" :\"'\\")
@@ -353,7 +371,7 @@ def _signature(low):
         return EMPTY_INIT, "container init caused"
     # Without a known error, only the messages that are about nothing else count.
     for word in _CERTAIN:
-        if word in low:
+        if word in said:
             return OTHER, word
     return None, None
 

@@ -52,11 +52,11 @@ class Signature:
         """Of a user's signature: whether it is this error."""
         return has(text, self.contains) and (self.pattern is None or self.pattern.search(text) is not None)
 
-    def mark(self, low, failures):
-        """What of a lower-case text shows this error, None where nothing does."""
+    def mark(self, said, failures):
+        """What of a text shows this error, None where nothing does. ``said``: which literals it has (wording)."""
         if not self.errnos:
             for word in self.words:
-                if word in low:
+                if word in said:
                     return word
             return None
         for failure in reversed(failures):
