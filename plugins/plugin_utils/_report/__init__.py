@@ -98,6 +98,8 @@ def make(
         raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}")
     fleet.options = tuple(options)
     fleet.actions = _actions.of(fleet.hosts, options)
+    for finding in fleet.findings:
+        finding.remedies = dict(sorted(finding.remedies.items(), key=lambda remedy: _actions.urgency(*remedy[0][:2])))
     os.makedirs(report_dir, mode=0o700, exist_ok=True)
     files, changed = {}, False
     for name, renderer in renderers.items():

@@ -76,10 +76,9 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types
     for host in hosts:
         if host.status == "audited" and host.level is not None:
             groups.setdefault((key_of(host), host.action or "none", host.will_help), []).append(host)
-    order, certainty = list(KINDS), (True, None, False)
     found = []
     for (key, action, will_help), members in sorted(
-        groups.items(), key=lambda group: (order.index(group[0][0]), certainty.index(group[0][2]))
+        groups.items(), key=lambda group: urgency(group[0][0], group[0][2])
     ):
         kind = KINDS[key]
         # One key for each, so that the page can filter by it.
@@ -92,6 +91,11 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types
         covered = min(len(members), MOST_IN_COMMAND) if command else 0
         found.append(_types.Action(name, action, will_help, kind.title, advice, command, covered, members))
     return found
+
+
+def urgency(key: str, will_help: bool | None) -> tuple[int, int]:
+    """For sorting: the most urgent first, and what is sure before what is not."""
+    return list(KINDS).index(key), (True, None, False).index(will_help)
 
 
 def _usual(key: str) -> bool | None:

@@ -19,6 +19,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _
 MOST_STATIC = 50
 MOST_OUTLIERS = 25
 _NAMED = 5
+_LONG_COMMAND = 120
 
 # Levels have a sign and a word besides the colour.
 _SIGNS = {"critical": "▲", "high": "◆", "medium": "●", "low": "✓", "unknown": "?", "info": "i"}
@@ -271,7 +272,9 @@ def _action(action: _types.Action, alone: bool) -> Iterator[str]:
 
 
 def _command(text: str) -> str:
-    return f'<div class="command"><code>{escape(text)}</code></div>'
+    # What is long scrolls, and must be reached by the keyboard.
+    focus = ' tabindex="0"' if len(text) > _LONG_COMMAND else ""
+    return f'<div class="command"><code{focus}>{escape(text)}</code></div>'
 
 
 def _table(name: str, caption: str, columns: Sequence[str], rows: Iterable[str]) -> Iterator[str]:

@@ -155,12 +155,17 @@ function go(changes, replace) {
 }
 
 // ---- the list
-const texts = new Array(HOSTS.length);
-function words(index) {
-  const row = HOSTS[index];
-  return texts[index] || (texts[index] = [row[NAME], DATA.strings[row[WHY]], kernel(row).join(" "), DATA.groups[row[GROUPS]].join(" "),
-    row[CAUSE] >= 0 ? DATA.strings[row[CAUSE]] : "", todo(row) ? actionWords(todo(row)) : "", level(row) || "", statusWord(row),
-    row[FINDINGS].map((number) => DATA.findings[number][0] + " " + DATA.findings[number][2]).join(" ")].join("\n").toLowerCase());
+/* What nodes share is searched once for a word, however many of them have it. */
+function finder(word) {
+  const seen = [new Map(), new Map(), new Map(), new Map(), new Map()];
+  const has = (table, key, text) => {
+    if (!seen[table].has(key)) seen[table].set(key, text().toLowerCase().includes(word));
+    return seen[table].get(key);
+  };
+  return (row) => row[NAME].toLowerCase().includes(word) || has(0, row[WHY], () => DATA.strings[row[WHY]]) || has(1, row[KERNEL], () => kernel(row).join(" ")) ||
+    has(2, row[GROUPS], () => DATA.groups[row[GROUPS]].join("\n")) || row[CAUSE] >= 0 && has(0, row[CAUSE], () => DATA.strings[row[CAUSE]]) ||
+    todo(row) && has(3, row[ACTION], () => actionWords(todo(row))) || (level(row) || "").includes(word) || statusWord(row).includes(word) ||
+    row[FINDINGS].some((number) => has(4, number, () => DATA.findings[number][0] + " " + DATA.findings[number][2]));
 }
 const SORTS = {
   "": ["Worst first", null],
@@ -172,7 +177,7 @@ const SORTS = {
 };
 const collator = new Intl.Collator("en", { numeric: true });
 function select() {
-  const wanted = state.q.toLowerCase().split(/\s+/).filter(Boolean), levels = state.level ? state.level.split(",") : null;
+  const wanted = state.q.toLowerCase().split(/\s+/).filter(Boolean).map(finder), levels = state.level ? state.level.split(",") : null;
   const finding = state.finding && DATA.findings.findIndex((each) => each[0] === state.finding);
   const found = [];
   for (let index = 0; index < HOSTS.length; index++) {
@@ -185,7 +190,7 @@ function select() {
     if (state.cause && !(row[CAUSE] >= 0 && DATA.strings[row[CAUSE]] === state.cause)) continue;
     if (state.action && !(todo(row) && todo(row)[0] === state.action)) continue;
     if (state.change && change(row) !== state.change) continue;
-    if (wanted.length) { const text = words(index); if (!wanted.every((word) => text.includes(word))) continue; }
+    if (wanted.length && !wanted.every((has) => has(row))) continue;
     found.push(index);
   }
   const order = SORTS[state.sort] && SORTS[state.sort][1];
@@ -314,7 +319,7 @@ function copyButton(text) {
   } }, "Copy");
   return button;
 }
-const command = (text) => el("div", { class: "command" }, el("code", {}, text), copyButton(text));
+const command = (text) => el("div", { class: "command" }, el("code", { tabindex: text.length > 120 && "0" }, text), copyButton(text));
 /* "command    # what is to be said about it" */
 function remedy(text) {
   const parts = String(text).split(/\s{2,}#\s*/);
@@ -440,7 +445,7 @@ function nodeView(index) {
     alone ? null : el("h2", { tabindex: "-1", "aria-level": "1" }, named(row)), alone ? null : el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
     alone ? null : el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    alone ? null : part(() => remediationView(row, detail && detail.remediation)),
+    alone ? detail && detail.remediation && detail.remediation.reason && el("p", {}, sentence(detail.remediation.reason)) : part(() => remediationView(row, detail && detail.remediation)),
     detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
       : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
     detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding, said))))) : null,
@@ -484,6 +489,8 @@ function update() {
     if (opened < 0) scrolled = scrollY;
     opened = index;
     node.replaceChildren(...nodeView(index).filter(Boolean));
+    // The name of the node is the heading of the page, unless it is alone and stands at the top.
+    if (HOSTS.length > 1) for (const heading of node.querySelectorAll("h3, h4")) heading.setAttribute("aria-level", heading.tagName[1] - 1);
     node.hidden = false; fleet.hidden = true; $("nodes-title").hidden = true;
     // The page of one node among many is about that node alone.
     document.body.classList.toggle("one", HOSTS.length > 1);

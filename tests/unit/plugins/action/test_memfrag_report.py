@@ -145,3 +145,37 @@ def test_a_report_in_which_nobody_was_audited_fails(act: t.Any) -> None:
     result = act(run_id="r2", hosts=["dead", "never"])
     assert result["failed"] and result["msg"] == "The report is written. none of 2 nodes could be audited"
     assert os.path.isfile(result["files"]["html"])
+
+
+def test_commands_get_inventory_and_privileges_and_no_variables() -> None:
+    given = {
+        "inventory": ("/srv/hosts", "/srv/more hosts"),
+        "become": True,
+        "become_method": "sudo",
+        "become_user": "admin",
+        "become_ask_pass": True,
+        "remote_user": None,
+        "connection": "ssh",
+        "extra_vars": ("ansible_become_password=secret",),
+    }
+    assert memfrag_report._run_options(given) == [
+        *("-i", "/srv/hosts", "-i", "/srv/more hosts", "-b", "--become-user", "admin", "-K")
+    ]
+    assert memfrag_report._run_options({}) == []
+    usual = memfrag_report.constants.DEFAULT_HOST_LIST
+    assert memfrag_report._run_options({"inventory": usual, "become": False}) == []
+
+
+@pytest.mark.parametrize(("callback", "shown"), [("ansible.builtin.default", True), ("ansible.posix.json", False)])
+def test_the_summary_is_text_for_people(act: t.Any, monkeypatch: t.Any, callback: str, shown: bool) -> None:
+    asked = memfrag_report.constants.config.get_config_value
+    monkeypatch.setattr(
+        memfrag_report.constants.config,
+        "get_config_value",
+        lambda name, *rest, **more: callback if name == "DEFAULT_STDOUT_CALLBACK" else asked(name, *rest, **more),
+    )
+    with mock.patch("ansible.utils.display.Display.display") as display:
+        result = act(run_id="r1")
+    said = [call.args[0] for call in display.call_args_list if result["summary"][0] in call.args[0]]
+    assert len(said) == shown
+    assert not shown or said[0].splitlines()[1:] == result["summary"]
