@@ -13,6 +13,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import copy
 import math
 import random
 import time
@@ -34,17 +35,23 @@ _BURST = 0.004
 # compact_zone()). Shares of the simulated yield that were seen on machines of 0.3 to 24 GiB with Linux 5.10 to 7.2.
 _LOW, _EXPECTED = 0.55, 0.85
 
+# Memory that the kernel was never given, or had taken away, carries no flags; so do pages of its own. It is told by the zone's
+# managed pages where it is a twentieth of the zone at least, and accounts for half of such pageblocks.
+_TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
+
 _Z95 = 1.96
 
 
 class Block:
     """One surveyed pageblock: pages by kind, and per order the aligned blocks without a page that stays where it is."""
 
-    __slots__ = ("clean", "free", "held_by", "movable", "pages")
+    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved")
 
     def __init__(self, letters, moves):
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
         self.free = letters.count(kpageflags.FREE)
+        self.reserved = letters.count("r")
+        self.bare = letters == "k" * len(letters)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
@@ -70,10 +77,17 @@ def _clean(stays, size):
     return clean
 
 
+def _as_offline(block):
+    # The one at hand may stand for many, of other zones as well.
+    other = copy.copy(block)
+    other.held_by = "offline"
+    return other
+
+
 class Zone:
     """A zone's span of page frames, and its surveyed pageblocks in order of address."""
 
-    def __init__(self, node, name, start, end, pages_per_block, present=None):
+    def __init__(self, node, name, start, end, pages_per_block, present=None, managed=None):
         self.node, self.name = node, name
         self.start, self.end, self.size = start, end, pages_per_block
         self.first = start // pages_per_block
@@ -81,6 +95,28 @@ class Zone:
         self.span = (end - 1) // pages_per_block - self.first + 1
         self._present = min(self.span, -(-(end - start if present is None else present) // pages_per_block))
         self.surveyed = []
+        # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
+        self.unmanaged = present - managed if present and managed else 0
+        self._ram = None
+
+    def lies_in(self, ram):
+        """Where the memory is, [(first page frame, behind the last)]; not believed where it has less than the zone."""
+        inside = [(max(first, self.start), min(behind, self.end)) for first, behind in ram]
+        inside = [(first, behind) for first, behind in inside if first < behind]
+        pages = sum(behind - first for first, behind in inside)
+        # The kernel does not count parts of pageblocks at the ends of ranges alike everywhere.
+        self._ram = inside if pages and pages >= (self._present - 2 * len(inside)) * self.size else None
+
+    def is_hole(self, first, behind):
+        """Whether nothing is there. The kernel has page structures without flags for some holes."""
+        return self._ram is not None and not any(first < end and start < behind for start, end in self._ram)
+
+    def taken(self):
+        """Name the pageblocks that were taken from the kernel as such, as far as the zone's counts tell."""
+        missing = self.unmanaged - sum(block.reserved for block in self.seen) * self.scale
+        bare = sum(block.pages for block in self.seen if block.bare) * self.scale
+        if missing * _TAKEN_SHARE >= self._present * self.size and missing >= _TAKEN_OF_BARE * bare > 0:
+            self.surveyed = [_as_offline(block) if block.bare else block for block in self.surveyed]
 
     def frames(self, index):
         """(first, behind the last) page frame of the zone in its pageblock ``index``; zones may start and end within one."""
@@ -113,7 +149,17 @@ def zones_of(zoneinfo, pages_per_block):
     for zone in zoneinfo or ():
         start, spanned = zone.get("start_pfn"), zone.get("spanned")
         if start is not None and spanned and zone.get("managed", zone.get("present")):
-            found.append(Zone(zone["node"], zone["zone"], start, start + spanned, pages_per_block, zone.get("present")))
+            found.append(
+                Zone(
+                    zone["node"],
+                    zone["zone"],
+                    start,
+                    start + spanned,
+                    pages_per_block,
+                    zone.get("present"),
+                    zone.get("managed"),
+                )
+            )
     return found
 
 
@@ -129,7 +175,11 @@ def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
     for zone in zones:
         count = zone.span if complete else max(_FEWEST, int(round(sample * zone.blocks / total)))
         reader.look(zone, count)
+        zone.taken()
     return all(zone.complete for zone in zones)
+
+
+_NOTHING = Block(kpageflags.HOLE, kpageflags.FREE)
 
 
 class _Reader:
@@ -156,6 +206,8 @@ class _Reader:
 
     def _block(self, zone, index):
         first, behind = zone.frames(index)
+        if zone.is_hole(first, behind):
+            return _NOTHING
         data = self.read(first * kpageflags.WORD_BYTES, (behind - first) * kpageflags.WORD_BYTES)
         if time.time() - self.started > _BURST:
             time.sleep(_BURST)

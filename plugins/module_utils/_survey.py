@@ -14,7 +14,7 @@ __metaclass__ = type
 
 from . import _hugepages, _pageblocks
 from ._node import NodeError
-from ._procfs import allocations, pagetypeinfo, zoneinfo
+from ._procfs import allocations, iomem, pagetypeinfo, zoneinfo
 
 SUBSET = "pageblocks"
 
@@ -42,6 +42,9 @@ def _survey(node, facts, sample, seed):
                 "/proc/zoneinfo: this kernel does not say where its zones are (start_pfn, spanned)"
             )
             return None, None
+        ram = _ram(node, facts["kernel"]["page_size"])
+        for zone in zones:
+            zone.lies_in(ram)
         complete = _pageblocks.read(node, zones, sample, _moves(node, facts), seed)
     except NodeError as error:
         hint = " (a kernel without CONFIG_PROC_PAGE_MONITOR has none)" if error.missing else ""
@@ -51,6 +54,15 @@ def _survey(node, facts, sample, seed):
     survey = _pageblocks.as_facts(zones, free_blocks, complete)
     survey["callers"] = _callers(node, facts)
     return survey, zones
+
+
+def _ram(node, page_size):
+    """[(first page frame, behind the last)] of the memory, [] where that is not told."""
+    try:
+        ranges = iomem.parse_iomem(node.read_text("/proc/iomem"))[0]
+    except NodeError:
+        return []
+    return [(first // page_size, -(-behind // page_size)) for first, behind in ranges]
 
 
 def _pages_per_block(node, facts):

@@ -128,6 +128,45 @@ def test_a_sample_of_four_tebibytes_reads_no_more_than_one_of_a_laptop(tmp_path)
     assert _pageblocks.holders(found).get("kernel", 0) > 2000000
 
 
+def managed_zone(kinds, tmp_path, managed, sample=None):
+    """A zone of 2,000 pageblocks of which so many pages are the allocator's."""
+    letters = "".join(kinds)
+    found = _pageblocks.Zone(0, "Normal", 0, len(letters), SIZE, len(letters), managed)
+    _pageblocks.read(write(tmp_path, letters), [found], sample, "fm", 1)
+    return _pageblocks.holders(found)
+
+
+@pytest.mark.parametrize("sample", [None, 400])
+def test_memory_that_was_taken_from_the_kernel_is_not_its_own(tmp_path, sample):
+    kinds = (["k" * 16] * 3 + ["mf" * 8] + ["r" * 16]) * 400
+    # Two thirds of what carries no flags, and all that is reserved, is not managed.
+    held = managed_zone(kinds, tmp_path, managed=32000 - 400 * 16 - 800 * 16, sample=sample)
+    assert "kernel" not in held and 1000 < held["offline"] < 1400
+    # All of it is managed: pages of the kernel.
+    assert "offline" not in managed_zone(kinds, tmp_path, managed=32000 - 400 * 16, sample=sample)
+    # A little is missing beside many pages of the kernel.
+    assert "offline" not in managed_zone(kinds, tmp_path, managed=32000 - 400 * 16 - 300 * 16, sample=sample)
+    assert "offline" not in managed_zone(kinds, tmp_path, managed=None, sample=sample)
+
+
+def test_pageblocks_outside_of_the_memory_are_holes(tmp_path):
+    letters = "m" * 16 * 50 + "k" * 16 * 50
+    node = write(tmp_path, letters)
+    for ram, held in (
+        ([(0, 16 * 50)], {"movable": 50}),
+        # Half of a pageblock is one.
+        ([(0, 16 * 50 + 8)], {"movable": 50, "kernel": 1}),
+        ([(0, 16 * 50), (16 * 90, 16 * 999)], {"movable": 50, "kernel": 10}),
+        # Not believed: no memory at all, or less than the zone has.
+        ([], {"movable": 50, "kernel": 50}),
+        ([(0, 16 * 20)], {"movable": 50, "kernel": 50}),
+    ):
+        found = _pageblocks.Zone(0, "Normal", 0, len(letters), SIZE, present=16 * 50)
+        found.lies_in(ram)
+        _pageblocks.read(node, [found], None)
+        assert _pageblocks.holders(found) == held
+
+
 # --- the facts -----------------------------------------------------------------------------------------------------
 
 
