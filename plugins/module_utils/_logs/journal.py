@@ -473,8 +473,16 @@ class _Journal:
 
     def told(self, line):
         """Whether a line of the kubelet repeats the failure that it has just told of, with nothing new in it."""
-        event, mark, stamp = self._last
-        return stamp is not None and line.stamp == stamp and event["pod"] in line.text and mark in line.text
+        event, inner, stamp = self._last
+        if stamp is None or line.stamp != stamp or event["pod"] not in line.text:
+            return False
+        if (line.tag, line.host) != (event["runtime"], event["host"]):
+            return False
+        for signature in self.signatures:
+            if signature.matches(line.text):
+                return False
+        at = line.text.find(inner)
+        return at >= 0 and runtimes.only_wraps(line.text[: at + len(runtimes.INNER)])
 
     def runtime_failure(self, found):
         signature = found["signature"]
@@ -491,8 +499,9 @@ class _Journal:
             self.store.add_notice(event, signature, epoch, place, found["repeats"], found["pod"])
             return
         event = self.store.add_runtime(event, signature, epoch, place, found["repeats"])
-        known = event["pod"] and event["pod_uid"] and found["mark"]
-        self._last = (event, found["mark"], found["line"].stamp if known else None)
+        inner = runtimes.inner(found["line"].text) if found["kind"] == runtimes.START else None
+        known = event["pod"] and event["pod_uid"] and inner
+        self._last = (event, inner, found["line"].stamp if known else None)
 
     def result(self):
         events, incidents, number = self.store.incidents(self.max_events, iso)
@@ -538,6 +547,8 @@ class _Journal:
 def _sanitise(event):
     """Log lines are written by anybody: nothing of them that a terminal would obey gets into a result."""
     for name, value in event.items():
+        if value is None:
+            continue
         if hasattr(value, "splitlines"):
             event[name] = harmless(value)
         elif name == "trace":

@@ -215,6 +215,10 @@ _ROWS = {}
 for _number, _row in enumerate(SIGNATURES):
     for _shown in _row.errnos or _row.words:
         _ROWS.setdefault(_shown, []).append(_number)
+_STARTS = frozenset(STARTING)
+_TELLING = frozenset(REMOVING + errors.LITERALS).union(_ROWS)
+# Where the error of the runtime begins that the kubelet quotes.
+INNER = "rpc error: code"
 # What a removal must name to be that of a container: others remove things as well.
 _CONTAINERS = ("container", "sandbox", "docker", "pod", "overlay", "runc", "crun", "cri-o", "storage-pools", "layer")
 # Daemons of container hosts whose plain disk errors count although no container is named.
@@ -318,6 +322,20 @@ def _kind(line, text, low):
     if line.tag in _DAEMON and has(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
         return START
     return None
+
+
+def inner(text):
+    """The error that a line of the kubelet quotes, as it is written there; None where it quotes none."""
+    at = text.find(INNER)
+    return text[at:].rstrip('"') if at >= 0 and len(text) <= errors.MAX_HEAD else None
+
+
+def only_wraps(head):
+    """Whether what stands before a known error of a start says no more than that a start failed."""
+    if notices.speaks(head):
+        return False
+    said = _WORDING.of(plain(head).lower())
+    return not said.isdisjoint(_STARTS) and said.isdisjoint(_TELLING) and not subjects.HEX.search(head)
 
 
 def _first(low, words, said):

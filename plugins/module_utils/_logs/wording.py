@@ -15,8 +15,8 @@ __metaclass__ = type
 
 import re
 
-# Quotes, numbers, times, ids: what is cut away begins and ends with a digit.
-_CUT = re.compile(r"[\"\\\]]+|[0-9](?:[0-9a-f:._-]*[0-9])?")
+# Quotes, numbers, times, ids. One class at its beginning: such an expression is searched for fastest.
+_CUT = re.compile(r"[\"\\\]0-9](?:[0-9a-f:._-]*[0-9])?")
 _IN_NUMBERS = re.compile(r"[a-f:._-]*$")
 # Pieces are remembered one by one from this length on, and so many new ones of a text; the rest of it together.
 MIN_PIECE, MAX_NEW = 12, 8

@@ -734,3 +734,21 @@ def test_own_signatures_that_cannot_work(row, words):
     with pytest.raises(ValueError) as error:
         runtimes.compile_signatures([row])
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("head", "wraps"),
+    [
+        ("E0701 00:45:31.465799   12227 remote_runtime.go:96] RunPodSandbox from runtime service failed: ", True),
+        ('Error syncing pod, skipping: failed to "CreatePodSandbox" for "a_b" with CreatePodSandboxError: "', True),
+        # Another thing was tried, another error stands before it, another container is named.
+        ('Failed to "KillPodSandbox" before CreatePodSandbox: ', False),
+        ("CreatePodSandbox: write /x: no space left on device: ", False),
+        ("CreatePodSandbox: networkPlugin cni failed: ", False),
+        ("StartContainer " + CID + " failed: ", False),
+        ("StartContainer TaskOOM event failed: ", False),
+        ("Something else failed: ", False),
+    ],
+)
+def test_what_only_wraps_an_error_that_is_known(head, wraps):
+    assert runtimes.only_wraps(head + runtimes.INNER) is wraps
