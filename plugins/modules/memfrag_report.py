@@ -145,13 +145,19 @@ files:
   sample:
     html: /home/ops/memfrag-audit/20261121T030000Z/report.html
 summary:
-  description: The report in some lines of text, the worst nodes first.
+  description:
+    - The report in some lines of text of at most 100 characters, nodes grouped by what is to be done, each group with a command.
+    - Printed as well, except by callbacks that write for programs.
   returned: success
   type: list
   elements: str
   sample:
     - "Coverage: 117 of 120 nodes audited, 3 unreachable."
     - "Risk: 1 critical, 2 high, 114 low."
+    - "Compact the memory (this will help): 2 nodes"
+    - "  node7 (high 57): Order 4 (64 kB) cannot be allocated, with 2.1 GB free: fragmented."
+    - "  node9 (high 51): Order 4 (64 kB) can be allocated only 3 times more."
+    - "  ansible-playbook kernelops.memfrag.remediate -i /srv/inventory -b -l node7,node9"
 coverage:
   description: How much of the fleet the report covers.
   returned: success

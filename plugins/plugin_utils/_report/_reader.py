@@ -297,9 +297,12 @@ class _Reader:
             host.findings = tuple(dict.fromkeys(self._same(name) for name, _finding in found))
         else:
             found = []
-        if record.get("journal") or host.level != "low":
-            # The page shows all of these, of the others only what has been looked at already.
+        journal = record.get("journal")
+        if host.level != "low" or (isinstance(journal, dict) and journal.get("incidents")):
+            # The page shows all of these, of the others only what has been looked at already, and what was searched.
             _contracts.RECORD.check(record)
+        elif journal is not None:
+            _check_journal(journal)
         if not host.sentence:
             needs = [row.get("needed_by") or () for row in facts["allocatable"]]
             host.sentence = self._same(_words.graded(host.states, host.page_size, needs))
@@ -341,6 +344,13 @@ class _Reader:
         except _ODD as error:
             self._problem(name, _odd(run.file(name), error))
         return None
+
+
+def _check_journal(journal: t.Any) -> None:
+    try:
+        _contracts.JOURNAL.check(journal)
+    except _shapes.ShapeError as error:
+        raise error.inside("journal") from None
 
 
 def _finding(name: str, finding: Record, before: Finding | None) -> Finding:
