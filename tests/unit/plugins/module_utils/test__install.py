@@ -22,6 +22,12 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
+# Of a virtual environment the path is too long for a script's first line, and not root's alone.
+PYTHON = os.path.join(
+    getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", sys.prefix),
+    "bin",
+    "python%d.%d" % sys.version_info[:2],
+)
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 
 
@@ -44,7 +50,7 @@ def running_fixture(node_root):
 @pytest.fixture(name="tool")
 def tool_fixture(tmp_path):
     node = WritableNode(str(tmp_path))
-    _install.install(node, "/memfrag", sys.executable)
+    _install.install(node, "/memfrag", PYTHON)
     return str(tmp_path / "memfrag")
 
 
@@ -65,7 +71,7 @@ def test_the_tool_is_complete(tool, node_root):
     root = node_root(MOVABLE)
     for command in ("status", "metrics", "policy", "compact --dry-run"):
         process = subprocess.Popen(
-            [sys.executable, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
+            [PYTHON, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
             cwd="/",
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -77,19 +83,21 @@ def test_the_tool_is_complete(tool, node_root):
 
 def test_the_tool_is_written_once(tmp_path):
     node = WritableNode(str(tmp_path))
-    assert _install.install(node, "/sbin/memfrag", check_mode=True) and not node.exists("/sbin/memfrag")
-    assert _install.install(node, "/sbin/memfrag")
+    assert _install.install(node, "/sbin/memfrag", PYTHON, check_mode=True) and not node.exists("/sbin/memfrag")
+    assert _install.install(node, "/sbin/memfrag", PYTHON)
     assert node.stat("/sbin/memfrag").st_mode & 0o7777 == 0o755
-    assert not _install.install(node, "/sbin/memfrag")
+    assert not _install.install(node, "/sbin/memfrag", PYTHON)
     os.chmod(node.path("/sbin/memfrag"), 0o644)
-    assert _install.install(node, "/sbin/memfrag", check_mode=True) and _install.install(node, "/sbin/memfrag")
+    assert _install.install(node, "/sbin/memfrag", PYTHON, check_mode=True) and _install.install(
+        node, "/sbin/memfrag", PYTHON
+    )
     assert _install.build("/usr/bin/python3") == _install.build("/usr/bin/python3")
     assert _install.build("/usr/bin/python3").startswith(b"#!/usr/bin/python3 -Es\nPK")
 
 
 def test_the_tool_goes_with_what_it_left(tmp_path):
     node = WritableNode(str(tmp_path))
-    _install.install(node, "/sbin/memfrag")
+    _install.install(node, "/sbin/memfrag", PYTHON)
     for path in (
         "/etc/memfrag/policy.json",
         "/run/memfrag.lock",
@@ -118,7 +126,7 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
 def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
     root = running(MOVABLE)
     arguments = [
-        sys.executable,
+        PYTHON,
         tool,
         "compact",
         "--force",
@@ -166,25 +174,28 @@ def test_owner_and_mode_of_the_tool_and_its_directories_are_set(tmp_path):
     node = WritableNode(str(tmp_path))
     for path in ("etc/memfrag/policy.json", "var/lib/memfrag/keep"):
         build_roots.write(node.root, path, "{}")
-    _install.install(node, "/sbin/memfrag")
-    assert not _install.install(node, "/sbin/memfrag")
+    _install.install(node, "/sbin/memfrag", PYTHON)
+    assert not _install.install(node, "/sbin/memfrag", PYTHON)
     for path, mode in (("/sbin/memfrag", 0o755), ("/etc/memfrag", 0o755), ("/var/lib/memfrag", 0o755)):
         os.chmod(node.path(path), 0o700)
-        assert _install.install(node, "/sbin/memfrag", check_mode=True) and node.mode(path) == 0o700
-        assert _install.install(node, "/sbin/memfrag") and node.mode(path) == mode
+        assert _install.install(node, "/sbin/memfrag", PYTHON, check_mode=True) and node.mode(path) == 0o700
+        assert _install.install(node, "/sbin/memfrag", PYTHON) and node.mode(path) == mode
     if os.geteuid() == 0:
         for path in ("/sbin/memfrag", "/etc/memfrag", "/var/lib/memfrag"):
             os.chown(node.path(path), 65534, 65534)
-            assert _install.install(node, "/sbin/memfrag") and node.stat(path).st_uid == node.stat(path).st_gid == 0
-    assert not _install.install(node, "/sbin/memfrag")
+            assert (
+                _install.install(node, "/sbin/memfrag", PYTHON)
+                and node.stat(path).st_uid == node.stat(path).st_gid == 0
+            )
+    assert not _install.install(node, "/sbin/memfrag", PYTHON)
 
 
 def test_a_link_in_place_of_the_tool_is_replaced(tmp_path):
     node = WritableNode(str(tmp_path))
     build_roots.write(node.root, "sbin/other", "theirs")
     os.symlink("other", node.path("/sbin/memfrag"))
-    assert _install.install(node, "/sbin/memfrag")
-    assert node.read_text("/sbin/other") == "theirs" and not _install.install(node, "/sbin/memfrag")
+    assert _install.install(node, "/sbin/memfrag", PYTHON)
+    assert node.read_text("/sbin/other") == "theirs" and not _install.install(node, "/sbin/memfrag", PYTHON)
 
 
 def test_a_state_that_others_could_have_written_is_forgotten(tmp_path):
@@ -192,16 +203,16 @@ def test_a_state_that_others_could_have_written_is_forgotten(tmp_path):
     for name in ("compaction.json", "textfiles"):
         build_roots.write(node.root, "var/lib/memfrag/" + name, "{}")
         os.chmod(node.path("/var/lib/memfrag/" + name), 0o666)
-    assert _install.install(node, "/sbin/memfrag", check_mode=True)
+    assert _install.install(node, "/sbin/memfrag", PYTHON, check_mode=True)
     assert node.listdir("/var/lib/memfrag") == ["compaction.json", "textfiles"]
-    assert _install.install(node, "/sbin/memfrag") and node.listdir("/var/lib/memfrag") == []
+    assert _install.install(node, "/sbin/memfrag", PYTHON) and node.listdir("/var/lib/memfrag") == []
 
 
 def test_a_directory_that_others_may_write_is_no_place_for_it(tmp_path):
     node = WritableNode(str(tmp_path))
     node.make_directory("/opt/bin", 0o777)
     with pytest.raises(NodeError) as caught:
-        _install.install(node, "/opt/bin/memfrag")
+        _install.install(node, "/opt/bin/memfrag", PYTHON)
     assert "root could be made to run something else, since " in str(caught.value) and "/opt/bin" in str(caught.value)
     assert node.listdir("/opt/bin") == []
 
@@ -235,7 +246,7 @@ def test_the_interpreter_is_one_that_only_root_can_change(tmp_path):
 
 def test_a_running_job_is_waited_for(tmp_path):
     node = WritableNode(str(tmp_path))
-    _install.install(node, "/sbin/memfrag")
+    _install.install(node, "/sbin/memfrag", PYTHON)
     build_roots.write(node.root, "run/memfrag.lock")
     with WritableNode(node.root).lock("/run/memfrag.lock") as held:
         assert held

@@ -18,11 +18,8 @@ import pytest
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, readers, runtimes
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError
 
-REPORT = os.path.join(
-    os.path.dirname(os.path.abspath(__file__)),
-    *([os.pardir] * 4 + ["fixtures", "logs", "peers", "cgroup_oom.messages"]),
-)
-with io.open(REPORT, "rb") as _stream:
+FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 4 + ["fixtures"])
+with io.open(os.path.join(FIXTURES, "logs", "peers", "cgroup_oom.messages"), "rb") as _stream:
     REPORT = _stream.read()
 FAILED = (
     'Nov 21 01:00:00 node-1 kubelet[1]: E1121 01:00:00.000000 1 kuberuntime_sandbox.go:68] CreatePodSandbox for pod "pod-%d_ns" failed: '

@@ -19,6 +19,8 @@ CID = "%064x" % 0x1234
 OTHER = "%064x" % 0x9999
 UID = "1bcd0d00-baf1-11ea-88c6-0242c0219250"
 
+cpu_clock = getattr(time, "process_time", None) or time.clock
+
 
 def kubelet(second, text, pod="web-0", host="n"):
     return (
@@ -45,7 +47,7 @@ def killed(second, comm="java", pid=4711, cgroup="/kubepods/burstable/pod%s/%s" 
 def judge(tmp_path):
     def run(*lines):
         path = tmp_path / "messages"
-        path.write_text("\n".join(lines) + "\n")
+        path.write_bytes("\n".join(lines).encode("utf-8") + b"\n")
         return journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01T00:00:00Z"})
 
     return run
@@ -192,7 +194,7 @@ def test_a_hundred_thousand_pods_are_bounded_work():
     class Signature:
         ident, cause, reason, confidence, weak, rejected = "other", "unknown", "x", "low", True, []
 
-    begun = time.process_time()
+    begun = cpu_clock()
     for number in range(100000):
         event = {
             "kind": "container_start_failure",
@@ -208,7 +210,7 @@ def test_a_hundred_thousand_pods_are_bounded_work():
         }
         store.add_runtime(event, Signature, float(number // 10), (1, number), 1)
     events, found, number = store.incidents(200, clock.iso)
-    assert time.process_time() - begun < 10
+    assert cpu_clock() - begun < 10
     assert store.total >= 10000
     assert len(store.groups) <= incidents.MAX_GROUPS + 10
     assert len(events) == 200

@@ -37,8 +37,9 @@ def lines_of(folder, name):
 
 
 def said(lines, path):
-    with io.open(str(path), "w", encoding="utf-8", newline="") as stream:
-        stream.write("\n".join(lines) + "\n")
+    with io.open(str(path), "wb") as stream:
+        for line in lines:
+            stream.write((line if isinstance(line, bytes) else line.encode("utf-8")) + b"\n")
     result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
     return [{name: value for name, value in event.items() if name not in ASIDE} for event in result["events"]]
 

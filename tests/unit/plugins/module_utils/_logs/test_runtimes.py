@@ -34,6 +34,8 @@ SANDBOX = (
 )
 RUNC = 'container_linux.go:344: starting container process caused \\"process_linux.go:297: '
 
+cpu_clock = getattr(time, "process_time", None) or time.clock
+
 
 def read(text):
     line = prefixes.split(text)
@@ -651,10 +653,10 @@ def _cost(text):
     spent = []
     for _round in range(2):
         line = prefixes.Line(text)
-        begun = time.process_time()
+        begun = cpu_clock()
         if runtimes.speaks(line):
             runtimes.read(line)
-        spent.append(time.process_time() - begun)
+        spent.append(cpu_clock() - begun)
     return min(spent)
 
 

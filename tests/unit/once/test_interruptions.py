@@ -4,17 +4,13 @@
 
 """A few of the kills and races that tests/robustness/interrupt.py can do by the hundred."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import os
 import random
 import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3 + ["robustness"]))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 2 + ["robustness"]))
 
 import interrupt
 
