@@ -305,9 +305,7 @@ def slowest(pattern, flags, method):
     return worst
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"mkdir \S*/cgroup/\S*.*: cannot", r"(?:a+)+b", r"\\+(?=\")", r"network ?plugin|failed .*network"]
-)
+@pytest.mark.parametrize("pattern", [r"mkdir \S*/cgroup/\S*.*: cannot", r"(?:a+)+b", r"\\+(?=\")"])
 def test_the_attack_finds_what_it_is_for(pattern):
     assert slowest(pattern, 0, "search")[0] > SECONDS
 
