@@ -24,6 +24,7 @@ STAMP = re.compile(
     + b"|".join(_NAMES)
     + b") ([ \\d]\\d) \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)? (?:\\S{1,64} kernel: \\[ *(\\d{1,9})\\.)?"
 )
+_KERNEL = b" kernel: ["
 
 YEAR = 365.25
 # Days: lines may be out of order by the first; a step back by more than the second is a year; a silence longer than the third could hide one.
@@ -41,8 +42,23 @@ class Years:
 
     def look(self, data, offset):
         """Takes a piece of the text."""
-        for found in STAMP.finditer(data):
-            self._see(offset + found.start(), *found.groups())
+        first, tail = STAMP.search(data), data.rfind(b"\n")
+        if first is None:
+            return
+        day = b"\n" + first.group(1) + b" " + first.group(2) + b" "
+        if data.count(day, 0, tail) != data.count(b"\n", 0, tail):
+            for found in STAMP.finditer(data):
+                self._see(offset + found.start(), *found.groups())
+            return
+        # All of one day, as nearly every piece of a large log is: of its lines only the kernel's say more.
+        starts, at = {first.start(), tail + 1}, data.find(_KERNEL)
+        while at >= 0:
+            starts.add(data.rfind(b"\n", 0, at) + 1)
+            at = data.find(_KERNEL, at + 1)
+        for start in sorted(starts):
+            found = STAMP.match(data, start)
+            if found is not None:
+                self._see(offset + start, *found.groups())
 
     def _see(self, offset, month, day, uptime):
         days = _BEFORE[_NAMES.index(month)] + int(day)

@@ -12,6 +12,7 @@ import calendar
 import gzip
 import io
 import os
+import random
 import struct
 import time
 
@@ -253,3 +254,22 @@ def test_a_line_of_an_unknown_year_is_none():
     assert watch.of(line) is None
     watch.offset = 60
     assert clock.iso(watch.of(line)) == "2026-11-24T10:00:00Z"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_piece_of_one_day_is_looked_at_as_any_other(seed):
+    """The short way says what a look at each line does."""
+    chance = random.Random(seed)
+    lines, day = [], 1
+    for _line in range(chance.randrange(1, 30)):
+        day = min(28, day + (chance.random() < 0.05))
+        head = "%s%s %2d 10:00:00 n1 " % (chance.choice(["", "", "", "<13>"] if seed % 3 else [""]), "Nov", day)
+        text = chance.choice(["kernel: [%d.5] x", "sshd: kernel: [%d.1] y", "a: b %d"]) % chance.randrange(10**7)
+        lines.append(chance.choice(["", " more"] if seed % 5 == 0 and chance.random() < 0.1 else [head]) + text)
+    data = "\n".join(lines).encode("ascii")[chance.choice([0, 0, 3]) : chance.choice([None, -1, -30])]
+    data += chance.choice([b"", b"\n"])
+    short, long_way = years.Years(), years.Years()
+    short.look(data, 7)
+    for found in years.STAMP.finditer(data):
+        long_way._see(7 + found.start(), *found.groups())
+    assert vars(short) == vars(long_way)
