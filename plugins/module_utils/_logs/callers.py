@@ -76,7 +76,7 @@ _PLUMBING_STARTS = (
 )
 
 # What starts containers: a failure in one of these is a container that did not start.
-STARTERS = (
+CONTAINER_RUNTIMES = (
     "runc",
     "exe",
     "containerd-shim",
@@ -196,7 +196,7 @@ def explained(report, verdict):
 
 
 def starts_container(comm):
-    return (comm or "").split(":")[0] in STARTERS
+    return (comm or "").split(":")[0] in CONTAINER_RUNTIMES
 
 
 def reclaims(report):

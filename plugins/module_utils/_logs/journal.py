@@ -16,12 +16,13 @@ import re
 import time
 
 from .._node import NodeError
+from .._text import strip_controls
 from . import readers, redaction, runtimes, scanner
 from .clock import Clock, iso, zone_of
 from .incidents import Store
 from .joining import Joiner
 from .kernel import KernelLog
-from .prefixes import Line, harmless, split
+from .prefixes import Line, split
 
 UNITS = (
     "kubelet.service",
@@ -140,8 +141,8 @@ class _Sink:
         if self.kernel is not None:
             self._guarded(None, self.kernel.close)
 
-    def patience(self):
-        return self.kernel.patience() or (1 if self.held is not None else 0)
+    def lookahead(self):
+        return self.kernel.lookahead() or (1 if self.held is not None else 0)
 
     def take(self, raw, number, offset):
         """A line of a large source -> whether it was part of something."""
@@ -284,7 +285,9 @@ class _Journal:
         """What the kernel's part of the log has to be told of besides its events."""
         for number, message, error in kernel.unjudged[:MAX_UNJUDGED]:
             where = "" if number is None else " of line %d" % number
-            self.source.notes.append("the report%s could not be judged (%s): %s" % (where, error, harmless(message)))
+            self.source.notes.append(
+                "the report%s could not be judged (%s): %s" % (where, error, strip_controls(message))
+            )
         if len(kernel.unjudged) > MAX_UNJUDGED:
             self.source.notes.append("%d more could not be judged" % (len(kernel.unjudged) - MAX_UNJUDGED))
         del kernel.unjudged[:]
@@ -534,7 +537,7 @@ class _Journal:
         if isinstance(value, list):
             return [self._presentable(entry, name) for entry in value]
         if hasattr(value, "splitlines"):
-            text = harmless(value)
+            text = strip_controls(value)
             if self.redacts and name not in _NAMES:
                 text = redaction.redact(text)
             return text[: MAX_MESSAGE if name == "message" else MAX_KEPT]
@@ -550,9 +553,9 @@ def _sanitise(event):
         if value is None:
             continue
         if hasattr(value, "splitlines"):
-            event[name] = harmless(value)
+            event[name] = strip_controls(value)
         elif name == "trace":
-            event[name] = [harmless(function) for function in value]
+            event[name] = [strip_controls(function) for function in value]
 
 
 def collect(node, options):

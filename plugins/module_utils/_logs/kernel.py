@@ -16,7 +16,7 @@ __metaclass__ = type
 
 from . import callers, heads, patterns
 from .clusters import Cluster
-from .prefixes import has
+from .prefixes import contains_any
 from .report import Report, base_name, plain
 
 # A report whose next line has not come after so many others is taken for finished.
@@ -62,7 +62,7 @@ class KernelLog:
         """[(line number, message, error)] of the reports that could not be judged; taken away by who reads it."""
         return self._cluster.unjudged
 
-    def patience(self):
+    def lookahead(self):
         """In how many of the next lines more of the open reports may come; 0 when none is open."""
         if self._pending:
             return 5
@@ -101,14 +101,14 @@ class KernelLog:
             if release:
                 self.release(line, self._unreleased[1], release.group("kernel"))
                 return True
-        if "+0x" not in text and has(text, _GATE) and self._head(line, text):
+        if "+0x" not in text and contains_any(text, _GATE) and self._head(line, text):
             return True
         if self.open or self.slab:
             taken = self._body(line, text)
             if not taken:
                 self._expire()
             return taken
-        return has(text, _OPENERS) and self._headless(line, text)
+        return contains_any(text, _OPENERS) and self._headless(line, text)
 
     def _head(self, line, text):
         """Lines that begin or end a report. -> whether it was one."""
@@ -272,7 +272,7 @@ class KernelLog:
             return self.who(line, text)
         # After its victim a report has nothing more to say but who else was killed.
         done = report is None or report.complete and report.kind == "oom_kill" and "oom.group" not in text
-        if done and has(text, _OPENERS) and self._headless(line, text):
+        if done and contains_any(text, _OPENERS) and self._headless(line, text):
             return True
         if report is None:
             return False

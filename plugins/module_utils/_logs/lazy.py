@@ -25,7 +25,7 @@ class Lazy:
         return getattr(compiled, name)
 
 
-def has(text, literals):
+def contains_any(text, literals):
     """Whether the text contains one of the literals. Asked of every line: a generator would cost more than the search."""
     for literal in literals:  # noqa: SIM110
         if literal in text:

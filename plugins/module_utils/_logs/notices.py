@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .prefixes import Lazy, has
+from .prefixes import Lazy, contains_any
 
 
 class Notice:
@@ -255,7 +255,7 @@ _QUICK = ("OOM", "oom", "due to memory", "sending SIG", "ending SIG", "low memor
 
 def speaks(text):
     """Whether a text may be a notice."""
-    return has(text, _QUICK) and has(text, LITERALS)
+    return contains_any(text, _QUICK) and contains_any(text, LITERALS)
 
 
 def read(line, text):
@@ -266,7 +266,7 @@ def read(line, text):
     if line.tag == "kernel":
         return None
     for notice in NOTICES:
-        if not has(text, notice.contains):
+        if not contains_any(text, notice.contains):
             continue
         match = notice.pattern.search(text)
         if match is not None:

@@ -14,9 +14,8 @@ __metaclass__ = type
 
 import re
 
-from .._text import strip_controls as harmless  # noqa: F401
 from . import records, tokens
-from .lazy import Lazy, has  # noqa: F401
+from .lazy import Lazy, contains_any  # noqa: F401
 from .peeling import peel, program
 
 # Longer lines are cut: no kernel or runtime message that means anything is longer.
@@ -105,7 +104,7 @@ def split(raw):
 
 def _clean(raw):
     """A line without colours, escapes and what a browser or word processor put in place of characters."""
-    if _PRINTABLE is not None and _PRINTABLE(raw) and not has(raw, _MARKS):
+    if _PRINTABLE is not None and _PRINTABLE(raw) and not contains_any(raw, _MARKS):
         return raw
     if _UNCLEAN.search(raw):
         if "#0" in raw or "\\x0" in raw or "\\x1b" in raw:

@@ -246,9 +246,9 @@ def _around(stream, scanner, number, offset, position):
         else:
             scanner._follow(data[at:end], back + at)
         number, at, first = number + 1, end + 1, False
-        patience = sink.patience()
-        if scanner._idle >= patience:
-            if patience:
+        lookahead = sink.lookahead()
+        if scanner._idle >= lookahead:
+            if lookahead:
                 sink.flush()
             scanner._idle = 0
             return back + at

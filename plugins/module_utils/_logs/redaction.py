@@ -16,7 +16,7 @@ __metaclass__ = type
 
 import re
 
-from .prefixes import Lazy, has
+from .prefixes import Lazy, contains_any
 
 MARK = "[redacted]"
 
@@ -171,9 +171,9 @@ _ANY = tuple(sorted({literal for literals, _pattern, _becomes in TABLE for liter
 def redact(text):
     """The text with every secret that the table knows replaced by MARK."""
     lower = text.lower()
-    if not has(lower, _ANY):
+    if not contains_any(lower, _ANY):
         return text
     for literals, pattern, becomes in _ROWS:
-        if has(lower, literals):
+        if contains_any(lower, literals):
             text = pattern.sub(becomes, text)
     return text

@@ -16,7 +16,7 @@ __metaclass__ = type
 import re
 
 from . import errors, notices, subjects
-from .prefixes import Lazy, has
+from .prefixes import Lazy, contains_any
 from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
 from .wording import Wording
 
@@ -294,7 +294,7 @@ def speaks(line, own=()):
         if found is not None:
             line.context = ("notice", found)
             return True
-    if not has(text, _FAILING) or has(text, _NOISE):
+    if not contains_any(text, _FAILING) or contains_any(text, _NOISE):
         return False
     # The kubelet up to 1.15 calls this information.
     if _NOISE_START.match(text) and "PLEG is not healthy" not in text:
@@ -312,14 +312,14 @@ def _kind(line, text, low):
     if (
         removing >= 0
         and starting < 0
-        and not (has(low, _CONTAINERS) or subjects.HEX.search(text) or line.tag in _DAEMON)
+        and not (contains_any(low, _CONTAINERS) or subjects.HEX.search(text) or line.tag in _DAEMON)
     ):
         removing = -1
     if starting >= 0 or removing >= 0:
         return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
-    if has(low, _ASKED) and has(low, _NO_ANSWER) and "execsync" not in low:
+    if contains_any(low, _ASKED) and contains_any(low, _NO_ANSWER) and "execsync" not in low:
         return START
-    if line.tag in _DAEMON and has(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
+    if line.tag in _DAEMON and contains_any(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
         return START
     return None
 

@@ -15,7 +15,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .prefixes import MAX_LINE, has, split
+from .prefixes import MAX_LINE, contains_any, split
 
 # Up to this size every line is looked at: pasted logs may be wrapped in the middle of a literal.
 WHOLE = 2 * 1024 * 1024
@@ -114,7 +114,7 @@ class Scanner:
         position = counted = 0
         hits, sink = None, self.sink
         while position < size:
-            following = sink.patience() > self._idle
+            following = sink.lookahead() > self._idle
             if not following and self._idle:
                 sink.flush()
             if following:
@@ -153,7 +153,7 @@ class Scanner:
                 limit -= 1
                 end = block.find(b"\n", at)
                 text = block[at:end]
-                if has(text, KERNEL_GATES):
+                if contains_any(text, KERNEL_GATES):
                     found.append(at)
                 at = block.find(KERNEL_TAG, end, size)
             if at >= 0:
@@ -210,7 +210,7 @@ class Scanner:
 
     def _follow(self, raw, offset):
         """A line after a hit: of a tagged log, only the kernel's lines and those with a literal are worth cutting up."""
-        if self.tagged and KERNEL_TAG not in raw[:300] and not has(raw, self.gates) and raw[:1] != b" ":
+        if self.tagged and KERNEL_TAG not in raw[:300] and not contains_any(raw, self.gates) and raw[:1] != b" ":
             self._idle += 1
             return
         if self._give(raw, offset):

@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .prefixes import Lazy, has
+from .prefixes import Lazy, contains_any
 
 START, REMOVE = "container_start_failure", "container_remove_failure"
 
@@ -50,7 +50,7 @@ class Signature:
 
     def matches(self, text):
         """Of a user's signature: whether it is this error."""
-        return has(text, self.contains) and (self.pattern is None or self.pattern.search(text) is not None)
+        return contains_any(text, self.contains) and (self.pattern is None or self.pattern.search(text) is not None)
 
     def mark(self, said, failures):
         """What of a text shows this error, None where nothing does. ``said``: which literals it has (wording)."""
@@ -65,7 +65,7 @@ class Signature:
                 and (not self.operations or failure.operation in self.operations)
                 and (not self.objects or failure.object in self.objects)
                 and (self.value is None or failure.value == self.value)
-                and (not self.words or has(failure.context, self.words))
+                and (not self.words or contains_any(failure.context, self.words))
             ):
                 return failure.mark
         return None

@@ -51,6 +51,13 @@ def main():
     # A name that reads as another one.
     hosts["honest1\u202e10"] = {"ansible_python_interpreter": os.path.join(directory, "liars", "silent")}
     expected["honest1\u202e10"] = answers.hostile(_facts.collect(Node(roots[1])))["silent"][1]
+    # One that never answers, on which not even the module's deadline runs.
+    path = os.path.join(directory, "liars", "hangs")
+    with io.open(path, "w", encoding="utf-8") as stream:
+        stream.write("#!/bin/sh\nexec sleep 600\n")
+    os.chmod(path, 0o700)
+    hosts["liar_hangs"] = {"ansible_python_interpreter": path, "memfrag_timeout": 5}
+    expected["liar_hangs"] = "the audit was ended before the node had answered"
     common = {"ansible_connection": "local", "ansible_python_interpreter": python}
     for name, members in (("honest", honest), ("all", hosts)):
         with io.open(os.path.join(directory, name + ".json"), "w") as stream:

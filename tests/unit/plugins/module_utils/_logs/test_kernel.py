@@ -500,11 +500,11 @@ def test_a_report_ends_when_nothing_comes_any_more():
     found = []
     log = KernelLog(found.append)
     log.feed(prefixes.split("x: page allocation failure: order:1, mode:0xcc0"))
-    assert log.patience() > 0
+    assert log.lookahead() > 0
     for _number in range(PATIENCE + 2):
         log.feed(prefixes.split("eth0: link up"))
     assert len(found) == 1
-    assert log.patience() == 0
+    assert log.lookahead() == 0
 
 
 @pytest.mark.parametrize(
