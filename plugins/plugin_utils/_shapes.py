@@ -356,7 +356,8 @@ class Fields(Shape):
             raise ShapeError(f"has no {', '.join(sorted(needed - value.keys()))}")
         checks, key = self._checks, ""
         if not self.others:
-            value = {key: value[key] for key in checks if key in value}
+            self._check_named(value)
+            return
         if len(value) > len(checks) + self.MOST_UNKNOWN:
             raise ShapeError(f"has {len(value)} keys")
         try:
@@ -368,6 +369,16 @@ class Fields(Shape):
                     _ANY_KEY.check(key)
                     check = _ANYTHING.check
                 check(entry)
+        except ShapeError as error:
+            raise error.inside(key) from None
+
+    def _check_named(self, value: dict[str, t.Any]) -> None:
+        needed, key = self._needed, ""
+        try:
+            for key, check in self._checks.items():
+                entry = value.get(key)
+                if entry is not None or key in needed:
+                    check(entry)
         except ShapeError as error:
             raise error.inside(key) from None
 
