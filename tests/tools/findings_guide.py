@@ -4,7 +4,7 @@
 
 """Prints the catalogue of findings, docs/docsite/rst/findings_guide.rst, from the tables that the assessment uses.
 
-usage: python tests/tools/findings_guide.py > docs/docsite/rst/findings_guide.rst     (make docs-findings)
+usage: python tests/tools/findings_guide.py > docs/docsite/rst/findings_guide.rst
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from .report import base_name
 TINY_LIMIT_KB = 8192
 # A slab cache of this size says where memory went (kB).
 HUGE_SLAB_KB = 1048576
-# Of the whole machine's memory: with less free than one page in so many it is short, with more than one in so many it is not.
+# Of the whole machine's memory: it is short with less than a 200th of it free, and is not with more than a tenth.
 SHORT_OF_ALL, PLENTY_OF_ALL = 200, 10
 # More than watermarks add up to on any machine up to 2 TiB (min_free_kbytes is capped at 256 MiB, watermark_scale_factor is 0.1 %).
 PLENTY_KB = 4194304

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""The journal of a node: collect() reads its logs and returns what contract 4.2 of the design promises.
+"""The journal of a node: collect() reads its logs and returns what docs/contracts/journal.schema.json promises.
 
 {"events": [...], "incidents": [...], "counts": {...}, "sources": [...]}, plain data only.
 """
@@ -559,7 +559,7 @@ def _sanitise(event):
 
 
 def collect(node, options):
-    """Reads the logs of ``node`` (a Node) -> contract 4.2. ValueError for options that make no sense.
+    """Reads the logs of ``node`` (a Node) -> the contract of the journal. ValueError for options that make no sense.
 
     options: {files, journal_directory, since, until, units, max_events, signatures, redact}, all of them optional.
     """

@@ -261,7 +261,7 @@ def speaks(text):
 def read(line, text):
     """A Line and its text with plain quotes -> {notice, fields}, None when it is no notice.
 
-    fields: those of an oom_kill event of contract 4.2, as far as they are known.
+    fields: those of an oom_kill event of the journal's contract, as far as they are known.
     """
     if line.tag == "kernel":
         return None
