@@ -12,6 +12,7 @@ It runs for each answer of a fleet, so lists of numbers are looked at as a whole
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import typing as t
@@ -134,6 +135,14 @@ class Number(Shape):
         if not self.lowest <= value <= self.highest:
             raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {_quoted(value)}")
 
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return not values or (
+            set(map(type, values)) <= {int, float}
+            and all(map(math.isfinite, values))
+            and min(values) >= self.lowest
+            and max(values) <= self.highest
+        )
+
     def schema(self) -> dict[str, t.Any]:
         return {"type": "number", "minimum": self.lowest, "maximum": self.highest}
 
@@ -190,6 +199,9 @@ class Nullable(Shape):
         if value is not None:
             self._check(value)
 
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return self.shape.all_hold([value for value in values if value is not None])
+
     def schema(self) -> dict[str, t.Any]:
         schema = self.shape.schema()
         if "enum" in schema:
@@ -239,6 +251,13 @@ class ListOf(Shape):
         except ShapeError as error:
             raise error.inside(place) from None
 
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return not values or (
+            set(map(type, values)) == {list}
+            and max(map(len, values)) <= self.most
+            and self._all_hold(list(itertools.chain.from_iterable(values)))
+        )
+
     def schema(self) -> dict[str, t.Any]:
         return {"type": "array", "items": self.shape.schema(), "maxItems": self.most}
 
@@ -277,6 +296,14 @@ class MapOf(Shape):
                 raise ShapeError(f"has a wrong key: {error.why}") from None
         if len(self._seen) < LONGEST_LIST:
             self._seen.update(value)
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        return not values or (
+            set(map(type, values)) == {dict}
+            and max(map(len, values)) <= self.most
+            and self._seen.issuperset(itertools.chain.from_iterable(values))
+            and self._all_hold([entry for value in values for entry in value.values()])
+        )
 
     def schema(self) -> dict[str, t.Any]:
         return {
@@ -381,6 +408,21 @@ class Fields(Shape):
                     check(entry)
         except ShapeError as error:
             raise error.inside(key) from None
+
+    def all_hold(self, values: t.Collection[t.Any]) -> bool:
+        """Column by column: a node has dozens of rows of the same keys."""
+        if set(map(type, values)) != {dict}:
+            return not values
+        if self.others and not self._checks.keys() >= set().union(*values):
+            return False
+        for key, shape in self.needed.items():
+            column = [value.get(key) for value in values]
+            if None in column or not shape.all_hold(column):
+                return False
+        return all(
+            shape.all_hold([entry for value in values if (entry := value.get(key)) is not None])
+            for key, shape in self.optional.items()
+        )
 
     def schema(self) -> dict[str, t.Any]:
         return {

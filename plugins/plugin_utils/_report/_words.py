@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import re
@@ -59,6 +60,8 @@ _INVISIBLE_JSON = re.compile(
 
 def printable(value: t.Any) -> str:
     """One line that a terminal prints as it stands."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return value  # nearly all
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", str(value))
 
 
@@ -199,6 +202,7 @@ def graded(states: str, page_size: int, needed_by: Sequence[Sequence[str]]) -> s
     return sentence
 
 
+@functools.lru_cache(maxsize=64)  # a node is ranked several times in a row
 def natural(name: str) -> tuple[t.Any, ...]:
     """node2 before node10."""
     return tuple(

@@ -258,6 +258,39 @@ def test_whatever_stands_in_a_field_the_answer_is_refused_or_assessed(name: str,
     _contracts.ASSESSMENT.check(assess(taken["facts"], taken["journal"]))
 
 
+SHAPES = (
+    _shapes.Bool(),
+    _shapes.Int(-3, 3),
+    _shapes.PowerOfTwo(1, 4),
+    _shapes.Number(-3, 3),
+    _shapes.Text(2),
+    _shapes.Text(2, "[a-z]*", "small"),
+    _shapes.OneOf("a", "b"),
+    _shapes.Nullable(_shapes.Int(-3, 3)),
+    _shapes.ListOf(_shapes.Int(-3, 3), 2),
+    _shapes.MapOf(_shapes.Text(2), _shapes.Int(-3, 3), 2),
+    _shapes.Fields({"a": _shapes.Int(-3, 3)}, {"b": _shapes.ListOf(_shapes.OneOf("a"), 2)}),
+    _shapes.Fields({"a": _shapes.Int(-3, 3)}, {"b": _shapes.Bool()}, others=False),
+    _shapes.AnyOf("a or 1", _shapes.OneOf("a"), _shapes.Int(1, 1)),
+    _shapes.Anything(1),
+)
+SMALL = st.none() | st.booleans() | st.integers(-4, 4) | st.floats() | st.sampled_from(["", "a", "b", "abc", "A"])
+SMALL_JSON = (
+    SMALL
+    | st.lists(SMALL, max_size=3)
+    | st.dictionaries(st.sampled_from("abc"), SMALL | st.lists(SMALL, max_size=1), max_size=3)
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: type(shape).__name__)
+@given(st.lists(SMALL_JSON, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_what_holds_as_a_whole_holds_one_by_one(shape: _shapes.Shape, values: list[t.Any]) -> None:
+    if shape.all_hold(values):
+        for value in values:
+            shape.check(value)
+
+
 @pytest.mark.parametrize("name", sorted(_contracts.CONTRACTS))
 def test_the_published_schemas_are_those_of_the_table(name: str) -> None:
     """To renew them: tests/tools/contracts.py."""
