@@ -37,6 +37,12 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
+# Of a virtual environment the path may be too long for a script's first line.
+PYTHON = os.path.join(
+    getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", sys.prefix),
+    "bin",
+    "python%d.%d" % sys.version_info[:2],
+)
 CAPTURE = "6.1.0-56-cloud-amd64/healthy"
 TOOL = "/sbin/memfrag"
 METRICS = "/prom/memfrag.prom"
@@ -103,7 +109,7 @@ def tune(root, settings):
 
 def install(root):
     node = WritableNode(root)
-    _install.install(node, TOOL, sys.executable)
+    _install.install(node, TOOL, PYTHON)
     node.own_directory("/etc/memfrag")
     node.write_file(_tool.POLICY_FILE, json.dumps({"textfile_directory": "/prom", "time_limit_seconds": 30}))
 
@@ -132,7 +138,7 @@ def forked(function, *arguments):
 def compacting(root):
     """-> the process of the node tool as its job runs it."""
     return subprocess.Popen(
-        [sys.executable, "-Es", root + TOOL, "compact", "--force", "--quiet", "--root", root],
+        [PYTHON, "-Es", root + TOOL, "compact", "--force", "--quiet", "--root", root],
         cwd="/",
         stderr=subprocess.PIPE,
     )
