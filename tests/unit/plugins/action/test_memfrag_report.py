@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 import yaml
+from ansible import constants
 from ansible.errors import AnsibleError
 
 from ansible_collections.kernelops.memfrag.plugins.action import memfrag_report
@@ -162,15 +163,15 @@ def test_commands_get_inventory_and_privileges_and_no_variables() -> None:
         *("-i", "/srv/hosts", "-i", "/srv/more hosts", "-b", "--become-user", "admin", "-K")
     ]
     assert memfrag_report._run_options({}) == []
-    usual = memfrag_report.constants.DEFAULT_HOST_LIST
+    usual = constants.DEFAULT_HOST_LIST
     assert memfrag_report._run_options({"inventory": usual, "become": False}) == []
 
 
 @pytest.mark.parametrize(("callback", "shown"), [("ansible.builtin.default", True), ("ansible.posix.json", False)])
 def test_the_summary_is_text_for_people(act: t.Any, monkeypatch: t.Any, callback: str, shown: bool) -> None:
-    asked = memfrag_report.constants.config.get_config_value
+    asked = constants.config.get_config_value
     monkeypatch.setattr(
-        memfrag_report.constants.config,
+        constants.config,
         "get_config_value",
         lambda name, *rest, **more: callback if name == "DEFAULT_STDOUT_CALLBACK" else asked(name, *rest, **more),
     )
