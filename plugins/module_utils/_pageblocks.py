@@ -93,7 +93,8 @@ class Zone:
         self.first = start // pages_per_block
         # Of the pageblocks within its span, holes among them, so many have memory, as far as is known.
         self.span = (end - 1) // pages_per_block - self.first + 1
-        self._present = min(self.span, -(-(end - start if present is None else present) // pages_per_block))
+        pages = end - start if present is None else present
+        self._present = min(self.span, (pages + pages_per_block - 1) // pages_per_block)
         self.surveyed = []
         # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
         self.unmanaged = present - managed if present and managed else 0

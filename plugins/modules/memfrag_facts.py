@@ -32,11 +32,10 @@ options:
     description:
       - How the subset V(pageblocks) of O(gather_subset) looks at the pageblocks. It is not part of V(all), needs root, and costs
         0.2 seconds of CPU on a machine of any size, for which what it says is an estimate with an interval.
+      - V(sample) reads 2000 pageblocks, drawn at random.
       - V(full) reads every pageblock, which takes about 0.1 seconds of CPU per GB of memory with pages of 4 kB.
     type: str
-    choices:
-      sample: 2000 pageblocks, drawn at random.
-      full: Every pageblock.
+    choices: [sample, full]
     default: sample
     version_added: 1.0.0
 seealso:

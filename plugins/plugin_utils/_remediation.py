@@ -34,19 +34,17 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _
 Remedy = dict[str, t.Any]
 
 # outcome -> how the report calls it, in the order of the report. Those of STOPPING end the roll-out.
-# fmt: off
 OUTCOMES = {
-    "mended":     "Mended",
-    "worse":      "Worse than before, the roll-out was stopped",
-    "no_better":  "Compacted, and no better, the roll-out was stopped",
-    "held_off":   "Held off by a guard, the roll-out was stopped",
-    "failed":     "Failed, the roll-out was stopped",
-    "waiting":    "Would be helped, and were not reached",
+    "mended": "Mended",
+    "worse": "Worse than before, the roll-out was stopped",
+    "no_better": "Compacted, and no better, the roll-out was stopped",
+    "held_off": "Held off by a guard, the roll-out was stopped",
+    "failed": "Failed, the roll-out was stopped",
+    "waiting": "Would be helped, and were not reached",
     "left_alone": "Left alone",
-    "unknown":    "Could not be audited",
-    "healthy":    "Nothing to mend",
+    "unknown": "Could not be audited",
+    "healthy": "Nothing to mend",
 }
-# fmt: on
 STOPPING = ("worse", "no_better", "held_off", "failed")
 RECLAIM = ("none", "slab", "pagecache", "all")
 

@@ -114,32 +114,30 @@ class Kernel:
         return f"SLUB: Unable to allocate memory on node {node}" + (f", gfp={mask}" if self.names else f" (gfp={mask})")
 
 
-# fmt: off
 KERNELS = [
-    Kernel("2.6.32-754.el6.x86_64",     (2, 6),  "old"),
-    Kernel("3.2.0-6-amd64",             (3, 2),  "old"),
-    Kernel("3.10.0-514.el7.x86_64",     (3, 10), "old"),
-    Kernel("3.10.0-1160.el7.x86_64",    (3, 10), "old"),
-    Kernel("3.16.0-11-amd64",           (3, 16), "old"),
-    Kernel("4.4.0-210-generic",         (4, 4),  "4.4"),
-    Kernel("4.9.0-19-amd64",            (4, 9),  "4.4"),
-    Kernel("4.14.336-amzn2.x86_64",     (4, 14), "4.10"),
-    Kernel("4.18.0-147.el8.x86_64",     (4, 18), "4.18"),
-    Kernel("4.19.0-26-amd64",           (4, 19), "4.18"),
-    Kernel("5.4.0-182-generic",         (5, 4),  "5.1"),
-    Kernel("5.10.0-46-amd64",           (5, 10), "5.1"),
-    Kernel("5.15.0-105-generic",        (5, 15), "5.1"),
-    Kernel("6.1.0-56-amd64",            (6, 1),  "5.1"),
-    Kernel("6.6.52-0-lts",              (6, 6),  "6.3"),
-    Kernel("6.12.107+deb13-amd64",      (6, 12), "6.3"),
-    Kernel("6.18.2-arch1-1",            (6, 18), "6.3"),
-    Kernel("7.2.13+deb14-amd64",        (7, 2),  "6.3"),
-    Kernel("5.10.0-46-arm64",           (5, 10), "5.1", "arm64"),
-    Kernel("6.12.107+deb13-arm64",      (6, 12), "6.3", "arm64"),
-    Kernel("6.12.107+deb13-arm64-16k",  (6, 12), "6.3", "arm64", 16384, 12),
-    Kernel("5.15.0-105-generic-64k",    (5, 15), "5.1", "arm64", 65536, 14),
+    Kernel("2.6.32-754.el6.x86_64", (2, 6), "old"),
+    Kernel("3.2.0-6-amd64", (3, 2), "old"),
+    Kernel("3.10.0-514.el7.x86_64", (3, 10), "old"),
+    Kernel("3.10.0-1160.el7.x86_64", (3, 10), "old"),
+    Kernel("3.16.0-11-amd64", (3, 16), "old"),
+    Kernel("4.4.0-210-generic", (4, 4), "4.4"),
+    Kernel("4.9.0-19-amd64", (4, 9), "4.4"),
+    Kernel("4.14.336-amzn2.x86_64", (4, 14), "4.10"),
+    Kernel("4.18.0-147.el8.x86_64", (4, 18), "4.18"),
+    Kernel("4.19.0-26-amd64", (4, 19), "4.18"),
+    Kernel("5.4.0-182-generic", (5, 4), "5.1"),
+    Kernel("5.10.0-46-amd64", (5, 10), "5.1"),
+    Kernel("5.15.0-105-generic", (5, 15), "5.1"),
+    Kernel("6.1.0-56-amd64", (6, 1), "5.1"),
+    Kernel("6.6.52-0-lts", (6, 6), "6.3"),
+    Kernel("6.12.107+deb13-amd64", (6, 12), "6.3"),
+    Kernel("6.18.2-arch1-1", (6, 18), "6.3"),
+    Kernel("7.2.13+deb14-amd64", (7, 2), "6.3"),
+    Kernel("5.10.0-46-arm64", (5, 10), "5.1", "arm64"),
+    Kernel("6.12.107+deb13-arm64", (6, 12), "6.3", "arm64"),
+    Kernel("6.12.107+deb13-arm64-16k", (6, 12), "6.3", "arm64", 16384, 12),
+    Kernel("5.15.0-105-generic-64k", (5, 15), "5.1", "arm64", 65536, 14),
 ]
-# fmt: on
 
 
 def mask(kernel: Kernel, *flags: str) -> int:

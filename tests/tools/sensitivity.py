@@ -56,7 +56,7 @@ def captures() -> Iterator[Case]:
 
     with tempfile.TemporaryDirectory() as scratch:
         for name in build_roots.names():
-            condition = next(condition for word, condition in CONDITIONS if word in name)
+            condition = [condition for word, condition in CONDITIONS if word in name][0]
             if name.split("/")[1] in HEALED:
                 condition = "healthy"
             yield condition, _collect(build_roots.build(name, os.path.join(scratch, "root")))

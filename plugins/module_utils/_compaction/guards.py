@@ -172,18 +172,16 @@ def _is_short(target, found, dummy_conditions, dummy_nodes):
 
 
 # name, question, the option that switches it off with None or False, whether "force" goes before it
-# fmt: off
 _GUARDS = (
-    ("kill_switch",    _is_switched_off,   None,                   False),
-    ("container",      _is_container,      "allow_container",      False),
-    ("window",         _is_outside,        "window",               True),
-    ("backoff",        _is_backed_off,     None,                   True),
-    ("pressure",       _is_under_pressure, "max_pressure_percent", False),
-    ("load",           _is_loaded,         "max_load_per_cpu",     False),
-    ("kcompactd_busy", _is_compacting,     None,                   False),
-    ("low_memory",     _is_short,          "min_free_percent",     False),
+    ("kill_switch", _is_switched_off, None, False),
+    ("container", _is_container, "allow_container", False),
+    ("window", _is_outside, "window", True),
+    ("backoff", _is_backed_off, None, True),
+    ("pressure", _is_under_pressure, "max_pressure_percent", False),
+    ("load", _is_loaded, "max_load_per_cpu", False),
+    ("kcompactd_busy", _is_compacting, None, False),
+    ("low_memory", _is_short, "min_free_percent", False),
 )
-# fmt: on
 NAMES = tuple(guard[0] for guard in _GUARDS)
 
 

@@ -118,9 +118,10 @@ class _Sink:
         self.held = None
         self.wraps = 0
         self.taken = 0
-        self.joiner = Joiner(
-            lambda line: self._guarded(line.number, self._line, line), lambda line: journal.source.clock.of(line)
-        )
+        self.joiner = Joiner(lambda line: self._guarded(line.number, self._line, line), self._time_of)
+
+    def _time_of(self, line):
+        return self.journal.source.clock.of(line)
 
     def open(self, family):
         """The next source. What was open stays open only when it is the continuation of the same log."""
@@ -541,9 +542,9 @@ class _Journal:
             if self.redacts and name not in _NAMES:
                 text = redaction.redact(text)
             return text[: MAX_MESSAGE if name == "message" else MAX_KEPT]
-        if isinstance(value, bool) or value is None or isinstance(value, float) and value == value:
+        if isinstance(value, bool) or value is None:
             return value
-        # A number that no kernel prints is somebody's joke.
+        # A number that no kernel prints is somebody's joke, and one that is none is no number.
         return value if abs(value) < 1 << 63 else None
 
 

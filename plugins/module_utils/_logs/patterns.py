@@ -19,7 +19,7 @@ __metaclass__ = type
 
 import re
 
-from .prefixes import Lazy
+from .lazy import Lazy
 
 # The mask as every kernel prints it, since 4.6 with its names.
 MASK = r"(?P<mask>0x[0-9a-fA-F]{1,16})(?![0-9a-fA-F])(?:\((?P<flags>[^)]{0,1000})\))?"

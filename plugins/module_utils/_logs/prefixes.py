@@ -15,7 +15,7 @@ __metaclass__ = type
 import re
 
 from . import records, tokens
-from .lazy import Lazy, contains_any  # noqa: F401
+from .lazy import contains_any
 from .peeling import peel, program
 
 # Longer lines are cut: no kernel or runtime message that means anything is longer.

@@ -16,7 +16,7 @@ __metaclass__ = type
 
 import re
 
-from .prefixes import Lazy, contains_any
+from .lazy import Lazy, contains_any
 
 MARK = "[redacted]"
 

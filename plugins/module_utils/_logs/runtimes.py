@@ -16,7 +16,7 @@ __metaclass__ = type
 import re
 
 from . import errors, notices, subjects
-from .prefixes import Lazy, contains_any
+from .lazy import Lazy, contains_any
 from .signatures import EMPTY_INIT, OTHER, REMOVE, SIGNATURES, START, Signature
 from .wording import Wording
 

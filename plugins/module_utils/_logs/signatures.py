@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .prefixes import Lazy, contains_any
+from .lazy import Lazy, contains_any
 
 START, REMOVE = "container_start_failure", "container_remove_failure"
 

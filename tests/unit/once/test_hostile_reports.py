@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import patterns, prefixes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import lazy, patterns, prefixes
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import KernelLog
 
 SIZE = 65536
 # What one expression may cost on such a line; ordinary machines need a tenth.
 SECONDS = 0.2
-EXPRESSIONS = sorted(name for name in dir(patterns) if isinstance(getattr(patterns, name), prefixes.Lazy))
+EXPRESSIONS = sorted(name for name in dir(patterns) if isinstance(getattr(patterns, name), lazy.Lazy))
 
 
 def literals(source):

@@ -226,7 +226,9 @@ def test_pools_of_huge_pages(node_root):
     for name, text in (("nr_hugepages", "64\n"), ("free_hugepages", "60\n")):
         with open(os.path.join(pool, name), "w") as stream:
             stream.write(text)
-    (row,) = looked_at(root, "mfmf" * 128)["hugepages"]
+    rows = looked_at(root, "mfmf" * 128)["hugepages"]
+    assert len(rows) == 1
+    row = rows[0]
     assert (row["node"], row["size_kb"], row["reserved"], row["free"]) == (0, 2048, 64, 60)
     assert row["now"] < row["after_compaction"]["expected"] <= row["after_compaction"]["high"]
     assert row["after_compaction"]["high"] <= row["after_reclaim"]["high"]

@@ -48,33 +48,31 @@ WELL = assessment("none", None, "low", 0)
 MARK = Mark("n", "r0", False)
 
 
-# fmt: off
 @pytest.mark.parametrize(
     ("verdict", "options", "expected", "reason"),
     [
-        (assessment(),                                   {},                     "waiting",    "why compact"),
-        (assessment("reclaim_then_compact"),             {},                     "waiting",    "why reclaim_then_compact"),
-        (assessment("reclaim_then_compact"),             {"reclaim": "none"},    "left_alone", "memfrag_remediate_reclaim is none"),
-        (assessment(will_help=None),                     {},                     "left_alone", "why compact"),
-        (assessment(order=None),                         {},                     "left_alone", "why compact"),
-        (assessment(order=True),                         {},                     "left_alone", "why compact"),
-        (assessment("drain_and_reboot", False),          {},                     "left_alone", "why drain_and_reboot"),
-        (assessment("add_memory", False),                {},                     "left_alone", "why add_memory"),
-        (assessment("none", None),                       {},                     "left_alone", "why none"),
-        (WELL,                                           {},                     "healthy",    "why none"),
-        (assessment("none", None, "unknown"),            {},                     "left_alone", "why none"),
-        (None,                                           {"trouble": "no ssh"},  "unknown",    "no ssh"),
-        (None,                                           {},                     "unknown",    "could not be audited"),
+        (assessment(), {}, "waiting", "why compact"),
+        (assessment("reclaim_then_compact"), {}, "waiting", "why reclaim_then_compact"),
+        (assessment("reclaim_then_compact"), {"reclaim": "none"}, "left_alone", "memfrag_remediate_reclaim is none"),
+        (assessment(will_help=None), {}, "left_alone", "why compact"),
+        (assessment(order=None), {}, "left_alone", "why compact"),
+        (assessment(order=True), {}, "left_alone", "why compact"),
+        (assessment("drain_and_reboot", False), {}, "left_alone", "why drain_and_reboot"),
+        (assessment("add_memory", False), {}, "left_alone", "why add_memory"),
+        (assessment("none", None), {}, "left_alone", "why none"),
+        (WELL, {}, "healthy", "why none"),
+        (assessment("none", None, "unknown"), {}, "left_alone", "why none"),
+        (None, {"trouble": "no ssh"}, "unknown", "no ssh"),
+        (None, {}, "unknown", "could not be audited"),
         # Given back first of all, if there is a mark. Where it still is, that failed.
-        (assessment(),                                   {"mark": MARK, "trouble": "uncordon: no"}, "failed",     "uncordon: no"),
-        (WELL,                                           {"mark": MARK},                            "failed",     "was not given back"),
-        (None,                                           {"mark": MARK, "trouble": "no ssh"},       "failed",     "r0"),
-        (assessment(),                                   {"mark": MARK, "check_mode": True},        "waiting",    "would be given back"),
-        (assessment(),                                   {"mark": MARK, "can_return": False},       "left_alone", "memfrag_remediate_after"),
-        (assessment(),                                   {"mark": Mark("n", "r0", True)},           "left_alone", "goes on"),
+        (assessment(), {"mark": MARK, "trouble": "uncordon: no"}, "failed", "uncordon: no"),
+        (WELL, {"mark": MARK}, "failed", "was not given back"),
+        (None, {"mark": MARK, "trouble": "no ssh"}, "failed", "r0"),
+        (assessment(), {"mark": MARK, "check_mode": True}, "waiting", "would be given back"),
+        (assessment(), {"mark": MARK, "can_return": False}, "left_alone", "memfrag_remediate_after"),
+        (assessment(), {"mark": Mark("n", "r0", True)}, "left_alone", "goes on"),
     ],
 )
-# fmt: on
 def test_decide(verdict: t.Any, options: t.Any, expected: str, reason: str) -> None:
     decided = decide("n", verdict, None, options.pop("trouble", None), **options)
     assert decided["outcome"] == expected and reason in decided["reason"]
@@ -83,20 +81,30 @@ def test_decide(verdict: t.Any, options: t.Any, expected: str, reason: str) -> N
     assert not decided["taken"]
 
 
-# fmt: off
 @pytest.mark.parametrize(
     ("reason", "expected", "go"),
     [
-        ("needed", "waiting", True), ("met", "waiting", True), ("forced", "waiting", True),
-        ("unmovable", "left_alone", False), ("memory_shortage", "left_alone", False), ("unsupported", "left_alone", False),
-        ("kill_switch", "held_off", False), ("container", "held_off", False),
+        ("needed", "waiting", True),
+        ("met", "waiting", True),
+        ("forced", "waiting", True),
+        ("unmovable", "left_alone", False),
+        ("memory_shortage", "left_alone", False),
+        ("unsupported", "left_alone", False),
+        ("kill_switch", "held_off", False),
+        ("container", "held_off", False),
         # Another matter once the node is out of service.
-        ("load", "waiting", True), ("pressure", "waiting", True), ("locked", "waiting", True),
-        ("not_writable", "failed", False), ("not_live", "failed", False), ("no_zones", "failed", False),
-        (None, "failed", False), ("rm -rf", "failed", False), (["needed"], "failed", False), (5, "failed", False),
+        ("load", "waiting", True),
+        ("pressure", "waiting", True),
+        ("locked", "waiting", True),
+        ("not_writable", "failed", False),
+        ("not_live", "failed", False),
+        ("no_zones", "failed", False),
+        (None, "failed", False),
+        ("rm -rf", "failed", False),
+        (["needed"], "failed", False),
+        (5, "failed", False),
     ],
 )
-# fmt: on
 def test_asked(reason: t.Any, expected: str, go: bool) -> None:
     answer = _remediation.asked(remedy(), {"reason": reason, "message": HOSTILE})
     assert (answer["outcome"], answer["go"]) == (expected, go)
@@ -110,31 +118,29 @@ def test_every_reason_of_the_module_is_known_here() -> None:
 
 DONE = {"reason": "forced", "message": "compacted node 0", "helped": True, "duration_seconds": 0.5, "nodes": [0]}
 
-# fmt: off
 OUTCOMES = [
-    (DONE,                                      WELL,                              None,       "mended"),
-    (DONE,                                      assessment(level="medium"),        None,       "mended"),
-    (DONE,                                      assessment("none", level="high"),  None,       "mended"),
-    (DONE,                                      assessment(),                      None,       "no_better"),
-    (DONE,                                      assessment(score=59),              None,       "no_better"),
-    (DONE,                                      assessment(score=61),              None,       "worse"),
-    (DONE,                                      assessment(level="low", score=61), None,       "worse"),
-    (DONE,                                      None,                              None,       "failed"),
-    (dict(DONE, reason="met"),                  WELL,                              None,       "mended"),
-    (dict(DONE, reason="load"),                 assessment(),                      None,       "held_off"),
-    (dict(DONE, reason="kill_switch"),          WELL,                              None,       "held_off"),
-    (dict(DONE, reason="unmovable"),            WELL,                              None,       "left_alone"),
-    (dict(DONE, reason="not_writable"),         WELL,                              None,       "failed"),
-    (dict(DONE, unreachable=True),              WELL,                              None,       "failed"),
-    ({"unreachable": True, "msg": "no ssh"},    WELL,                              None,       "failed"),
-    ({"skipped": True},                         WELL,                              None,       "failed"),
-    (None,                                      WELL,                              None,       "failed"),
-    ("compacted",                               WELL,                              None,       "failed"),
-    (DONE,                                      WELL,                              "uncordon", "failed"),
-    (dict(DONE, reason="load"),                 assessment(),                      "uncordon", "failed"),
-    (None,                                      None,                              "drain",    "failed"),
+    (DONE, WELL, None, "mended"),
+    (DONE, assessment(level="medium"), None, "mended"),
+    (DONE, assessment("none", level="high"), None, "mended"),
+    (DONE, assessment(), None, "no_better"),
+    (DONE, assessment(score=59), None, "no_better"),
+    (DONE, assessment(score=61), None, "worse"),
+    (DONE, assessment(level="low", score=61), None, "worse"),
+    (DONE, None, None, "failed"),
+    (dict(DONE, reason="met"), WELL, None, "mended"),
+    (dict(DONE, reason="load"), assessment(), None, "held_off"),
+    (dict(DONE, reason="kill_switch"), WELL, None, "held_off"),
+    (dict(DONE, reason="unmovable"), WELL, None, "left_alone"),
+    (dict(DONE, reason="not_writable"), WELL, None, "failed"),
+    (dict(DONE, unreachable=True), WELL, None, "failed"),
+    ({"unreachable": True, "msg": "no ssh"}, WELL, None, "failed"),
+    ({"skipped": True}, WELL, None, "failed"),
+    (None, WELL, None, "failed"),
+    ("compacted", WELL, None, "failed"),
+    (DONE, WELL, "uncordon", "failed"),
+    (dict(DONE, reason="load"), assessment(), "uncordon", "failed"),
+    (None, None, "drain", "failed"),
 ]
-# fmt: on
 
 
 @pytest.mark.parametrize(("compaction", "after", "trouble", "expected"), OUTCOMES)

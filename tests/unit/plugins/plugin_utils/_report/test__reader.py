@@ -387,7 +387,7 @@ def test_files_that_are_no_records_are_named_and_skipped(store: t.Any, tmp_path:
     )
     arguments = [sys.executable, "-c", code, os.path.dirname(run), str(tmp_path / "report")]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 0, done.stderr
     hosts, *problems = done.stdout.splitlines()
     assert hosts == "['honest']"
