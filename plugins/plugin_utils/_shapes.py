@@ -96,7 +96,7 @@ class Int(Shape):
         self.lowest, self.highest = lowest, highest
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not int:
+        if value.__class__ is not int:
             raise ShapeError(f"must be a whole number, not {_quoted(value)}")
         if not self.lowest <= value <= self.highest:
             raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {_quoted(value)}")
@@ -155,7 +155,7 @@ class Text(Shape):
         self._matches = re.compile(like).fullmatch if like else None
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not str:
+        if value.__class__ is not str:
             raise ShapeError(f"must be text, not {_quoted(value)}")
         if len(value) > self.longest:
             raise ShapeError(f"must have at most {self.longest} characters, not {len(value)}")
@@ -180,7 +180,7 @@ class OneOf(Shape):
         self._known = frozenset(words)
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not str or value not in self._known:
+        if value.__class__ is not str or value not in self._known:
             raise ShapeError(f"must be one of {', '.join(self.words)}, not {_quoted(value)}")
 
     def all_hold(self, values: t.Collection[t.Any]) -> bool:
@@ -237,7 +237,7 @@ class ListOf(Shape):
         self._all_hold = shape.all_hold
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not list:
+        if value.__class__ is not list:
             raise ShapeError(f"must be a list, not {_quoted(value)}")
         if len(value) > self.most:
             raise ShapeError(f"must have at most {self.most} entries, not {len(value)}")
@@ -273,7 +273,7 @@ class MapOf(Shape):
         self._seen: set[str] = set()
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not dict:
+        if value.__class__ is not dict:
             raise ShapeError(f"must be a mapping, not {_quoted(value)}")
         if len(value) > self.most:
             raise ShapeError(f"must have at most {self.most} keys, not {len(value)}")
@@ -376,7 +376,7 @@ class Fields(Shape):
         self._needed = frozenset(needed)
 
     def check(self, value: t.Any) -> None:
-        if type(value) is not dict:
+        if value.__class__ is not dict:
             raise ShapeError(f"must be a mapping, not {_quoted(value)}")
         needed = self._needed
         if not needed <= value.keys():

@@ -129,12 +129,12 @@ def open_chunks(node, path):
         stream.close()
         raise NodeError(path, error.strerror or str(error), error.errno)
     if head[:2] == b"\x1f\x8b":
-        return "gzip", _limited(_closing(stream, timed(node, path, _gzip(stream, head))))
+        return "gzip", _limited(timed(node, path, _gzip(stream, head), stream))
     for kind, begin, make, argv in _COMPRESSED:
         if head.startswith(begin):
             engine = make()
             if engine is not None:
-                return kind, _limited(_closing(stream, timed(node, path, _blocks(stream, head, engine, make))))
+                return kind, _limited(timed(node, path, _blocks(stream, head, engine, make), stream))
             stream.close()
             return kind, _limited(command(node, argv + [node.path(path)], path))
     for begin, program in _FOREIGN:
@@ -144,23 +144,19 @@ def open_chunks(node, path):
     if head[:8] == b"LPKSHHRH":
         stream.close()
         raise NodeError(path, "a journal file: give it, or its directory, as journal_directory")
-    return "plain", _closing(stream, timed(node, path, itertools.chain([head], plain(stream))))
+    return "plain", timed(node, path, itertools.chain([head], plain(stream)), stream)
 
 
-def timed(node, path, chunks):
-    """The deadline is looked at for each piece, also those that hold nothing."""
-    for data in chunks:
-        node.deadline.check(path)
-        if data:
-            yield data
-
-
-def _closing(stream, chunks):
+def timed(node, path, chunks, stream=None):
+    """The deadline is looked at for each piece, also those that hold nothing. ``stream`` is closed at the end, whatever ends it."""
     try:
         for data in chunks:
-            yield data
+            node.deadline.check(path)
+            if data:
+                yield data
     finally:
-        stream.close()
+        if stream is not None:
+            stream.close()
 
 
 def _limited(chunks):

@@ -45,9 +45,10 @@ def said(lines, path):
 
 
 def wrapped(lines, width):
+    parts = []
     for line in lines:
-        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]:
-            yield part
+        parts += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return parts
 
 
 def cut(lines, width):
