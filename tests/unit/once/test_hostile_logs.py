@@ -310,10 +310,12 @@ def test_the_attack_finds_what_it_is_for(pattern):
     assert slowest(pattern, 0, "search")[0] > SECONDS
 
 
-@pytest.mark.parametrize("where,method,pattern,flags", EXPRESSIONS, ids=[row[0] for row in EXPRESSIONS])
+# Those for bytes are of journalctl's own remarks, which nobody else writes.
+OF_TEXT = [row for row in EXPRESSIONS if not isinstance(row[2], bytes)]
+
+
+@pytest.mark.parametrize("where,method,pattern,flags", OF_TEXT, ids=[row[0] for row in OF_TEXT])
 def test_every_expression_is_linear(where, method, pattern, flags):
-    if isinstance(pattern, bytes):
-        pytest.skip("for bytes")
     spent, text = slowest(pattern, flags, method)
     assert spent < SECONDS, "%s takes %.2f s for %d characters that begin with %r" % (
         where,
