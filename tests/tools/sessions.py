@@ -10,6 +10,7 @@ Named sessions get make's ``ARGS``, quoted as in a shell. Ends with a line that 
 import argparse
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +20,13 @@ import interpreters
 from paths import CACHE, ROOT
 
 NOX = "nox~=2026.10"
+# nox begins the output of a session so: "========== ✓ lint: success, 2 minutes ==========".
+SESSION = re.compile(r"=+ \S+ ([^:]+): (\w+)")
+# How pytest, ansible-test, molecule and Python say what is wrong.
+WRONG = re.compile(
+    r"(?:\x1b\[[\d;]*m)*(FAILED |ERROR: |FATAL: |CRITICAL|AssertionError|E {3}|nox > .*(?:failed|Error))"
+)
+SAID_AT_MOST = 12
 
 
 def main():
@@ -35,12 +43,31 @@ def main():
     command += ["--non-interactive", "--report", str(report), "--parallel", arguments.jobs, "--allow-parallel"]
     if arguments.sessions:
         command += ["--session"] + arguments.sessions + ["--"] + shlex.split(os.environ.get("GIVEN_ARGS", ""))
-    status = subprocess.call(command)
+    status, wrong = run(command)
     if not report.exists():
         sys.exit(status)
     sessions = json.loads(report.read_text())["sessions"]
+    for session, lines in wrong.items():
+        print(f"\n{session}:", *lines[-SAID_AT_MOST:], sep="\n  ")
     closing_line([session["result"] for session in sessions])
     sys.exit(status)
+
+
+def run(command):
+    """Run and show it -> (exit status, {session that failed: what it said of that}): an hour's output is long, its end is read."""
+    wrong, lines = {}, []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            begins = SESSION.match(line)
+            if begins:
+                name, result = begins.groups()
+                lines = [] if result in ("success", "skipped") else wrong.setdefault(name, [])
+            elif WRONG.match(line):
+                lines.append(line.rstrip()[:300])
+    return process.returncode, wrong
 
 
 def closing_line(results):
