@@ -33,6 +33,10 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
 
 ASSETS = os.path.join(os.path.dirname(__file__), "assets")
 
+# Put together in this order; the scripts share one scope.
+STYLES = ("report.css",)
+SCRIPTS = ("basics.js", "report.js")
+
 # Details weigh some kilobytes each: up to the first number all nodes have them, above it the worst, up to the second.
 ALL_DETAILS = 200
 MOST_DETAILS = 400
@@ -180,7 +184,7 @@ class Page:
         ]
 
     def render(self, fleet: _types.Fleet) -> Iterator[str]:
-        style, script = _asset("report.css"), _asset("report.js")
+        style, script = "".join(map(_asset, STYLES)), _script()
         policy = (
             f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
             "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
@@ -348,6 +352,10 @@ def _asset(name: str) -> str:
         text = stream.read()
     # The licence header is for the source tree.
     return text[text.index("*/") + 2 :].strip() + "\n"
+
+
+def _script() -> str:
+    return '(() => {\n"use strict";\n' + "".join(map(_asset, SCRIPTS)) + "})();\n"
 
 
 def _digest(text: str) -> str:

@@ -224,7 +224,7 @@ def contrast(one: t.Any, other: t.Any) -> t.Any:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_have_the_contrast_of_wcag_aa(theme: t.Any) -> None:
-    style = _as_html._asset("report.css")
+    style = "".join(map(_as_html._asset, _as_html.STYLES))
     light, dark = re.findall(r":root \{(.*?)\}", style, re.S)[:2]
     named = colours(light) if theme == "light" else {**colours(light), **colours(dark)}
     pairs = [(named[name], named["on-" + name]) for name in named if "on-" + name in named]
