@@ -122,8 +122,11 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
 
 def checked_interpreter(node, path):
     """-> the path, of a program that only root could have written. A Python in a user's virtual environment is none."""
-    if not path.startswith("/") or set(path) & set(" \t\r\n") or len(path) > _LONGEST_INTERPRETER:
+    if not path.startswith("/") or set(path) & set(" \t\r\n"):
         raise NodeError(path, "no absolute path that a script can name as its interpreter", errno.EINVAL)
+    if len(path) > _LONGEST_INTERPRETER:
+        reason = "longer than the %d characters of an interpreter that kernels read" % _LONGEST_INTERPRETER
+        raise NodeError(path, reason, errno.ENAMETOOLONG)
     # The Python that runs this is here; below another root there may be one as well.
     where = node if node.exists(path) else WritableNode()
     reason = where.weakness(path, follow=True)
