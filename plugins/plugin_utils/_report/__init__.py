@@ -27,6 +27,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _as_json,
     _as_prom,
     _as_text,
+    _assessed,
     _reader,
     _types,
 )
@@ -108,7 +109,7 @@ def make(
     return Report(fleet, files, changed, _as_text.lines(fleet, files))
 
 
-def _assess(policy: Mapping[str, t.Any]) -> _reader.Assess:
+def _assess(policy: Mapping[str, t.Any]) -> _assessed.Assess:
     _policy.complete(policy)  # raises before the first record is read, and not for each of them
     return lambda facts, journal: assess(facts, journal, policy)
 

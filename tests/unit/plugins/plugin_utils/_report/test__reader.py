@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _reader, _types
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _findings, _reader, _timeline, _types
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
     FRAGMENTED,
     HEALTHY,
@@ -264,7 +264,7 @@ def test_findings_across_the_fleet(store: t.Any) -> None:
     expected = {found["id"] for found in make_record("a", FRAGMENTED)["assessment"]["findings"]}
     assert expected <= set(counts)
     assert any(hosts == ["a", "b"] for hosts in counts.values())
-    ranks = [_reader._severity(finding.severity) for finding in fleet.findings]
+    ranks = [_findings.severity_rank(finding.severity) for finding in fleet.findings]
     assert ranks == sorted(ranks)
 
 
@@ -357,7 +357,7 @@ def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
     assert not [host.name for host in fleet.hosts if host.stale]
     assert {host.name: str(host.time) for host in fleet.hosts}["liar"] == "2026-11-20 06:00:00+00:00"
     os.utime(os.path.join(records, "r1", "liar.json"), (4e9, 4e9))
-    assert max(host.time for host in read(records, now=now).hosts) <= now + _reader.CLOCKS_APART
+    assert max(host.time for host in read(records, now=now).hosts) <= now + _timeline.CLOCKS_APART
 
 
 def test_files_that_are_no_records_are_named_and_skipped(store: t.Any, tmp_path: t.Any) -> None:
