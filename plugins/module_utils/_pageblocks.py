@@ -18,6 +18,7 @@ import math
 import random
 import time
 
+from . import _blockmap
 from ._procfs import kpageflags
 
 PATH = "/proc/kpageflags"
@@ -95,7 +96,8 @@ class Zone:
         self.span = (end - 1) // pages_per_block - self.first + 1
         pages = end - start if present is None else present
         self._present = min(self.span, (pages + pages_per_block - 1) // pages_per_block)
-        self.surveyed = []
+        # What was looked at, and where: numbers of pageblocks from the start of the span.
+        self.surveyed, self.places = [], ()
         # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
         self.unmanaged = present - managed if present and managed else 0
         self._ram = None
@@ -195,7 +197,8 @@ class _Reader:
     def look(self, zone, count):
         """Survey ``count`` pageblocks of the zone that have memory. Draws that end up in holes are made up for, within reason."""
         if count >= zone.blocks:
-            zone.surveyed = [self._block(zone, index) for index in range(zone.span)]
+            zone.places = range(zone.span)
+            zone.surveyed = [self._block(zone, index) for index in zone.places]
             return
         drawn, missing = {}, count
         while missing and len(drawn) < min(4 * count, zone.span):
@@ -203,7 +206,8 @@ class _Reader:
             if index not in drawn:
                 drawn[index] = self._block(zone, index)
                 missing -= drawn[index].pages > 0
-        zone.surveyed = [drawn[index] for index in sorted(drawn)]
+        zone.places = sorted(drawn)
+        zone.surveyed = [drawn[index] for index in zone.places]
 
     def _block(self, zone, index):
         first, behind = zone.frames(index)
@@ -338,6 +342,7 @@ def as_facts(zones, free_blocks, complete, correction=1.0):
                 "held_by": held_by,
                 "held_by_interval": None if complete else {kind: list(interval(zone, kind)) for kind in held_by},
                 "yields": yields(zone, free_per_order(free_blocks.get((zone.node, zone.name), ())), correction),
+                "map": _blockmap.draw(zone),
             }
         )
     return {

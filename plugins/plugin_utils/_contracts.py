@@ -145,6 +145,8 @@ _SURVEYED_ZONE = Fields(
         "yields": ListOf(
             Fields({"order": _ORDER, **dict.fromkeys(("now", "low", "expected", "high"), _COUNT)}), MOST_ORDERS
         ),
+        # A letter per so many pageblocks, from the start of the zone to its end.
+        "map": Fields({"cell_blocks": Int(1, MOST), "cells": Text(512, "[a-z.?]+", "a row of letters")}),
     },
 )
 _SURVEY = Fields(

@@ -12,7 +12,13 @@ import struct
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _hugepages, _pageblocks, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils import (
+    _blockmap,
+    _facts,
+    _hugepages,
+    _pageblocks,
+    _survey,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
 
@@ -167,6 +173,25 @@ def test_pageblocks_outside_of_the_memory_are_holes(tmp_path):
         assert _pageblocks.holders(found) == held
 
 
+def test_the_map_of_a_zone(tmp_path):
+    letters = "f" * 16 + "m" * 8 + "f" * 8 + "mmmssspmmmmmmmmm" + "." * 16 + "p" * 16
+    assert _blockmap.draw(zone(letters, tmp_path)) == {"cell_blocks": 1, "cells": "fms.p"}
+
+
+def test_the_map_of_a_large_zone_has_cells_of_several_pageblocks(tmp_path):
+    letters = "f" * 16 * 3 + "m" * 16 + "m" * 16 * 2 + "s" * 16 * 2 + "." * 16 * 2000
+    drawn = _blockmap.draw(zone(letters, tmp_path))
+    # 2,008 pageblocks by fours. Of as many of the one as of the other, the one that stays is shown.
+    assert drawn == {"cell_blocks": 4, "cells": "fs" + "." * 500}
+
+
+def test_the_map_of_a_sample_says_where_nobody_looked(tmp_path):
+    found = zone("s" * 16 * 4000, tmp_path, sample=100)
+    cells = _blockmap.draw(found)["cells"]
+    assert len(cells) == 500 and set(cells) == {"s", "?"}
+    assert cells.count("s") <= 100
+
+
 # --- the facts -----------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +225,7 @@ def test_the_facts_of_a_capture(node_root):
     for one, zone_ in zip(survey["zones"], facts["zones"]):
         assert (one["node"], one["zone"]) == (zone_["node"], zone_["zone"])
         assert set(one["held_by"]) == {"movable", "slab"}
+        assert set(one["map"]["cells"]) <= set("ms.") and one["map"]["cell_blocks"] >= 1
         assert [row["order"] for row in one["yields"]] == list(range(11))
         for row in one["yields"]:
             assert row["now"] <= row["low"] <= row["expected"] <= row["high"]
