@@ -57,7 +57,7 @@ def measure(options: dict[str, object]) -> dict[str, object]:
     if options.get("kernel_only"):
         state = journal._Journal(node.Node("/"), options, time.time())
         arguments = _readers.journal_arguments(state.node, options["journal_directory"], None, None)
-        source = state._begin("journal", "journal", "journal")
+        source = state.begin("journal", "journal", "journal")
         _readers.read_journal_kernel(state.node, arguments, source, state.sink)
         state.sink.flush()
         result = state.result()

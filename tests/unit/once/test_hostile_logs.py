@@ -277,7 +277,7 @@ def _call(pattern, flags, method):
 
 def test_the_expressions_are_found():
     places = {where.split(".")[0].split(":")[0] for where, _method, _pattern, _flags in EXPRESSIONS}
-    assert {"tokens", "prefixes", "runtimes", "clock", "journal"} <= places
+    assert {"tokens", "prefixes", "runtimes", "clock", "window"} <= places
     assert len(EXPRESSIONS) > 100
 
 

@@ -19,7 +19,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, readers, scanner, streams
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, readers, scanner, streams, window
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), *([os.pardir] * 4 + ["fixtures", "logs"]))
@@ -307,11 +307,11 @@ def test_a_window_that_ends_before_it_begins():
 
 
 def test_relative_times():
-    assert journal.point_in_time("-24h", 1000000, "since") == 1000000 - 86400
-    assert journal.point_in_time("-7d", 1000000, "since") == 1000000 - 7 * 86400
-    assert journal.point_in_time("2020-07-01T00:45:31Z", 0, "since") == 1593564331
-    assert journal.point_in_time("2020-07-01T08:45:31+08:00", 0, "since") == 1593564331
-    assert journal.point_in_time(None, 0, "since") is None
+    assert window.point_in_time("-24h", 1000000, "since") == 1000000 - 86400
+    assert window.point_in_time("-7d", 1000000, "since") == 1000000 - 7 * 86400
+    assert window.point_in_time("2020-07-01T00:45:31Z", 0, "since") == 1593564331
+    assert window.point_in_time("2020-07-01T08:45:31+08:00", 0, "since") == 1593564331
+    assert window.point_in_time(None, 0, "since") is None
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------------

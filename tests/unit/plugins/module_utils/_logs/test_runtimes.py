@@ -13,10 +13,12 @@ import time
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import (
+    attempts,
     clock,
     errors,
     notices,
     prefixes,
+    quotes,
     runtimes,
     signatures,
 )
@@ -663,7 +665,7 @@ def _cost(text):
 LITERALS = [text for _name, texts in errors.ERRNOS for text in texts]
 LITERALS += list(errors.OPERATIONS) + [phrase for phrase, _operation in errors.PHRASES]
 LITERALS += [word for row in signatures.SIGNATURES for word in row.words]
-LITERALS += list(runtimes.STARTING + runtimes.REMOVING + notices.LITERALS)
+LITERALS += list(attempts.STARTING + attempts.REMOVING + notices.LITERALS)
 PIECES = [
     "\\",
     '\\"',
@@ -753,4 +755,4 @@ def test_own_signatures_that_cannot_work(row, words):
     ],
 )
 def test_what_only_wraps_an_error_that_is_known(head, wraps):
-    assert runtimes.only_wraps(head + runtimes.INNER) is wraps
+    assert attempts.only_wraps(head + quotes.INNER) is wraps

@@ -12,9 +12,9 @@ import random
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import errors, runtimes, wording
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import attempts, errors, wording
 
-LITERALS = runtimes.STARTING + runtimes.REMOVING + errors.LITERALS + ("fade", 'a"b', "net-1.", "x]")
+LITERALS = attempts.STARTING + attempts.REMOVING + errors.LITERALS + ("fade", 'a"b', "net-1.", "x]")
 PIECES = [
     ' "', '"', "\\\"", " ", "] ", "1", "00:00:01.5 ", "1bcd0d00-baf1-11ea", "0fade1", "0fade", "fade", "deadbeef", "4f", "ef", "e", ": ", "words of no error, ",
     "a\"b", "net-1.", "x]", "ab",

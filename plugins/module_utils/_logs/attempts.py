@@ -1,0 +1,259 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""What a line of a program tries: to start a container, or to remove one. The words of each, and those of a failure."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from . import errors, notices, subjects
+from .lazy import Lazy, contains_any
+from .quotes import plain
+from .signatures import REMOVE, SIGNATURES, START
+from .wording import Wording
+
+# A line has one of these, or it tells of no failure: asked of every line of a program, hence as it is written.
+_FAILING = (
+    "rror",
+    "ail",
+    "annot",
+    "nable to",
+    "can't",
+    "ot permitted",
+    "o space left",
+    "busy",
+    "o such file",
+    "xceeded",
+    "imeout",
+    "imed out",
+    "iming out",
+    "s reserved",
+    "healthy",
+    "eed to kill Pod",
+    "RRO[",
+    "ATA[",
+)
+# Application crashes, endless repetitions of what was said before, information.
+_NOISE = (
+    "CrashLoopBackOff",
+    "Back-off restarting",
+    "Back-off pulling",
+    "callbacks suppressed",
+    "level=info",
+    "level=debug",
+    '"level":"info"',
+    '"level":"debug"',
+    "already stopped",
+    # The kubelet, when it has just begun.
+    "has yet to be successful",
+    "INFO[",
+    "DEBU[",
+    "<ninfo>",
+    "<ndebug>",
+)
+_NOISE_START = Lazy(r"\s*[ID]\d{4} ")
+# kubelet events, pod workers, CRI and OCI runtimes; in lower case. The places of the first of each decide what was tried.
+STARTING = (
+    "runpodsandbox",
+    "createpodsandbox",
+    "create pod sandbox",
+    "create a sandbox",
+    "failedcreatepodcontainer",
+    "pod container exists",
+    "oci runtime",
+    "start container",
+    "starting container",
+    "starting a container",
+    "start sandbox container",
+    "run pod sandbox",
+    "startcontainer",
+    "createcontainer",
+    "create container",
+    "creating container",
+    "created container",
+    "container create failed",
+    "container creation",
+    "create task",
+    "create shim",
+    "containerd task",
+    "shim task",
+    "start shim",
+    "starting shim",
+    "runc create",
+    "crun:",
+    "runcontainererror",
+    "overlay mount",
+    "register layer",
+    "extract layer",
+    "runtime-create",
+    "start a container",
+    "determining status",
+    "ull image",
+    "errimage",
+    "container init",
+    "init-p:",
+    "pthread_create failed",
+    "new os thread",
+    "nsexec",
+    "pinns",
+    "sandbox add",
+    "create new sandbox",
+    "pod network",
+    "network for sandbox",
+    "networkplugin cni failed to set up",
+    "failed to create endpoint",
+    "driver failed programming",
+    "container_linux.go",
+    "process_linux.go",
+    "reserve sandbox name",
+    "reserve container name",
+    "reserving pod name",
+    "reserving ctr name",
+    "pleg is not healthy",
+    "container runtime is down",
+    "connect to the docker daemon",
+    "minimum memory limit",
+    "run container",
+    "running container",
+    "startup of container",
+    "failed to launch qemu",
+    "thin pool has",
+    "exec user process",
+    "exec container process",
+    "nsenter: unable",
+    "nsenter: failed",
+    "unshare namespaces",
+    "fork: retry",
+    "fork: resource temp",
+    "mkdir /sys/fs/cgroup",
+    "directory '/sys/fs/cgroup",
+    "failed to create cgroup",
+)
+REMOVING = (
+    "removecontainer",
+    "failed to remove",
+    "unable to remove",
+    "could not remove",
+    "cannot remove",
+    "error removing",
+    "killpodsandbox",
+    "stoppodsandbox",
+    "removepodsandbox",
+    "killcontainer",
+    "stopcontainer",
+    "stop sandbox",
+    "stop container",
+    "stopping container",
+    "handler for delete",
+    "failedkillpod",
+    "error killing pod",
+    "need to kill pod",
+    "failed to delete",
+    "failed to kill",
+    "cannot kill container",
+    "failed to destroy",
+    "failed to unmount",
+    "failed to umount",
+    "error unmounting",
+    "network teardown",
+    "teardown pod",
+    "unlinkat ",
+    "rmdir ",
+    "orphaned pod",
+    "failed to exit within",
+    "can not be killed",
+    "destroy subsystem",
+    "destroy cgroup",
+    "remove cgroup",
+    "error deleting",
+    "deleting pod",
+    "teardown failed",
+    "error cleaning subpath",
+)
+# The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
+_ASKED, _NO_ANSWER = (
+    ("from runtime service failed", "genericpleg: "),
+    ("deadlineexceeded", "deadline exceeded", "code = unavailable"),
+)
+# What is about a container even without a known error.
+CERTAIN = (
+    "podsandbox",
+    "pod sandbox",
+    "oci runtime",
+    "container process",
+    "from daemon: ",
+    "from runtime service failed",
+    "remove root filesystem",
+    "failed to create task",
+    "failed to create containerd task",
+    "failed to create shim",
+    "failed to start shim",
+    "failed to create container",
+    "failed to start container",
+    "container create failed",
+)
+WORDING = Wording(
+    STARTING
+    + REMOVING
+    + errors.LITERALS
+    + CERTAIN
+    + tuple(word for row in SIGNATURES if not row.errnos for word in row.words)
+)
+_STARTS = frozenset(STARTING)
+_TELLING = frozenset(REMOVING + errors.LITERALS).union(*[row.errnos or row.words for row in SIGNATURES])
+# What a removal must name to be that of a container: others remove things as well.
+_CONTAINERS = ("container", "sandbox", "docker", "pod", "overlay", "runc", "crun", "cri-o", "storage-pools", "layer")
+# Daemons of container hosts whose plain disk errors count although no container is named.
+_DAEMON = frozenset("kubelet dockerd docker containerd crio cri-o k3s rke2 k3s-agent rke2-agent".split())
+_DAEMON_ERRORS = ("o space left on device", "nput/output error", "ead-only file system")
+_SEVERE = Lazy(r"\s*[EF]\d{4} |.{0,120}level=(?:error|fatal)")
+
+
+def tells_of_failure(text):
+    """Whether a line tells of a failure at all, as nearly all of a program's lines do not."""
+    if not contains_any(text, _FAILING) or contains_any(text, _NOISE):
+        return False
+    # The kubelet up to 1.15 calls this information.
+    return not _NOISE_START.match(text) or "PLEG is not healthy" in text
+
+
+def kind_of(line, text, low):
+    """Whether a text speaks first of starting or of removing a container; None when of neither."""
+    said = WORDING.of(low)
+    starting, removing = _first(low, STARTING, said), _first(low, REMOVING, said)
+    if (
+        removing >= 0
+        and starting < 0
+        and not (contains_any(low, _CONTAINERS) or subjects.HEX.search(text) or line.tag in _DAEMON)
+    ):
+        removing = -1
+    if starting >= 0 or removing >= 0:
+        return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
+    if contains_any(low, _ASKED) and contains_any(low, _NO_ANSWER) and "execsync" not in low:
+        return START
+    if line.tag in _DAEMON and contains_any(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):
+        return START
+    return None
+
+
+def only_wraps(head):
+    """Whether what stands before a known error of a start says no more than that a start failed."""
+    if notices.speaks(head):
+        return False
+    said = WORDING.of(plain(head).lower())
+    return not said.isdisjoint(_STARTS) and said.isdisjoint(_TELLING) and not subjects.HEX.search(head)
+
+
+def _first(low, words, said):
+    """Where the first of the words is; -1 when there is none. ``said``: those that are anywhere."""
+    first = -1
+    for word in words:
+        if word not in said:
+            continue
+        at = low.find(word, 0, first) if first >= 0 else low.find(word)
+        if at >= 0:
+            first = at
+    return first
