@@ -6,7 +6,7 @@
 # Do not use this from other collections or standalone plugins/modules!
 """report.html: one file that needs no network and, for its summary, findings and worst nodes, no JavaScript either.
 
-The top of the page and a table of the worst nodes are written here; ``assets/report.js`` puts the list of all nodes
+``templates/`` has the page with the worst nodes; ``assets/report.js`` puts the list of all nodes
 and the page of one node in the table's place. It gets its data as compact JSON: rows of numbers with tables of the
 strings that nodes share, and the details of the nodes that need a look.
 """
@@ -21,12 +21,15 @@ import os
 import typing as t
 from collections.abc import Iterator
 
+import markupsafe
+
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
     _as_json,
     _html_static,
     _outliers,
+    _templates,
     _types,
     _words,
 )
@@ -55,23 +58,6 @@ _EVENT_ZONE = ("node", "zone", "free_blocks", "migratetypes", "free_kb", "min_kb
 _INCIDENT = frozenset("cause reason confidence first_time last_time count pods containers rejected remedies".split())
 _ZONE = frozenset("watermarks extfrag_index unusable_index index_source pageblocks".split())
 _SLAB = ("name", "size_kb", "utilization_percent", "order")
-
-
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<meta name="referrer" content="no-referrer">
-<title>{title} – memory fragmentation</title>
-<link rel="icon" href="{icon}">
-<style>{style}</style>
-</head>
-<body>
-"""
 
 
 class _Table:
@@ -189,26 +175,30 @@ class Page:
             f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
             "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
         )
-        title = _html_static.escape(_html_static.headline(fleet)[0])
-        yield _HEAD.format(policy=policy, title=title, icon=_favicon(fleet), style=style)
-        yield from _html_static.top(fleet)
-        yield from _html_static.findings(fleet)
-        yield from _html_static.nodes(fleet, self._worst(fleet))
-        yield from _html_static.outliers(fleet)
-        yield from _html_static.problems(fleet)
-        yield from _html_static.footer(fleet)
-        yield '<script type="application/json" id="data">'
-        yield from map(_words.visible_json, self._data(fleet))
-        yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
+        values = {
+            **_html_static.values(fleet, self._worst(fleet)),
+            "policy": policy,
+            "icon": _favicon(fleet),
+            # Our own, and JSON in which no element ends.
+            "style": markupsafe.Markup(style),
+            "script": markupsafe.Markup(script),
+            "data": (markupsafe.Markup(_words.visible_json(text)) for text in self._data(fleet)),
+        }
+        yield from _templates.render("page.html.j2", values)
 
     def _worst(self, fleet: _types.Fleet) -> dict[str, _types.Record]:
         """What is known of the nodes that stand in full without JavaScript."""
         names = {host.name for host in fleet.hosts[: _html_static.MOST_STATIC]}
         found = {name: json.loads(text) for _rank, name, text in self._details if name in names}
         for name, detail in found.items():
-            # NUMA node, zone, free blocks per order.
+            zones = json.loads(self._rows[name])[2]
+            many = len({zone[0] for zone in zones}) > 1
             detail["free"] = [
-                (zone[0], self._strings.values[zone[1]], zone[3:]) for zone in json.loads(self._rows[name])[2]
+                {
+                    "where": self._strings.values[zone[1]] + (f", NUMA node {zone[0]}" if many else ""),
+                    "free": zone[3:],
+                }
+                for zone in zones
             ]
             for finding in detail["findings"]:
                 finding[-1] = self._abouts.values[finding[-1]]

@@ -121,6 +121,11 @@ def size(kilobytes: float) -> str:
     return f"{kilobytes:.1f} {unit}" if kilobytes < 10 and kilobytes != int(kilobytes) else f"{kilobytes:.0f} {unit}"
 
 
+def quantity(value: int, unit: str) -> str:
+    """A measurement with its unit; one of kB in the unit that people read."""
+    return size(value) if unit == "kB" else f"{value:,}{' %' if unit == '%' else ''}"
+
+
 def block_size(order: int, page_size: int) -> str:
     return size((page_size << order) / 1024)
 
