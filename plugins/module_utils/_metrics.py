@@ -17,6 +17,7 @@ import time
 
 from ._compaction import state
 from ._compaction.target import measure
+from ._exposition import Exposition
 from ._node import NodeError, is_root
 from ._options import OptionError
 from ._outlook import STATES
@@ -58,22 +59,12 @@ def written(node):
 
 def render(facts, target, runs):
     """-> the text of the file. ``runs`` is what _compaction.state.load() gives."""
-    lines = []
+    page = Exposition()
     for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(runs):
-        if samples:
-            lines.append("# HELP %s %s" % (name, words))
-            lines.append("# TYPE %s %s" % (name, kind))
-            lines.extend(_sample(name, labels, value) for labels, value in samples)
-    return "\n".join(lines) + "\n"
-
-
-def _sample(name, labels, value):
-    inside = ",".join('%s="%s"' % (label, _escaped(text)) for label, text in labels)
-    return "%s%s %s" % (name, "{%s}" % inside if inside else "", value)
-
-
-def _escaped(text):
-    return ("%s" % (text,)).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        # What this node cannot tell is not there, not even by name.
+        for labels, value in samples:
+            page.family(name, kind, words).sample(labels, value)
+    return page.text()
 
 
 def _zones(facts):

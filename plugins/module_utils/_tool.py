@@ -37,6 +37,7 @@ LIBRARY = (
     "_compaction.state",
     "_compaction.target",
     "_consumers",
+    "_exposition",
     "_facts",
     "_fragmentation",
     "_kernel",

@@ -16,6 +16,7 @@ import math
 import typing as t
 from collections.abc import Iterator
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils._exposition import Exposition
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
 
@@ -29,11 +30,12 @@ class Metrics:
         pass
 
     def render(self, fleet: _types.Fleet) -> Iterator[str]:
+        page = Exposition()
         for name, words, samples in _families(fleet):
-            yield f"# HELP {name} {words}\n# TYPE {name} gauge\n"
+            family = page.family(name, "gauge", words)
             for labels, value in samples:
-                inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-                yield f"{name}{{{inside}}} {value}\n" if inside else f"{name} {value}\n"
+                family.sample(labels, value)
+        yield page.text()
 
 
 def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
@@ -86,7 +88,3 @@ def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
         [({"cause": cause}, count) for cause, count in sorted(causes.items())],
     )
     yield "memfrag_skipped_records", "Records that could not be read.", [({}, coverage["skipped_records"])]
-
-
-def _escaped(value: t.Any) -> str:
-    return str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
