@@ -200,6 +200,19 @@ def requests(kernel, conntrack_caches, memory_cgroups):
     return [request for consumer in _CONSUMERS for request in consumer(kernel, conntrack_caches, memory_cgroups)]
 
 
+# Requests of up to 32 kB may not fail: the kernel reclaims, compacts and in the end kills for them (PAGE_ALLOC_COSTLY_ORDER).
+MUST_NOT_FAIL = 32 * 1024
+
+
+def must_have(kernel, conntrack_caches, memory_cgroups):
+    """-> {order: [who asks for it]} of those orders without which something fails on this kernel."""
+    orders = {order_of(MUST_NOT_FAIL, kernel["page_size"]): ["requests up to 32 kB, which may not fail"]}
+    for order, text, fails in requests(kernel, conntrack_caches, memory_cgroups):
+        if fails:
+            orders.setdefault(order, []).append(text)
+    return orders
+
+
 def needed_by(kernel, conntrack_caches, memory_cgroups):
     """-> {order: [what asks for it on this kernel]}."""
     orders = {}

@@ -23,7 +23,7 @@ def logline(result):
     ]
     for moment in ("before", "after"):
         for node in sorted((result[moment] or {"nodes": {}})["nodes"], key=int):
-            about = result[moment]["nodes"][node]
+            about = _of_order(result[moment]["nodes"][node], result["order"])
             fields.append(
                 (
                     "node%s_%s" % (node, moment),
@@ -32,6 +32,11 @@ def logline(result):
             )
     fields.extend((("seconds", result["duration_seconds"]), ("message", result["message"])))
     return " ".join("%s=%s" % (name, quoted(value)) for name, value in fields if value is not None)
+
+
+def _of_order(node, order):
+    """What is said of the order that decided, before and after alike."""
+    return next((row for row in node.get("orders", ()) if row["order"] == order), node)
 
 
 def quoted(value):

@@ -106,20 +106,23 @@ def _target(facts, target):
         nodes = measure(facts, target)["nodes"]
     except OptionError:
         nodes = {}
-    names = sorted(nodes, key=int)
-    labels = {name: (("node", name), ("size", target["order"])) for name in names}
+    rows = [
+        ((("node", name), ("size", row["order"])), row)
+        for name in sorted(nodes, key=int)
+        for row in nodes[name]["orders"]
+    ]
     return [
         (
             "memfrag_compaction_target_met",
             "gauge",
-            "Whether the node has what the compaction job is to see to.",
-            [(labels[name], int(nodes[name]["satisfied"])) for name in names],
+            "Whether the node has what the compaction job is to see to, by order.",
+            [(labels, int(row["satisfied"])) for labels, row in rows],
         ),
         (
             "memfrag_compaction_target_free_blocks",
             "gauge",
-            "Free blocks of the job's target order that a kernel request could take.",
-            [(labels[name], nodes[name]["free_blocks"]) for name in names],
+            "Free blocks of the job's target orders that a kernel request could take.",
+            [(labels, row["free_blocks"]) for labels, row in rows],
         ),
     ]
 

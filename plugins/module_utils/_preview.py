@@ -15,12 +15,15 @@ from ._options import OptionError
 
 
 def preview(node, settings, policy, schedule, seed, variable_prefix):
-    """Everything that the role is about to do, checked: -> {"settings", "policy", "schedule", "proactive", "memory"}.
+    """Everything that the role is about to do, checked: -> {"settings", "policy", "orders", "schedule", "proactive", "memory"}.
+
+    orders   what the job's order stands for on this node, as _compaction.target.resolve() has it
 
     Raises a ValueError that names all settings, options of the policy and fields of the schedule that are wrong.
     """
-    facts, job = _settings.gather(node), variable_prefix and variable_prefix + "compaction_"
-    wrong, rows, complete, fields = [], [], None, None
+    facts = _settings.gather(node, target.subset({"order": target.AUTO}))
+    job = variable_prefix and variable_prefix + "compaction_"
+    wrong, rows, complete, orders, fields = [], [], None, [], None
     try:
         rows = _tuning.plan(
             _tuning.check(settings, variable_prefix or "vm.", facts), facts, _settings.load_record(node)
@@ -30,7 +33,8 @@ def preview(node, settings, policy, schedule, seed, variable_prefix):
         wrong.append(str(error))
     try:
         complete = target.complete(policy)
-        target.measure(facts, complete)
+        orders = target.resolve(facts, complete)["orders"]
+        target.zones_of(facts, complete)
     except OptionError as error:
         wrong.append(job + str(error))
     values = {row["name"]: row["value"] for row in rows}
@@ -51,6 +55,7 @@ def preview(node, settings, policy, schedule, seed, variable_prefix):
     return {
         "settings": rows,
         "policy": complete,
+        "orders": orders,
         "schedule": fields,
         "proactive": proactive,
         "memory": _tuning.memory(facts),

@@ -65,8 +65,9 @@ def path_of(name):
     return "/proc/sys/vm/" + name
 
 
-def gather(node):
-    return _facts.collect(node, _SUBSET)
+def gather(node, more=()):
+    """The facts that settings are computed from, and ``more`` subsets of them."""
+    return _facts.collect(node, _SUBSET + tuple(more))
 
 
 def load_record(node):

@@ -19,7 +19,7 @@ from ._compaction import guards, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
 from ._compaction.run import run
-from ._compaction.target import OPTIONS, SUBSET, complete
+from ._compaction.target import OPTIONS, complete, subset
 from ._node import NodeError
 from ._node_writes import WritableNode
 from ._options import TEXT_TYPES, OptionError
@@ -87,7 +87,7 @@ before it. While %s is there, nothing is compacted on this node.
 
 # What the options of a policy mean, for --help; names and ranges are those of the library's table.
 _HELP = {
-    "order": "the target: blocks of 2**ORDER pages",
+    "order": "the target: blocks of 2**ORDER pages; auto is each order without which something fails on this kernel",
     "min_free_blocks": "free blocks of the order wanted on each NUMA node",
     "max_unusable_index": "share of free memory in smaller blocks from which on to compact, in thousandths; 1000 is off",
     "nodes": "NUMA nodes to look at, with commas between them; all by default",
@@ -258,7 +258,7 @@ def _policy_command(arguments, node):
 
 def _metrics_command(arguments, node):
     policy, dummy = _read_policy(arguments, node)
-    text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
+    text = _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node))
     if arguments.textfile:
         _metrics.write(node, arguments.textfile, text)
     else:
@@ -270,7 +270,7 @@ def _compact(arguments, node):
     policy, textfile = _read_policy(arguments, node)
 
     def write_metrics(dummy_result):
-        text = _metrics.render(_facts.collect(node, SUBSET), policy, state.load(node))
+        text = _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node))
         _metrics.write(node, textfile, text)
 
     wanted = textfile and not arguments.dry_run
@@ -311,7 +311,8 @@ def _sentence(result):
 
 def _status(arguments, node):
     policy, dummy = _read_policy(arguments, node)
-    facts = _facts.collect(node, SUBSET + ("slab",))
+    # Who needs what depends on slab caches, whatever the order of the policy.
+    facts = _facts.collect(node, subset(policy) + ("slab",))
     verdict = plan(facts, policy, guards.conditions(node, facts))
     status = {
         "schema_version": 1,
@@ -344,19 +345,22 @@ def _status_lines(status):
         row += "".join("%-18s" % entry["nodes"].get(str(node), "-") for node in nodes)
         yield (row + "; ".join(entry["needed_by"])).rstrip()
     yield ""
-    yield "wanted     order %d: at least %d free blocks on each node, unusable index at most %d" % (
-        policy["order"],
-        policy["min_free_blocks"],
-        policy["max_unusable_index"],
-    )
-    for node in sorted((verdict["before"] or {"nodes": {}})["nodes"], key=int):
-        about = verdict["before"]["nodes"][node]
-        yield "node %-4s  %s (%d free blocks, unusable index %d)" % (
-            node,
-            "; ".join(about["missing"]) or "has it",
-            about["free_blocks"],
-            about["unusable_index"],
+    for wanted in verdict["orders"]:
+        yield "wanted     order %d: at least %d free blocks on each node, unusable index at most %d%s" % (
+            wanted["order"],
+            policy["min_free_blocks"],
+            policy["max_unusable_index"],
+            "; for " + "; ".join(wanted["needed_by"]) if wanted["needed_by"] else "",
         )
+    for node in sorted((verdict["before"] or {"nodes": {}})["nodes"], key=int):
+        for row in verdict["before"]["nodes"][node]["orders"]:
+            yield "node %-4s  order %d: %s (%d free blocks, unusable index %d)" % (
+                node,
+                row["order"],
+                "; ".join(row["missing"]) or "has it",
+                row["free_blocks"],
+                row["unusable_index"],
+            )
     yield "compaction %s: %s" % (
         "would run now" if verdict["act"] else "would not run now (%s)" % verdict["reason"],
         verdict["message"],

@@ -14,8 +14,8 @@ version_added: 0.1.0
 author:
   - KernelOps engineers (@kernelops)
 description:
-  - States how much contiguous memory a node is to have, for example sixteen free blocks of order 5 on each NUMA node. Where that
-    is so, nothing happens. Where it is not, the module has the kernel compact its memory and measures what came of it.
+  - States how much contiguous memory a node is to have, for example sixteen free blocks of each order that its kernel cannot do
+    without, on each NUMA node. Where that is so, nothing happens. Where it is not, the module has the kernel compact its memory and measures what came of it.
   - It does not act where compaction cannot help, because the free memory stands among unmovable pages or because memory is
     short, and it does not act while one of its guards speaks against it. RV(reason) and RV(message) tell which.
   - Compaction moves the pages of programs and files together, in the kernel, while they go on. It takes milliseconds to seconds
@@ -54,13 +54,17 @@ options:
     default: /
   order:
     description:
-      - The order that is wanted, the power of two of the pages in a block. With pages of 4 kB, order 5 is 128 kB, which a new
-        network namespace needs on old kernels, and order 9 is a huge page.
-    type: int
-    default: 5
+      - The order that is wanted, the power of two of the pages in a block, from 1 on. With pages of 4 kB, order 5 is 128 kB, which a
+        new network namespace needs on old kernels, and order 9 is a huge page.
+      - V(auto) is each order without which something fails on this kernel. That is order 3 with pages of 4 kB, since requests up to
+        32 kB may not fail, and what this kernel asks for in one piece for a new process, a new thread, a network namespace or a veth
+        pair. RV(orders) has them, and who needs them. Several are met when each is; the largest that is lacking is looked at first.
+    type: str
+    default: auto
   min_free_blocks:
     description:
-      - So many free blocks of O(order) are wanted on each NUMA node, larger blocks counted as what they can be split into.
+      - So many free blocks of O(order) are wanted on each NUMA node, larger blocks counted as what they can be split into. With
+        O(order=auto) so many of each.
       - At most as many as half of the node's free memory, however.
     type: int
     default: 16
@@ -159,7 +163,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See to it that each NUMA node has sixteen blocks of order 5
+- name: See to it that each NUMA node has sixteen blocks of each order that its kernel cannot do without
   kernelops.memfrag.memfrag_compact:
   become: true
 
@@ -212,8 +216,34 @@ helped:
   returned: always
   type: bool
   sample: true
+order:
+  description:
+    - The order that decided. Of those that are lacking the largest that compaction can bring, or the largest at all; V(null) if nothing
+      could be told.
+  returned: always
+  type: int
+  sample: 5
+orders:
+  description: The orders that were wanted, and who needs them on this kernel.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    order:
+      description: The order.
+      returned: always
+      type: int
+      sample: 3
+    needed_by:
+      description: Who asks for it. Empty where nobody is known to.
+      returned: always
+      type: list
+      elements: str
+      sample: ['requests up to 32 kB, which may not fail']
 before:
-  description: How far the condition was met before. V(null) if that could not be told.
+  description:
+    - How far the condition was met before. V(null) if that could not be told.
+    - What is said of a node is that of its largest order that is lacking, or of the largest. C(orders) has each of them.
   returned: always
   type: dict
   sample: &measure
@@ -221,10 +251,14 @@ before:
     nodes:
       '0':
         satisfied: false
+        order: 5
         state: needs_compaction
         free_blocks: 6
         unusable_index: 961
         missing: ['order 5 is in state needs_compaction']
+        orders:
+          - {order: 5, satisfied: false, state: needs_compaction, free_blocks: 6, unusable_index: 961,
+             missing: ['order 5 is in state needs_compaction']}
         zones: {Normal: [5596, 5645, 5627, 19, 3, 0, 0, 0, 0, 0, 0]}
 after:
   description: The same, after it. V(null) if it did not act.
@@ -303,8 +337,8 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes imp
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
 RETURNED = (
-    "reason message satisfied helped before after nodes steps counters guard unchecked_guards duration_seconds".split()
-)
+    "reason message satisfied helped order orders before after nodes steps counters guard unchecked_guards duration_seconds"
+).split()
 
 
 def argument_spec():
@@ -313,6 +347,9 @@ def argument_spec():
     spec = {}
     for name, about in OPTIONS.items():
         spec[name] = {key: about[key] for key in known if about.get(key) is not None}
+        if "words" in about:
+            # A number or a word: the library tells them apart.
+            spec[name]["type"] = "str"
     spec["drop_caches"] = dict(spec["drop_caches"], default="none")
     spec["root"] = {"type": "path", "default": "/"}
     spec["fail_if_unsatisfied"] = {"type": "bool", "default": False}

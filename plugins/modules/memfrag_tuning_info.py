@@ -86,7 +86,24 @@ policy:
   description: The policy with all its defaults.
   returned: success
   type: dict
-  sample: {order: 5, min_free_blocks: 16, max_unusable_index: 950, drop_caches: auto}
+  sample: {order: auto, min_free_blocks: 16, max_unusable_index: 950, drop_caches: auto}
+orders:
+  description: The orders that the job sees to on this node, and who needs them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    order:
+      description: The order.
+      returned: always
+      type: int
+      sample: 3
+    needed_by:
+      description: Who asks for it on this kernel. Empty where nobody is known to.
+      returned: always
+      type: list
+      elements: str
+      sample: ['requests up to 32 kB, which may not fail']
 schedule:
   description: The schedule of this node.
   returned: success

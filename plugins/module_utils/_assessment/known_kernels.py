@@ -10,8 +10,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from .. import _consumers
+from .._consumers import MUST_NOT_FAIL
 from .catalogue import make
-from .node_state import MUST_NOT_FAIL
 
 # That many more cgroups than directories are no longer those on their way out.
 _LEAK_TIMES, _LEAK_MORE = 3, 1000

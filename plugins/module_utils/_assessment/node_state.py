@@ -18,8 +18,6 @@ from .. import _consumers, _outlook
 from .._fragmentation import KERNEL_ZONES
 from . import estimate
 
-# Requests of up to 32 kB may not fail: the kernel reclaims, compacts and in the end kills for them (PAGE_ALLOC_COSTLY_ORDER).
-MUST_NOT_FAIL = 32 * 1024
 # What drivers and core dumps ask for, and what only the cgroups and network namespaces of containers ask for.
 _DRIVERS = 64 * 1024
 _CONTAINERS = (128 * 1024, 256 * 1024)
@@ -134,10 +132,9 @@ class NodeState:
         page = self.kernel["page_size"]
         if self.policy["target_orders"] is not None:
             return dict.fromkeys(self.policy["target_orders"], "the policy's target orders"), {}, set()
-        needed = {_consumers.order_of(MUST_NOT_FAIL, page): "requests up to 32 kB, which may not fail"}
-        for order, text, hard in _consumers.requests(self.kernel, caches, self.cgroups.get("memory_cgroups")):
-            if hard:
-                needed[order] = text
+        orders = _consumers.must_have(self.kernel, caches, self.cgroups.get("memory_cgroups"))
+        # Of several who ask for an order the last, which is no general rule, says the most.
+        needed = {order: texts[-1] for order, texts in orders.items()}
         # A kernel that is known to need no more than that is judged more mildly for the larger sizes.
         unknown = (self.kernel["release"] is None or caches is None) and self.containers is not False
         wanted, assumed = {_consumers.order_of(_DRIVERS, page): "high"}, set()

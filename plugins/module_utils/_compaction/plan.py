@@ -9,9 +9,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .._outlook import RESERVED, UNMOVABLE, Outlook
+from .._outlook import UNMOVABLE, Outlook
 from . import guards
-from .target import measure, that_matter, zones_of
+from .target import measure, named, of_order, orders_of, resolve, that_matter, zones_of
 
 COMPACT_ALL = "/proc/sys/vm/compact_memory"
 
@@ -40,16 +40,20 @@ def _slab_in_the_way(facts, zones):
 def plan(facts, target, conditions=None):
     """Whether to act, on which nodes, and why (not). Pure.
 
-    facts       as _facts.collect() gives them, at least target.SUBSET
-    target      as target.complete() gives it
+    facts       as _facts.collect() gives them, at least target.subset()
+    target      as target.complete() gives it, or target.resolve()
     conditions  as guards.conditions() gives them; without them the guards are left out
 
     -> {"act", "reason" (one word: "needed", "forced", or one of NOT_NEEDED, HELD_OFF, NO_HELP, FAILED), "message" (a sentence),
-    "nodes": [NUMA nodes to compact], "drop_caches": what to drop before it or None, "slab_in_the_way", "before": measure(),
-    "guard": the one that holds it off or None, "unchecked_guards": {guard: why it could not be asked}}
+    "order": the one that decided (the largest that is lacking and can be had, else the largest lacking, or wanted) or None,
+    "orders": as target.resolve() has them, "nodes": [NUMA nodes to compact], "drop_caches": what to drop before it or None,
+    "slab_in_the_way", "before": measure(), "guard": the one that holds it off or None, "unchecked_guards": {guard: why it could not be
+    asked}}
     """
     verdict = {
         "act": False,
+        "order": None,
+        "orders": [],
         "nodes": [],
         "drop_caches": None,
         "slab_in_the_way": False,
@@ -73,7 +77,9 @@ def plan(facts, target, conditions=None):
         )
     if facts["kernel"]["config_compaction"] is False:
         return no("unsupported", "the kernel was built without CONFIG_COMPACTION: %s does not exist" % COMPACT_ALL)
+    target = resolve(facts, target)
     before = verdict["before"] = measure(facts, target)
+    verdict.update(orders=target["orders"], order=_lacking(before) or orders_of(target)[-1])
     verdict["slab_in_the_way"] = bool(_slab_in_the_way(facts, zones))
     if target["drop_caches"] in DROP_VALUES:
         verdict["drop_caches"] = target["drop_caches"]
@@ -82,7 +88,7 @@ def plan(facts, target, conditions=None):
         reason, message = "forced", "asked to compact unconditionally"
     else:
         if before["satisfied"]:
-            return no("met", "every node has what is wanted of order %d" % target["order"])
+            return no("met", "every node has what is wanted of %s" % named(orders_of(target)))
         reason, message = _need(verdict, facts, zones, before, target)
         if reason != "needed":
             return no(reason, message)
@@ -94,18 +100,29 @@ def plan(facts, target, conditions=None):
     return dict(verdict, act=True, reason=reason, message=message)
 
 
+def _lacking(measured):
+    """The largest order that any node lacks, None where nothing is lacking."""
+    orders = [node["order"] for node in measured["nodes"].values() if not node["satisfied"]]
+    return max(orders) if orders else None
+
+
 def _need(verdict, facts, zones, before, target):
-    """Sets the nodes that compaction would help. -> (reason, message)"""
-    order, obstacles = target["order"], []
+    """Sets the nodes that compaction would help, and the order that it is for. -> (reason, message)"""
+    obstacles, served = [], []
     names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"]["watermark_check"] == "scaled"
     for name in sorted(before["nodes"], key=int):
-        if before["nodes"][name]["satisfied"]:
-            continue
-        usable = [zone for zone in zones if str(zone["node"]) == name and zone["states"][order] != RESERVED]
-        found = [Outlook(zone, names, scaled).obstacle(order) for zone in that_matter(usable)]
-        if None in found or verdict["drop_caches"] and found:
-            verdict["nodes"].append(int(name))
-        obstacles.extend(found)
+        lacking = [row["order"] for row in before["nodes"][name]["orders"] if not row["satisfied"]]
+        here = [zone for zone in zones if str(zone["node"]) == name]
+        # The largest first: where that cannot be had, a smaller one may be.
+        for order in reversed(lacking):
+            found = [Outlook(zone, names, scaled).obstacle(order) for zone in that_matter(of_order(here, order))]
+            if None in found or verdict["drop_caches"] and found:
+                verdict["nodes"].append(int(name))
+                served.append(order)
+                break
+            obstacles.extend(found)
+    if served:
+        verdict["order"] = max(served)
     if verdict["nodes"]:
         return "needed", "; ".join(
             "node %d: %s" % (node, ", ".join(before["nodes"][str(node)]["missing"])) for node in verdict["nodes"]

@@ -17,7 +17,7 @@ from .._node import NodeError
 from .._outlook import STATES
 from . import guards, state
 from .plan import COMPACT_ALL, DROP_VALUES, FAILED, plan
-from .target import SUBSET, measure
+from .target import measure, resolve, row_of, subset
 
 COMPACT_NODE = "/sys/devices/system/node/node%d/compact"
 DROP_CACHES = "/proc/sys/vm/drop_caches"
@@ -26,7 +26,7 @@ DROP_CACHES = "/proc/sys/vm/drop_caches"
 LOCK_FILES = ("/run/memfrag.lock", "/var/run/memfrag.lock")
 
 # What a run takes over from its plan.
-_OF_THE_PLAN = ("act", "reason", "message", "nodes", "before", "guard", "unchecked_guards")
+_OF_THE_PLAN = ("act", "reason", "message", "order", "orders", "nodes", "before", "guard", "unchecked_guards")
 
 # The fall of the unusable index, in thousandths, from which on a run has helped that did not reach its goal.
 _HELPED = 50
@@ -42,8 +42,8 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect, insta
     afterwards  called with the result at the end, still under the lock; whoever removes the tool waits for it. May raise NodeError
 
     -> {"schema_version": 1, "started_at", "duration_seconds", "dry_run", "acted" (something was written to the kernel), "act" (in a
-    dry run: something would be), "reason", "message", "order", "nodes": [compacted], "steps": [{"action", "node", "path", "seconds",
-    "ended": "done" or why not}], "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
+    dry run: something would be), "reason", "message", "order", "orders": as plan() has them, "nodes": [compacted], "steps": [{"action",
+    "node", "path", "seconds", "ended": "done" or why not}], "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
     field: increase}, "guard": which one held it off or None, "unchecked_guards": {guard: why this kernel does not answer it},
     "error": what failed or None}
     """
@@ -54,7 +54,8 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect, insta
         "dry_run": dry_run,
         "act": False,
         "acted": False,
-        "order": target["order"],
+        "order": None,
+        "orders": [],
         "nodes": [],
         "steps": [],
         "before": None,
@@ -120,7 +121,8 @@ def _lock(node, dry_run):
 
 
 def _run_locked(node, target, result, gather, started):
-    facts = gather(node, SUBSET)
+    facts = gather(node, subset(target))
+    target = resolve(facts, target)
     verdict = plan(facts, target)
     if verdict["act"]:
         verdict = plan(facts, target, guards.conditions(node, facts))
@@ -148,7 +150,7 @@ def _run_locked(node, target, result, gather, started):
         after = _act(node, target, verdict, targets, result, gather, started)
     except NodeError as error:
         result.update(reason="not_writable", message="broke off: %s" % error, error=str(error))
-        after = gather(node, SUBSET)
+        after = gather(node, subset(target))
     _settle(result, facts, after, target)
 
 
@@ -201,49 +203,55 @@ def _act(node, target, verdict, targets, result, gather, started):
 
     going = drop(verdict["drop_caches"]) if verdict["drop_caches"] else True
     going = going and compact()
-    after = gather(node, SUBSET)
+    after = gather(node, subset(target))
     fallback = target["drop_caches"] == "auto" and verdict["slab_in_the_way"] and not target["force"]
     if going and fallback and not measure(after, target)["satisfied"] and drop("slab") and compact():
-        after = gather(node, SUBSET)
+        after = gather(node, subset(target))
     return after
 
 
 def _settle(result, facts, after, target):
     """Puts into the result what the run has done to memory."""
-    before, measured = result["before"], measure(after, target)
+    before, measured, order = result["before"], measure(after, target), result["order"]
     result["after"] = measured
     result["satisfied"] = measured["satisfied"]
     result["counters"] = _increases(facts["vmstat"], after["vmstat"])
-    pairs = [(before["nodes"][str(number)], measured["nodes"].get(str(number))) for number in result["nodes"]]
-    result["helped"] = measured["satisfied"] or any(
-        new
-        and (
-            new["satisfied"]
-            or STATES.index(new["state"]) < STATES.index(old["state"])
-            or old["unusable_index"] - new["unusable_index"] >= _HELPED
-        )
-        for old, new in pairs
-    )
+    pairs = [
+        (number, before["nodes"][str(number)], measured["nodes"][str(number)])
+        for number in result["nodes"]
+        if str(number) in measured["nodes"]
+    ]
+    result["helped"] = measured["satisfied"] or any(_is_better(old, new) for dummy, old, new in pairs)
     broken_off = [step for step in result["steps"] if step["ended"] != "done"]
     if result["error"] is None and result["acted"]:
         result["message"] = "compacted %s: %s" % (
             "node " + ", ".join(map(str, result["nodes"])),
-            "; ".join(
-                "node %s: free blocks of order %d %d -> %d, unusable index %d -> %d"
-                % (
-                    number,
-                    target["order"],
-                    old["free_blocks"],
-                    new["free_blocks"],
-                    old["unusable_index"],
-                    new["unusable_index"],
-                )
-                for number, (old, new) in zip(result["nodes"], pairs)
-                if new
-            ),
+            "; ".join(_change(number, row_of(old, order), row_of(new, order)) for number, old, new in pairs),
         )
     if broken_off:
         result["message"] += "; broke off: " + broken_off[0]["ended"]
+
+
+def _is_better(before, after):
+    """Whether a node has more of what it lacked."""
+    lacked = [row for row in before["orders"] if not row["satisfied"]] or before["orders"]
+    return any(
+        new["satisfied"]
+        or STATES.index(new["state"]) < STATES.index(old["state"])
+        or old["unusable_index"] - new["unusable_index"] >= _HELPED
+        for old, new in ((old, row_of(after, old["order"])) for old in lacked)
+    )
+
+
+def _change(number, old, new):
+    return "node %s: free blocks of order %d %d -> %d, unusable index %d -> %d" % (
+        number,
+        old["order"],
+        old["free_blocks"],
+        new["free_blocks"],
+        old["unusable_index"],
+        new["unusable_index"],
+    )
 
 
 def _increases(before, after):

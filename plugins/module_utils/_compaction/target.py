@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""What is wanted of a node: so many free blocks of an order on each NUMA node. How far it is met, and what may be done for it.
+"""What is wanted of a node: so many free blocks of some orders on each NUMA node. How far it is met, and what may be done for it.
 
 target = complete(options)         every option checked, the rest at its default; OptionError names the wrong one
+target = resolve(facts, target)    with "orders", those that "auto" stands for on this kernel
 measured = measure(facts, target)  pages and thousandths, as the names say
 """
 
@@ -13,21 +14,25 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .. import _fragmentation, _options, _outlook
+from .. import _consumers, _fragmentation, _options, _outlook
 from .._fragmentation import KERNEL_ZONES
 from .._options import OptionError
 from .._outlook import RESERVED
 
 # What a look at the target needs of the facts; slabs and settings play no part in it.
 SUBSET = ("kernel", "zones", "migratetypes", "meminfo", "vmstat", "pressure")
+# Who asks for what depends on containers, and on old kernels on their caches and cgroups.
+_SUBSET_OF_AUTO = SUBSET + ("cgroups", "slab")
+
+AUTO = "auto"
 
 # A zone with less than this part of its node's memory does not speak for the node.
 _ZONE_SHARE = 10
 
 # Every option of a target: type, default, range or choices, as _options.py has it. A default of None switches the option off.
 OPTIONS = {
-    # The wanted condition. Order 5 is what a network namespace asks for on old kernels, and veth pairs on many CPUs.
-    "order": {"type": "int", "default": 5, "min": 1, "max": 20},
+    # The wanted condition. "auto" is each order without which something fails on this kernel.
+    "order": {"type": "int", "default": AUTO, "words": (AUTO,), "min": 1, "max": 20},
     "min_free_blocks": {"type": "int", "default": 16, "min": 1, "max": 1000000},
     # Thousandths; Oracle's memstate calls a zone fragmented above 950, 1000 switches this off.
     "max_unusable_index": {"type": "int", "default": 950, "min": 0, "max": 1000},
@@ -70,28 +75,74 @@ def complete(options):
     return target
 
 
+def subset(target):
+    """The facts that resolve() and measure() go by."""
+    return SUBSET if target["order"] != AUTO or "orders" in target else _SUBSET_OF_AUTO
+
+
+def resolve(facts, target):
+    """-> the target with "orders": [{order, needed_by: [who asks for it on this kernel]}], the smallest first. Once for a run."""
+    if "orders" in target:
+        return target
+    zones = _zones_asked_for(facts, target)
+    highest = max([len(zone["free_blocks"]) for zone in zones] or [0]) - 1
+    if target["order"] == AUTO:
+        found = _orders_needed(facts, highest)
+    else:
+        if zones and target["order"] > highest:
+            raise OptionError(
+                "order: %d is more than this kernel has; its orders are 0 to %d" % (target["order"], highest)
+            )
+        asked = [entry["needed_by"] for entry in facts["allocatable"] if entry["order"] == target["order"]]
+        found = {target["order"]: list(asked[0]) if asked else []}
+    return dict(target, orders=[{"order": order, "needed_by": found[order]} for order in sorted(found)])
+
+
+def _orders_needed(facts, highest):
+    """{order: who asks for it} for "auto". Where pages are so large that nobody needs more than one, two in a row are seen to."""
+    kernel = dict(facts["kernel"], containers=facts.get("containers"))
+    caches = (facts.get("slab") or {}).get("nf_conntrack_caches")
+    groups = (facts.get("cgroups") or {}).get("memory_cgroups")
+    orders = _consumers.must_have(kernel, caches, groups)
+    return {order: who for order, who in orders.items() if 1 <= order <= highest} or {1: []}
+
+
+def orders_of(target):
+    """[order] of a target that resolve() has seen."""
+    return [row["order"] for row in target["orders"]]
+
+
+def named(orders):
+    """ "order 5", "orders 1, 3" """
+    return "order%s %s" % ("" if len(orders) == 1 else "s", ", ".join(map(str, orders)))
+
+
 def measure(facts, target):
     """How far the wanted condition is met.
 
-    -> {"satisfied", "nodes": {"0": {"satisfied", "state", "free_blocks" (of the order, usable), "unusable_index" (the worst of
-    the zones that matter), "missing": [what is not met, in words], "zones": {"Normal": [free blocks per order]}}}}
+    -> {"satisfied", "nodes": {"0": {"satisfied", "order", "state", "free_blocks", "unusable_index", "missing", "orders": [{"order",
+    "satisfied", "state", "free_blocks" (usable), "unusable_index" (the worst of the zones that matter), "missing": [what is not met, in
+    words]}], "zones": {"Normal": [free blocks per order]}}}}. What is said of a node itself is that of its largest order that is lacking,
+    or of the largest; "missing" is that of all.
     """
-    order, nodes = target["order"], {}
+    target, nodes = resolve(facts, target), {}
     for zone in zones_of(facts, target):
         nodes.setdefault(str(zone["node"]), []).append(zone)
-    measured = {name: _measure_node(zones, order, target) for name, zones in nodes.items()}
+    measured = {name: _measure_node(zones, target) for name, zones in nodes.items()}
     return {"satisfied": all(node["satisfied"] for node in measured.values()), "nodes": measured}
 
 
-def zones_of(facts, target):
-    zones = [
+def _zones_asked_for(facts, target):
+    return [
         zone
         for zone in facts["zones"]
         if zone["zone"] in target["zones"] and (not target["nodes"] or zone["node"] in target["nodes"])
     ]
-    highest = max([len(zone["free_blocks"]) for zone in zones] or [0]) - 1
-    if zones and target["order"] > highest:
-        raise OptionError("order: %d is more than this kernel has; its orders are 0 to %d" % (target["order"], highest))
+
+
+def zones_of(facts, target):
+    """The zones of the facts that a target speaks of. OptionError where it speaks of what is not there."""
+    zones = _zones_asked_for(facts, target)
     missing = sorted(set(target["nodes"]) - {zone["node"] for zone in facts["zones"]})
     if missing and facts["zones"]:
         there = sorted({zone["node"] for zone in facts["zones"]})
@@ -100,11 +151,28 @@ def zones_of(facts, target):
     if without and zones:
         # Whoever asks for it would be told of the other nodes instead.
         raise OptionError("zones: node %s has no zone %s" % (without[0], " or ".join(target["zones"])))
-    return [zone for zone in zones if target["order"] < len(zone["free_blocks"])]
+    return zones
 
 
-def _measure_node(zones, order, target):
-    usable = [zone for zone in zones if zone["states"][order] != RESERVED]
+def of_order(zones, order):
+    """Those that have blocks of that order at all, and give them to ordinary requests."""
+    return [zone for zone in zones if order < len(zone["free_blocks"]) and zone["states"][order] != RESERVED]
+
+
+def _measure_node(zones, target):
+    rows = [_measure_order(of_order(zones, order), order, target) for order in orders_of(target)]
+    lacking = [row for row in rows if not row["satisfied"]]
+    about = dict((lacking or rows)[-1])
+    about.update(
+        satisfied=not lacking,
+        missing=[words for row in rows for words in row["missing"]],
+        orders=rows,
+        zones={zone["zone"]: list(zone["free_blocks"]) for zone in zones},
+    )
+    return about
+
+
+def _measure_order(usable, order, target):
     state = _outlook.best([zone["states"][order] for zone in usable] or ["exhausted"])
     blocks = sum(_fragmentation.suitable_blocks(_fragmentation.usable_blocks(zone), order) for zone in usable)
     unusable = max([zone["unusable_index"][order] for zone in that_matter(usable)] or [1000])
@@ -116,15 +184,21 @@ def _measure_node(zones, order, target):
     if blocks < wanted:
         missing.append("%d free blocks of order %d, %d are wanted" % (blocks, order, wanted))
     if unusable > target["max_unusable_index"]:
-        missing.append("unusable index %d, at most %d is wanted" % (unusable, target["max_unusable_index"]))
+        words = "unusable index %d at order %d, at most %d is wanted"
+        missing.append(words % (unusable, order, target["max_unusable_index"]))
     return {
+        "order": order,
         "satisfied": not missing,
         "state": state,
         "free_blocks": blocks,
         "unusable_index": unusable,
         "missing": missing,
-        "zones": {zone["zone"]: list(zone["free_blocks"]) for zone in zones},
     }
+
+
+def row_of(node, order):
+    """What measure() says of one order of a node."""
+    return next(row for row in node["orders"] if row["order"] == order)
 
 
 def _size(zone):

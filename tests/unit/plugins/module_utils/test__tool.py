@@ -73,7 +73,7 @@ def test_help_has_every_command_option_and_exit_status(memfrag):
     [
         ((), "too few arguments"),
         (("frobnicate",), "frobnicate"),
-        (("compact", "--order", "nine"), 'order: "nine" is not a whole number from 1 to 20'),
+        (("compact", "--order", "nine"), 'order: "nine" is not allowed: auto or a whole number from 1 to 20'),
         (("compact", "--order", "14"), "order: 14 is more than this kernel has; its orders are 0 to 10"),
         (("compact", "--nodes", "0,x"), 'nodes: "x" is not a whole number from 0 to 1023'),
         (("compact", "--nodes", "5"), "nodes: there is no node 5; there are 0"),
@@ -95,7 +95,7 @@ def test_wrong_options(arguments, words, memfrag, node_root):
     [
         ('{"order": 12}', 2, "order: 12 is more than this kernel has"),
         ('{"odrer": 4}', 2, "/etc/memfrag/policy.json: odrer: no such option"),
-        ('{"order": false}', 2, "/etc/memfrag/policy.json: order: false is not a whole number"),
+        ('{"order": false}', 2, "/etc/memfrag/policy.json: order: false is not allowed: auto or"),
         ("order: 4", 2, "/etc/memfrag/policy.json: this is not a policy"),
         ("[4]", 2, "/etc/memfrag/policy.json: this is not a policy: it is not an object"),
         ('{"textfile_directory": "x"}', 2, 'textfile_directory: "x" is not an absolute path'),
@@ -131,12 +131,12 @@ def test_a_root_that_is_not_there(memfrag):
     "name, status, words",
     [
         (HEALTHY, 0, "not compacted (met): every node has what is wanted of order 5\n"),
-        (MOVABLE, 0, "would compact (needed): node 0: unusable index 985, at most 950 is wanted\n"),
+        (MOVABLE, 0, "would compact (needed): node 0: unusable index 985 at order 5, at most 950 is wanted\n"),
         (PINNED, 3, "not compacted (unmovable): compaction would not help: "),
     ],
 )
 def test_dry_run(name, status, words, memfrag, node_root):
-    found = memfrag("compact", "--dry-run", "--root", node_root(name))
+    found = memfrag("compact", "--dry-run", "--order", "5", "--root", node_root(name))
     assert (found[0], found[2]) == (status, "")
     assert found[1].startswith(words)
 
@@ -146,7 +146,7 @@ def test_compact(memfrag, running):
     build_roots.write(
         root,
         "etc/memfrag/policy.json",
-        json.dumps({"textfile_directory": "/run", "backoff_seconds": 60}),
+        json.dumps({"order": 5, "textfile_directory": "/run", "backoff_seconds": 60}),
     )
     status, text, errors = memfrag("compact", "--json", "--root", root)
     result = json.loads(text)
@@ -169,7 +169,7 @@ def test_compact_on_an_archive_is_an_error(memfrag, node_root):
 
 
 def test_status(memfrag, node_root):
-    status, text, dummy = memfrag("status", "--root", node_root(PINNED))
+    status, text, dummy = memfrag("status", "--order", "5", "--root", node_root(PINNED))
     assert status == 3
     assert "    9   2048 kB  exhausted         huge pages" in text
     assert "compaction would not run now (unmovable)" in text

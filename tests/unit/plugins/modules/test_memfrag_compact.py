@@ -187,7 +187,8 @@ def test_only_the_running_kernel_is_compacted(run_module, node_root):
     "options, words",
     [
         ({"order": 11}, "order: 11 is more than this kernel has"),
-        ({"order": 0}, "is not a whole number from 1 to 20"),
+        ({"order": 0}, "is out of range: auto or a whole number from 1 to 20"),
+        ({"order": "many"}, 'order: "many" is not allowed: auto or a whole number from 1 to 20'),
         ({"nodes": [7]}, "nodes: there is no node 7; there are 0"),
         ({"min_free_blocks": -1}, "min_free_blocks: -1"),
         ({"max_unusable_index": 1001}, "max_unusable_index: 1001"),

@@ -13,7 +13,9 @@ import shutil
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers, _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import node_state
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy as assess_policy
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import (
     plan,
     reading,
@@ -66,11 +68,12 @@ DECISIONS = {
 
 
 def policy(**options):
-    return target.complete(options)
+    """The captures are told apart best at the order that a network namespace asks for on old kernels."""
+    return target.complete(dict({"order": 5}, **options))
 
 
-def collect(root):
-    return _facts.collect(Node(root), target.SUBSET)
+def collect(root, order=5):
+    return _facts.collect(Node(root), target.subset({"order": order}))
 
 
 def quiet(**differences):
@@ -149,10 +152,10 @@ def test_a_policy_is_complete_and_a_copy_of_no_default():
     "options, words",
     [
         ({"odrer": 5}, "odrer: no such option; there are abort_pressure_percent"),
-        ({"order": 0}, "order: 0 is not a whole number from 1 to 20"),
-        ({"order": True}, "order: true is not a whole number"),
-        ({"order": "five"}, 'order: "five" is not a whole number from 1 to 20'),
-        ({"order": 5.5}, "order: 5.5 is not a whole number"),
+        ({"order": 0}, "order: 0 is out of range: auto or a whole number from 1 to 20"),
+        ({"order": True}, "order: true is not allowed: auto or a whole number"),
+        ({"order": "five"}, 'order: "five" is not allowed: auto or a whole number from 1 to 20'),
+        ({"order": 5.5}, "order: 5.5 is not allowed: auto or a whole number"),
         ({"max_pressure_percent": 101}, "max_pressure_percent: 101 is not a number from 0 to 100"),
         ({"max_pressure_percent": 6}, "max_pressure_percent: 6.0 is above abort_pressure_percent (5.0)"),
         ({"nodes": "0"}, 'nodes: "0" is not a list'),
@@ -173,7 +176,7 @@ def test_a_wrong_policy_is_refused_by_name(options, words):
 def test_numbers_may_come_as_text_and_guards_may_be_off():
     complete = policy(order="7", max_load_per_cpu="1.5", max_pressure_percent=None, window=None)
     assert (complete["order"], complete["max_load_per_cpu"], complete["max_pressure_percent"]) == (7, 1.5, None)
-    assert policy(order=None)["order"] == 5
+    assert policy(order=None)["order"] == "auto"
 
 
 def test_an_order_or_node_that_is_not_there_is_refused(node_root):
@@ -187,6 +190,88 @@ def test_an_order_or_node_that_is_not_there_is_refused(node_root):
     # 16 kB pages: twelve orders.
     facts = collect(node_root("6.12.107+deb13-arm64-16k/healthy"))
     assert plan.plan(facts, policy(order=11))["reason"] == "met"
+
+
+# --- the order "auto" ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", build_roots.names())
+def test_auto_is_each_order_without_which_something_fails(name, node_root):
+    rule = target.complete({})
+    facts = collect(node_root(name), rule["order"])
+    orders = target.resolve(facts, rule)["orders"]
+    kernel = dict(facts["kernel"], containers=facts["containers"])
+    caches, groups = facts["slab"]["nf_conntrack_caches"], (facts["cgroups"] or {}).get("memory_cgroups")
+    fails = {order for order, dummy, hard in _consumers.requests(kernel, caches, groups) if hard}
+    fails.add(_consumers.order_of(32768, facts["kernel"]["page_size"]))
+    assert {row["order"] for row in orders} == fails
+    assert all(row["needed_by"] for row in orders)
+    # The assessment holds the node to the same.
+    assert sorted(node_state.NodeState(facts, None, assess_policy.complete(None)).needed) == sorted(fails)
+    verdict = plan.plan(facts, rule)
+    assert verdict["orders"] == orders and verdict["order"] in fails
+    for node in verdict["before"]["nodes"].values():
+        assert [row["order"] for row in node["orders"]] == [row["order"] for row in orders]
+        assert node["satisfied"] == all(row["satisfied"] for row in node["orders"])
+
+
+def old_kernel(facts, caches, groups):
+    """The facts as those of el7 with containers: one conntrack cache per network namespace, and an array per memory cgroup with it."""
+    kernel = dict(facts["kernel"], release="3.10.0-1160.el7.x86_64", vmap_stack=None)
+    return dict(
+        facts, kernel=kernel, containers=True, slab={"nf_conntrack_caches": caches}, cgroups={"memory_cgroups": groups}
+    )
+
+
+def test_the_largest_order_that_is_lacking_and_can_be_had_decides(node_root):
+    facts = old_kernel(collect(node_root(PINNED)), 3, 10000)
+    verdict = plan.plan(facts, target.complete({}))
+    assert [row["order"] for row in verdict["orders"]] == [3, 5]
+    largest = verdict["orders"][-1]
+    assert "nf_conntrack" in largest["needed_by"][-1]
+    assert (verdict["reason"], verdict["order"]) == ("unmovable", largest["order"])
+    node = verdict["before"]["nodes"]["0"]
+    assert (node["order"], node["satisfied"]) == (largest["order"], False)
+    assert node["orders"][0]["satisfied"]
+    # Compaction would bring it where the pages can be moved.
+    facts = old_kernel(collect(node_root(MOVABLE)), 3, 10000)
+    verdict = plan.plan(facts, target.complete({}))
+    assert (verdict["reason"], verdict["order"]) == ("needed", largest["order"])
+
+
+def test_where_the_largest_cannot_be_had_a_smaller_one_is_compacted_for(node_root, monkeypatch):
+    facts = old_kernel(collect(node_root(MOVABLE)), 3, 10000)
+    for zone in facts["zones"]:
+        zone["unusable_index"] = [1000] * len(zone["unusable_index"])
+
+    def obstacle(outlook, order):
+        return "unmovable" if order > 3 else None
+
+    monkeypatch.setattr(plan.Outlook, "obstacle", obstacle)
+    verdict = plan.plan(facts, target.complete({}))
+    assert (verdict["reason"], verdict["order"], verdict["nodes"]) == ("needed", 3, [0])
+
+
+def test_pages_so_large_that_nobody_needs_two(node_root):
+    facts = collect(node_root(HEALTHY), "auto")
+    facts["kernel"] = dict(facts["kernel"], page_size=65536, page_table_isolation=False)
+    assert target.resolve(facts, target.complete({}))["orders"] == [{"order": 1, "needed_by": []}]
+    assert plan.plan(facts, target.complete({}))["reason"] == "met"
+
+
+def test_a_number_is_that_order_and_says_who_needs_it(node_root):
+    orders = target.resolve(collect(node_root(HEALTHY)), policy(order="9"))["orders"]
+    assert orders == [{"order": 9, "needed_by": ["huge pages, transparent and reserved ones (performance only)"]}]
+
+
+def test_a_run_for_several_orders_measures_what_decided(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    rule = dict(policy(), orders=[{"order": 3, "needed_by": []}, {"order": 5, "needed_by": ["somebody"]}])
+    result = run.run(node, rule)
+    orders = [row["order"] for row in result["orders"]]
+    assert (orders, result["order"], result["acted"], result["satisfied"]) == ([3, 5], 5, True, True)
+    assert "free blocks of order %d " % result["order"] in result["message"]
+    assert [row["order"] for row in result["after"]["nodes"]["0"]["orders"]] == orders
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------
