@@ -54,6 +54,11 @@ CONTAINER_TOOLS = {
     "mmdebstrap": "mmdebstrap",
     "ssh-keygen": "openssh-client",
 }
+MONITORING_TOOLS = {
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "prometheus-node-exporter": "prometheus-node-exporter",
+}
 MACHINE_TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "mmdebstrap": "mmdebstrap",
@@ -230,6 +235,17 @@ def fleet(session: nox.Session) -> None:
         cannot_run(session, "hosts in network namespaces: needs root")
     install(session, f"ansible-core~={newest_core()}.0")
     session.run(*["python", "tests/fleet/fleet.py"], env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections())})
+
+
+@nox.session(python=TOOLS_PYTHON)
+def monitoring(session: nox.Session) -> None:
+    """Rules and alerts on the captures, by promtool, a real node_exporter and a real Prometheus."""
+    require(session, MONITORING_TOOLS, "the tests of rules and alerts")
+    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    session.run(
+        *["python", "-m", "pytest", "tests/monitoring", *session.posargs],
+        env={"PYTHONPATH": str(environment.collections())},
+    )
 
 
 @nox.session(python=TOOLS_PYTHON)
