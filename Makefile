@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs package oracle browser fleet molecule molecule-kernels clean
+.PHONY: help audit test lint format units sanity integration docs package oracle browser monitoring fleet molecule molecule-kernels clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -56,6 +56,9 @@ oracle: ## the journal reader on 20,000 reports of simulated machines; ARGS='--s
 
 browser: ## the report in headless Chromium
 	$(SESSIONS) browser
+
+monitoring: ## rules and alerts, by promtool, node_exporter and Prometheus of Debian
+	$(SESSIONS) monitoring
 
 fleet: ## an audit over real ssh, hosts in network namespaces; as root
 	$(SESSIONS) fleet

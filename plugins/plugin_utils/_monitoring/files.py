@@ -1,0 +1,21 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""The files that the role memfrag_monitoring ships, by their names."""
+
+from __future__ import annotations
+
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _stock
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import render
+
+_STOCK = """\
+What a stock node_exporter with --collector.buddyinfo and --collector.zoneinfo lets Prometheus know of contiguous memory.
+One group, in this order: Prometheus evaluates its rules one after the other, at the same time."""
+
+
+def shipped() -> dict[str, str]:
+    """-> {name: text}"""
+    return {"memfrag-stock.rules.yml": render(_STOCK, [_stock.recording()])}
