@@ -375,10 +375,14 @@ def test_without_javascript(browser, small):
     ):
         assert words in page
     assert visible(browser, "#static")
-    assert browser.run("document.querySelectorAll('#static details').length") == 19
+    assert browser.run("document.querySelectorAll('#static [id^=\"node=\"]').length") == 19
     assert text(browser, "#actions").count("ansible") >= 1
     browser.open(url(small, node="ill"), script=False)
-    assert visible(browser, "[id='node=ill'] summary")
+    # What a link leads to unfolds.
+    assert visible(browser, "[id='node=ill']") and not visible(browser, "[id='node=numa']")
+    browser.open(url(small), script=False)
+    browser.run("document.querySelector(\"#levels ~ ul a[href='#level=critical']\").click()")
+    assert visible(browser, "[id='level=critical']") and "ill" in text(browser, "[id='level=critical']")
 
 
 def pdf_text(browser):
@@ -395,21 +399,52 @@ def pdf_text(browser):
     return raw.count(b"/Type /Page\n") + raw.count(b"/Type/Page/"), b"".join(inflated)
 
 
-def test_print_has_more_than_what_is_on_the_screen(browser, large):
+def printed(browser):
+    """What is seen on paper, from the media type alone; the handlers of the page have run."""
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    browser.settle()
+    return text(browser, "body")
+
+
+def test_print_says_how_many_of_how_many(browser, large):
     browser.open(url(large))
-    on_screen = len(rows(browser))
+    on_screen = rows(browser)
     browser.run(
         "addEventListener('beforeprint', () => { window.printed = document.querySelectorAll('.list .row').length; })"
     )
-    pdf_text(browser)
-    assert browser.run("window.printed") == 500 > on_screen
-    assert len(rows(browser)) == on_screen
+    pages, _streams = pdf_text(browser)
+    assert browser.run("window.printed") == 100 and 5 < pages < 40
+    assert rows(browser) == on_screen
+    page = printed(browser)
+    assert f"The first 100 of {MANY + 1:,} nodes, worst first; report.csv has all." in page
+    assert "need" in page and "What to do" in page and not visible(browser, ".tools")
+    browser.open(url(large, q="rack7", sort="name"))
+    assert f"{MANY // 40} nodes that fit, out of {MANY + 1:,}." in printed(browser)
+    browser.open(url(large, q="rack", sort="name"))
+    assert "The first 100 of 2,000 nodes that fit, by name, out of 2,001; report.csv has all." in printed(browser)
 
 
 def test_print_opens_what_is_folded(browser, small):
     browser.open(url(small, node="ill"))
+    browser.run("document.querySelector('.node details').open = true")
+    browser.run(
+        "addEventListener('beforeprint', () => { window.folded = document.querySelectorAll('details:not([open])').length; })"
+    )
     pdf_text(browser)
-    assert browser.run("[...document.querySelectorAll('.node details')].every((each) => each.open)")
+    assert browser.run("window.folded") == 0
+    assert (
+        browser.run("[...document.querySelectorAll('.node details')].map((each) => each.open).lastIndexOf(true)") == 0
+    )
+    browser.open(url(small))
+    assert "Show the" in printed(browser)
+
+
+def test_print_without_javascript(browser, small):
+    browser.open(url(small), script=False)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    page = text(browser, "body")
+    assert "page allocation failure: order:5" in page and "More about it" in page
 
 
 def test_large_fleets_are_drawn_as_far_as_one_sees(browser, large):

@@ -103,16 +103,25 @@ def _usual(key: str) -> bool | None:
 
 
 def command_for(
-    words: Sequence[str], hosts: Sequence[_types.Host], options: Sequence[str] = (), *, as_root: bool = False
+    words: Sequence[str],
+    hosts: Sequence[_types.Host],
+    options: Sequence[str] = (),
+    *,
+    as_root: bool = False,
+    become: bool = True,
 ) -> str:
-    """One line for a shell; empty for no words and for no host that can be named."""
+    """One line for a shell; empty for no words and for no host that can be named.
+
+    as_root    with -b for a playbook, too
+    become     with -b for a module, unless the options have it
+    """
     if not words:
         return ""
     privileges = ["-b"] if as_root and "-b" not in options else []
     if words[0] == _PLAYBOOK:
         line = [words[0], words[1], *options, *privileges, *words[2:]]
     else:
-        line = [*words[:2], *options, *([] if "-b" in options else ["-b"]), *words[2:]]
+        line = [*words[:2], *options, *([] if "-b" in options or not become else ["-b"]), *words[2:]]
     pattern = ",".join(filter(None, (pattern_of(host.name) for host in hosts[:MOST_IN_COMMAND])))
     if not pattern:
         return ""

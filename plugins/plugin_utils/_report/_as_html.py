@@ -38,7 +38,7 @@ ASSETS = os.path.join(os.path.dirname(__file__), "assets")
 
 # Put together in this order; the scripts share one scope.
 STYLES = ("report.css",)
-SCRIPTS = ("basics.js", "report.js")
+SCRIPTS = ("basics.js", "print.js", "report.js")
 
 # Details weigh some kilobytes each: up to the first number all nodes have them, above it the worst, up to the second.
 ALL_DETAILS = 200
@@ -188,7 +188,7 @@ class Page:
 
     def _worst(self, fleet: _types.Fleet) -> dict[str, _types.Record]:
         """What is known of the nodes that stand in full without JavaScript."""
-        names = {host.name for host in fleet.hosts[: _html_static.MOST_STATIC]}
+        names = {host.name for host in _html_static.static_hosts(fleet)}
         found = {name: json.loads(text) for _rank, name, text in self._details if name in names}
         for name, detail in found.items():
             zones = json.loads(self._rows[name])[2]

@@ -9,13 +9,24 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _actions, _outliers, _types, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _actions,
+    _failures,
+    _outliers,
+    _types,
+    _words,
+)
 
-# Nodes in full without JavaScript, and rows of the outliers across the fleet.
+# Nodes in full without JavaScript, rows of the outliers across the fleet, and how many nodes are named in cards and lists.
 MOST_STATIC = 50
 MOST_OUTLIERS = 25
+NAMED = 5
+CHANGED = 3
+LISTED = 100
+
+CHANGE_WORDS = {"worse": "got worse", "better": "got better", "new": "new", "lost": "answered then, not now"}
 
 
 def values(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> dict[str, t.Any]:
@@ -23,6 +34,8 @@ def values(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> dict[st
 
     details    node -> what _as_html.Page keeps of it
     """
+    failures = _failures.of(fleet.hosts, fleet.options)
+    shown = _shown(fleet, failures)
     return {
         "fleet": fleet,
         "headline": headline(fleet),
@@ -30,10 +43,17 @@ def values(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> dict[st
         "worst": _worst(fleet),
         "levels": _levels(fleet),
         "answers": _answers(fleet),
-        "missing": [host for host in fleet.hosts if host.status != "audited"],
-        "shown": _shown(fleet, details),
+        "failures": failures,
+        "missing": sum(len(failure.hosts) for failure in failures),
+        "shown": _in_full(fleet, shown, details),
+        "shown_names": {host.name for host in shown},
+        "lists": _lists(fleet),
         "outliers": [(host, _METRICS[out.metric], out) for host in fleet.hosts for out in host.outliers],
         "MOST_STATIC": MOST_STATIC,
+        "NAMED": NAMED,
+        "CHANGED": CHANGED,
+        "CHANGE_WORDS": CHANGE_WORDS,
+        "LISTED": LISTED,
         "MOST_OUTLIERS": MOST_OUTLIERS,
     }
 
@@ -69,6 +89,13 @@ def headline(fleet: _types.Fleet) -> tuple[str, str]:
             return f"No node of {len(audited):,} is at high risk", watched
         if dark:
             return f"{levels['low']:,} of {nodes} are well", unknown
+        if len(audited) < len(fleet.hosts):
+            missing = len(fleet.hosts) - len(audited)
+            title = f"{len(audited):,} of {len(fleet.hosts):,} nodes {'is' if len(audited) == 1 else 'are'} well"
+            return (
+                title,
+                f"About {_words.plural(missing, 'node')} nothing is known: {'it' if missing == 1 else 'they'} could not be audited.",
+            )
         return f"All {nodes} are well", "Contiguous memory can be had wherever it was looked for."
     short = [host for host in audited if is_short(host)]
     order = f"order 3 ({_words.block_size(3, audited[0].page_size)})"
@@ -142,10 +169,34 @@ def _answers(fleet: _types.Fleet) -> list[dict[str, t.Any]]:
     return found
 
 
-def _shown(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> list[dict[str, t.Any]]:
+def static_hosts(fleet: _types.Fleet) -> list[_types.Host]:
+    """The nodes that stand on the page without JavaScript, worst first."""
+    return _shown(fleet, _failures.of(fleet.hosts, fleet.options))
+
+
+def _shown(fleet: _types.Fleet, failures: Sequence[_failures.Failure]) -> list[_types.Host]:
+    """The worst, and whichever else the page links to: a link leads somewhere without JavaScript, too."""
+    names = {host.name for host in fleet.hosts[:MOST_STATIC]}
+    for action in fleet.actions:
+        names.update(host.name for host in action.hosts[:NAMED])
+    for failure in failures:
+        names.update(host.name for host in failure.hosts[:NAMED])
+    for finding in fleet.findings:
+        for hosts in finding.remedies.values():
+            names.update(hosts[:NAMED])
+    for changed in fleet.changes.values():
+        names.update(changed[:CHANGED])
+    unlike = [host.name for host in fleet.hosts for _out in host.outliers]
+    names.update(unlike[:MOST_OUTLIERS])
+    return [host for host in fleet.hosts if host.name in names]
+
+
+def _in_full(
+    fleet: _types.Fleet, hosts: Sequence[_types.Host], details: Mapping[str, _types.Record]
+) -> list[dict[str, t.Any]]:
     commands = {action.key: _actions.around(action, fleet.options) for action in fleet.actions}
     found = []
-    for host in fleet.hosts[:MOST_STATIC]:
+    for host in hosts:
         pattern, command = _actions.shown_pattern(host.name), commands.get(host.todo) or ()
         found.append(
             {
@@ -155,3 +206,29 @@ def _shown(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> list[di
             }
         )
     return found
+
+
+def _lists(fleet: _types.Fleet) -> list[dict[str, t.Any]]:
+    """What the figures at the top link to, as lists for readers without JavaScript."""
+    if len(fleet.hosts) == 1:
+        return []
+    audited = [host for host in fleet.hosts if host.status == "audited"]
+    found = [
+        ("level", level, level.capitalize(), [host for host in audited if host.level == level])
+        for level in _types.LEVELS
+    ]
+    found.append(("level", "none", "Not assessed", [host for host in audited if host.level is None]))
+    found += [
+        ("status", status, status.capitalize(), [host for host in fleet.hosts if host.status == status])
+        for status in ("unreachable", "failed")
+    ]
+    found.append(("status", "stale", "Stale", [host for host in fleet.hosts if host.stale]))
+    found += [
+        ("change", change, CHANGE_WORDS[change].capitalize(), [host for host in fleet.hosts if host.change == change])
+        for change in _types.CHANGES
+    ]
+    return [
+        {"id": f"{key}={value}", "title": title, "names": [host.name for host in hosts]}
+        for key, value, title, hosts in found
+        if hosts
+    ]

@@ -27,8 +27,6 @@ DIRECTORY = os.path.join(os.path.dirname(__file__), "templates")
 # Levels have a sign and a word besides the colour.
 SIGNS = {"critical": "▲", "high": "◆", "medium": "●", "low": "✓", "unknown": "?", "info": "i"}
 
-_CHANGE_WORDS = {"worse": "got worse", "better": "got better", "new": "new", "lost": "answered then, not now"}
-
 
 def shown(value: t.Any) -> t.Any:
     """Text as the page has it; markup as it is."""
@@ -60,6 +58,7 @@ def _remedies(finding: _types.Finding) -> list[dict[str, t.Any]]:
 
 _FILTERS: dict[str, t.Callable[..., t.Any]] = {
     "dotted": _words.join,
+    "lower_first": lambda words: words[:1].lower() + words[1:],
     "graded": lambda host: _words.graded(host.states, host.page_size, ()),
     "helps": _actions.helps,
     "plural": _words.plural,
@@ -84,7 +83,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(_FILTERS)
-    made.globals.update(link=link, SIGNS=SIGNS, CHANGE_WORDS=_CHANGE_WORDS, CAUSES=_words.CAUSES)
+    made.globals.update(link=link, SIGNS=SIGNS, CAUSES=_words.CAUSES)
     return made
 
 

@@ -155,12 +155,12 @@ def moment(value: t.Any) -> datetime.datetime | None:
         return None
 
 
-_KILOBYTES = re.compile(r"(?<![\w.])([0-9]{4,15}) kB\b")
+_KILOBYTES = re.compile(r"(?<![\w.])(?:([0-9]{1,15}) of )?([0-9]{4,15}) kB\b")
 
 
 def in_units(words: str) -> str:
-    """1.5 GB for 1568000 kB, in sentences of the assessment."""
-    return _KILOBYTES.sub(lambda match: size(int(match[1])), words)
+    """1.5 GB for 1568000 kB, and for one so many kB of another, in sentences of the assessment."""
+    return _KILOBYTES.sub(lambda match: " of ".join(size(int(part)) for part in match.groups() if part), words)
 
 
 def sentence(words: str) -> str:

@@ -130,7 +130,7 @@ function counted(values) {
   for (const value of values) if (value) counts.set(value, (counts.get(value) || 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0])).slice(0, 200).map(([value, count]) => option(value, value + " (" + thousands(count) + ")"));
 }
-let search, tools, chips, list, empty, count, node, fleet, notice;
+let search, tools, chips, list, empty, count, node, fleet, notice, printed;
 const TITLE = document.title;
 function build() {
   search = el("input", { type: "search", "data-key": "q", placeholder: "Name, kernel, cause …", autocomplete: "off", spellcheck: "false",
@@ -152,11 +152,12 @@ function build() {
   chips = el("div", { class: "chips" }, count, el("button", { type: "button", hidden: true, onclick: () => go(Object.assign({}, EMPTY, { sort: state.sort })) }, "Show all nodes"));
   notice = el("p", { class: "notice", role: "status", hidden: true });
   empty = el("p", { class: "empty", hidden: true }, "No node fits. ", el("button", { type: "button", onclick: () => go(EMPTY) }, "Show all nodes"));
+  printed = el("p", { class: "printed" });
   list = el("div", { class: "list", role: "list", "aria-label": "Nodes" });
   const axis = svg("svg", { viewBox: "0 0 " + ORDERS * CELL + " 20", preserveAspectRatio: "xMinYMid meet" },
     Array.from({ length: ORDERS }, (each, order) => svg("text", { class: "axis", x: order * CELL + CELL / 2, y: 14 }, order)));
   const head = el("div", { class: "head row", "aria-hidden": "true" }, el("span", {}, "Level"), el("span", {}, "Node and reason"), el("span", { class: "act" }, "What to do"), el("div", { class: "strips" }, el("div", { class: "strip" }, el("span", {}, "Order"), axis)), el("span", { class: "trend" }, "Trend"));
-  fleet = el("div", {}, notice, tools, chips, head, list, empty);
+  fleet = el("div", {}, notice, tools, chips, printed, head, list, empty);
   const label = HOSTS.some((row) => row[M] && row[M][ZONES].some((zone) => zone[0])) ? 104 : 64;
   document.body.style.setProperty("--label", label + "px");
   fleet.style.setProperty("--strips", Math.min(label + ORDERS * CELL, 440) + "px");
@@ -191,7 +192,7 @@ function remedy(text) {
   const parts = String(text).split(/\s{2,}#\s*/);
   return [command(parts[0]), parts.length > 1 && el("p", {}, el("small", {}, parts.slice(1).join(" ")))];
 }
-const sentence = (text) => { text = String(value(text)).replace(/(^|[^\w.])(\d{4,15}) kB\b/g, (all, before, number) => before + size(Number(number))); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
+const sentence = (text) => { text = String(value(text)).replace(/(^|[^\w.])(?:(\d{1,15}) of )?(\d{4,15}) kB\b/g, (all, before, one, other) => before + (one ? size(Number(one)) + " of " : "") + size(Number(other))); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
 function value(any, name) {
   if (typeof any === "number" && /(^|_)kb$/.test(name || "")) return size(any);
   if (any === null || any === undefined) return "–";
@@ -403,7 +404,5 @@ addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimat
 addEventListener("resize", () => drawList());
 addEventListener("hashchange", () => { update(); if (!state.node && /[#&]?(level|status|finding|change|group|kernel|cause|action)=/.test(location.hash)) $("nodes").scrollIntoView(); });
 addEventListener("popstate", update);
-addEventListener("beforeprint", () => { drawRows(500); list.style.height = "auto"; node.querySelectorAll("details").forEach((each) => { each.open = true; }); });
-addEventListener("afterprint", drawList);
 build();
 update();

@@ -12,6 +12,7 @@ import html.parser
 import json
 import re
 import typing as t
+import urllib.parse
 
 import pytest
 
@@ -162,11 +163,27 @@ def test_without_javascript_the_worst_are_there_in_full(store: t.Any, make_repor
     records = [make_record(f"n{number}") for number in range(120)] + [make_record("ill", FRAGMENTED)]
     _report, text = make_report(store(*records), formats=["html"])
     static = text("html").split('id="static"')[1].split("</section>")[0]
-    assert static.count("<details") == _html_static.MOST_STATIC
+    # One list per link of the figures: critical and low nodes.
+    assert static.count('id="node=') == _html_static.MOST_STATIC == static.count("<details") - 2
     assert static.index(">ill<") < static.index(">n0<")
     assert "The worst 50 of 121 nodes" in static
     ill = static.split('id="node=ill"')[1].split("</details>")[0]
     assert "MF301" in ill and "Free blocks by order" in ill and "DMA32: " in ill and "ansible" in ill
+
+
+def test_every_link_within_the_page_leads_somewhere_without_javascript(store: t.Any, make_report: t.Any) -> None:
+    before = [make_record(f"n{number:03}", day=13, run="r1") for number in range(150)]
+    now = [make_record(f"n{number:03}") for number in range(150)]
+    ill = [make_record(f"ill{number}", FRAGMENTED, journal=journal_of(HOSTILE)) for number in range(70)]
+    turned = [make_record(f"n{number:03}", FRAGMENTED) for number in range(3)]
+    gone = [make_record(f"gone{number}", None, error=HOSTILE) for number in range(60)]
+    odd = make_record("odd", "5.10.0-46-cloud-amd64/numa-fragmented")
+    later = store(*now[3:], *ill, *turned, *gone, odd, make_record(HOSTILE), run="r2")
+    _report, text = make_report(later, *[store(*before, run="r1")], formats=["html"], run_id="r2")
+    page = Page(text("html"))
+    within = {urllib.parse.unquote(link[1:]) for link in page.links if link.startswith("#")}
+    assert len(within) > 60 and {"change=worse", "level=low", "status=unreachable"} <= within
+    assert within <= set(page.ids)
 
 
 def test_large_fleets_keep_details_of_those_that_need_a_look(
