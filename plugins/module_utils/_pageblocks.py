@@ -32,9 +32,9 @@ _FEWEST = 32
 # Seconds of work after which the reader gives way for as long again.
 _BURST = 0.004
 
-# One compaction brings less than what could be moved: its scanners meet early, and pages resist (mm/compaction.c,
-# compact_zone()). Shares of the simulated yield that were seen on machines of 0.3 to 24 GiB with Linux 5.10 to 7.2.
-_LOW, _EXPECTED = 0.55, 0.85
+# Of the pageblocks that a compaction could empty one in ten may keep a page that resists: under writeback, pinned, or locked just then
+# (migrate_pages() gives up after ten passes, and compaction goes on behind it).
+_RESISTING = 0.1
 
 # Memory that the kernel was never given, or had taken away, carries no flags; so do pages of its own. It is told by the zone's
 # managed pages where it is a twentieth of the zone at least, and accounts for half of such pageblocks.
@@ -46,7 +46,7 @@ _Z95 = 1.96
 class Block:
     """One surveyed pageblock: pages by kind, and per order the aligned blocks without a page that stays where it is."""
 
-    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved")
+    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved", "unflagged")
 
     def __init__(self, letters, moves):
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
@@ -55,6 +55,8 @@ class Block:
         self.bare = letters == "k" * len(letters)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
+        # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list.
+        self.unflagged = len(stays) if letters.count("k") == len(stays) else 0
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
         self.clean = _clean(stays, len(letters))
 
@@ -88,7 +90,7 @@ def _as_offline(block):
 class Zone:
     """A zone's span of page frames, and its surveyed pageblocks in order of address."""
 
-    def __init__(self, node, name, start, end, pages_per_block, present=None, managed=None):
+    def __init__(self, node, name, start, end, pages_per_block, present=None, managed=None, lists=(), listed=0):
         self.node, self.name = node, name
         self.start, self.end, self.size = start, end, pages_per_block
         self.first = start // pages_per_block
@@ -101,6 +103,8 @@ class Zone:
         # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
         self.unmanaged = present - managed if present and managed else 0
         self._ram = None
+        # What each CPU's list of free pages may hold before it gives some back, and what they hold now, in pages.
+        self.lists, self.listed = sorted(lists), listed
 
     def lies_in(self, ram):
         """Where the memory is, [(first page frame, behind the last)]; not believed where it has less than the zone."""
@@ -161,6 +165,8 @@ def zones_of(zoneinfo, pages_per_block):
                     pages_per_block,
                     zone.get("present"),
                     zone.get("managed"),
+                    zone.get("pcp_high", ()),
+                    zone.get("pcp_pages") or 0,
                 )
             )
     return found
@@ -238,18 +244,19 @@ def interval(zone, kind):
     """The 95 % interval of holders()[kind]: (low, high) pageblocks."""
     drawn = len(zone.seen)
     share = sum(1 for block in zone.seen if block.held_by == kind) / drawn
-    margin = _margin(share, drawn, zone.blocks)
-    return int(math.floor(max(0.0, share - margin) * zone.blocks)), int(
-        math.ceil(min(1.0, share + margin) * zone.blocks)
-    )
+    low, high = _wilson(share, drawn, zone.blocks)
+    return int(math.floor(low * zone.blocks)), int(math.ceil(high * zone.blocks))
 
 
-def _margin(share, drawn, total):
-    """Half the width of Wilson's interval for a share, drawn without putting back."""
+def _wilson(share, drawn, total):
+    """(low, high) of Wilson's interval for a share, drawn without putting back."""
     if not drawn or drawn >= total:
-        return 0.0
-    spread = _Z95 * math.sqrt(share * (1 - share) / drawn + _Z95**2 / (4.0 * drawn**2)) / (1 + _Z95**2 / drawn)
-    return spread * math.sqrt((total - drawn) / (total - 1.0))
+        return share, share
+    square = _Z95**2 / drawn
+    middle = (share + square / 2) / (1 + square)
+    spread = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
+    spread *= math.sqrt((total - drawn) / (total - 1.0))
+    return max(0.0, min(share, middle - spread)), min(1.0, max(share, middle + spread))
 
 
 def yields(zone, now, correction=1.0, reclaimed=0.0):
@@ -258,42 +265,82 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     now          blocks per order that are free now; the list's length says which orders are asked for
     correction   what a compaction here brought before, as a share of what was promised
     reclaimed    share of the movable pages that is given up before, to make room
+
+    What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
+    (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
+    memory is short. Expected is what is there at once; high is what there is then, low is with the lists of two CPUs, where the
+    kernel moved the one who compacts.
     """
-    blocks, drawn = zone.seen, len(zone.seen)
-    emptied = _emptied(blocks, reclaimed)
+    blocks, emptied = zone.seen, _emptied(zone.seen, reclaimed)
+    usual = sum(zone.lists) / len(zone.lists) if zone.lists else 0
+    ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (sum(zone.lists[-2:]), usual)]
+    more = _unlisted(zone, blocks[:emptied])
     answer = []
     for order, ready in enumerate(now):
-        most, reached = _reach(zone, blocks, emptied, order, reclaimed)
-        likely = min(reached, most) * correction
-        share = min(1.0, reached / max(1.0, zone.blocks * zone.size / (1 << order)))
-        margin = min(1.0, _margin(share, drawn, zone.blocks) / share) if share else 0.0
+        all_ = max(1.0, zone.blocks * zone.size / float(1 << order))
+        room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale / (1 << order)
+        if 1 << order <= zone.size:
+            low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [emptied])
+            high += more * zone.size / (1 << order)
+        else:
+            low, expected, high = (min(room, count) for count in _in_rows(zone, order, ends))
+        low = _wilson(min(1.0, low / all_), len(blocks), zone.blocks)[0] * all_ * correction * (1 - _RESISTING)
+        high = _wilson(min(1.0, high / all_), len(blocks), zone.blocks)[1] * all_
         answer.append(
             {
                 "order": order,
                 "now": ready,
-                "low": max(ready, int(likely * _LOW * (1 - margin))),
-                "expected": max(ready, int(round(likely * _EXPECTED))),
-                "high": max(ready, int(math.ceil(most * (1 + margin)))),
+                "low": max(ready, int(low)),
+                "expected": max(ready, int(round(expected * correction))),
+                "high": max(ready, int(math.ceil(high))),
             }
         )
+        answer[-1]["high"] = max(answer[-1]["high"], answer[-1]["expected"])
     return answer
 
 
-def _reach(zone, blocks, emptied, order, reclaimed):
-    """(blocks of ``order`` that there can be at most, those that the scanners get to), for the whole zone."""
-    room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale
-    if order < len(bin(zone.size)) - 2:
-        clean = [block.clean[order] if order < len(block.clean) else 0 for block in blocks]
-        untouched = sum(count for count, block in zip(clean[emptied:], blocks[emptied:]) if block.free == block.pages)
-        return min(sum(clean) * zone.scale, room / (1 << order)), (sum(clean[:emptied]) + untouched) * zone.scale
-    # Larger than a pageblock: that many in a row, from where such a block may start. A sample does not see rows.
+def _reached(zone, blocks, end, order):
+    """Blocks of ``order`` in the first ``end`` of the pageblocks, emptied, and in those behind that are free already."""
+    clean = [block.clean[order] if order < len(block.clean) else 0 for block in blocks]
+    untouched = sum(count for count, block in zip(clean[end:], blocks[end:]) if block.free == block.pages)
+    return (sum(clean[:end]) + untouched) * zone.scale
+
+
+def _in_rows(zone, order, ends):
+    """Blocks larger than a pageblock: (among the first of the pageblocks up to each of the ``ends``, anywhere).
+
+    That many pageblocks in a row, from where such a block may start. A sample does not see rows: there may be as many as it has
+    pageblocks for, or none.
+    """
     row = (1 << order) // zone.size
     whole = [block.pages == zone.size and block.clean[-1] == 1 for block in zone.surveyed]
     if not zone.complete:
-        return min(sum(whole) * zone.scale / row, room / (1 << order)), 0
+        return [0 for _end in ends] + [sum(whole) * zone.scale / row]
     starts = range(-zone.first % row, len(whole) - row + 1, row)
     rows = [start for start in starts if all(whole[start : start + row])]
-    return min(len(rows), room / (1 << order)), sum(1 for start in rows if start + row <= emptied)
+    return [sum(1 for start in rows if start + row <= end) for end in ends] + [len(rows)]
+
+
+def _on_lists(zone, emptied, pages):
+    """How many of the emptied pageblocks, the last ones, lack what a per-cpu list of so many ``pages`` keeps of them."""
+    kept, pages = 0, pages / zone.scale if zone.scale else 0
+    for block in reversed(emptied):
+        if pages <= 0:
+            break
+        pages -= block.movable
+        kept += 1
+    return kept
+
+
+def _unlisted(zone, emptied):
+    """How many pageblocks more there may be, whose only pages that stay are on per-cpu lists and not the kernel's, at the most."""
+    found, pages = 0, zone.listed / zone.scale if zone.scale else 0
+    for unflagged in sorted(block.unflagged for block in emptied if block.unflagged):
+        pages -= unflagged
+        if pages < 0:
+            break
+        found += 1
+    return found * zone.scale
 
 
 def _emptied(blocks, reclaimed=0.0):
