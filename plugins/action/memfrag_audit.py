@@ -29,6 +29,10 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
 PAGEBLOCKS = "pageblocks"
 _SURVEY_SUBSET = ["!all", "sysctl", PAGEBLOCKS]
 
+# Where what a watch saw is in the facts, and how long one may take: as in module_utils/_fragmenters.py, which nodes alone need.
+WATCH = "watch"
+LONGEST_WATCH = 600
+
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 # So many of the newest runs are looked through for an earlier record of the host.
@@ -49,6 +53,10 @@ class ActionModule(ActionBase):
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
         try:
             # Before the node is troubled: these are the same mistake on every host.
+            if not 0 <= options["watch_seconds"] <= LONGEST_WATCH:
+                raise AnsibleActionFail(
+                    f"watch_seconds must be from 0 to {LONGEST_WATCH}, not {options['watch_seconds']}"
+                )
             policy.complete(options["policy"])
             _records.run_directory(options["records_dir"], run_id)
         except (policy.PolicyError, _records.RecordError) as error:
@@ -118,6 +126,8 @@ class ActionModule(ActionBase):
         )
         if options["pageblocks"]:
             self._survey(record["facts"], options, task_vars)
+        if options["watch_seconds"]:
+            self._watch(record["facts"], options["watch_seconds"], task_vars)
         try:
             record["assessment"] = assess(
                 record["facts"],
@@ -155,6 +165,18 @@ class ActionModule(ActionBase):
             why = _text.strip_controls(str(error) or type(error).__name__)
         if why:
             facts["unavailable"][PAGEBLOCKS] = why[: _answer.LONGEST_MESSAGE]
+
+    def _watch(self, facts: dict[str, t.Any], seconds: int, task_vars: dict[str, t.Any]) -> None:
+        """Watches who fragments the node for so many seconds. That it cannot be watched costs nothing of the audit."""
+        try:
+            self._answer = None
+            returned = self._execute_module(
+                module_name="kernelops.memfrag.memfrag_watch", module_args={"seconds": seconds}, task_vars=task_vars
+            )
+            facts[WATCH] = _answer.take_watch(returned)
+        except Exception as error:
+            why = _text.strip_controls(str(error) or type(error).__name__)
+            facts["unavailable"][WATCH] = why[: _answer.LONGEST_MESSAGE]
 
     def _parse_returned_data(self, res: dict[str, t.Any], *more: t.Any) -> t.Any:
         """Keeps the answer of the node from Ansible, which walks each leaf of it, and too large a one from any parser.

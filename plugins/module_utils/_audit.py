@@ -32,6 +32,7 @@ JOURNAL_OPTIONS = {
 NODE_OPTIONS = dict(FACTS_OPTIONS, **JOURNAL_OPTIONS)
 CONTROLLER_OPTIONS = {
     "pageblocks": {"type": "bool", "default": False},
+    "watch_seconds": {"type": "int", "default": 0},
     "policy": {"type": "dict", "default": {}},
     "records_dir": {"type": "path", "default": "./memfrag-audit"},
     "run_id": {"type": "str"},

@@ -12,11 +12,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import re
+import signal
 import time
 
 from ._node import NodeError
 from ._procfs import extfrag_events
+from ._text import strip_controls
 
 LONGEST_SECONDS = 600
 
@@ -24,16 +27,28 @@ _TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _NAME = "memfrag-watch"
 _LOCK = "/run/memfrag-watch.lock"
 _EVENT = "/events/kmem/mm_page_alloc_extfrag"
-# A histogram has three keys at the most (kernel/trace/tracing_map.h), so there is one for each migratetype that is taken from.
-_HIST = "hist:keys=common_pid.execname,alloc_migratetype,stacktrace:size=2048 if fallback_migratetype == %d"
+
+# A histogram has three keys at the most (kernel/trace/tracing_map.h), so there is one for each migratetype that is taken from, and for
+# whether the pageblock changed hands as a whole.
+_HIST = "hist:keys=common_pid.execname,alloc_migratetype,stacktrace:size=2048 if fallback_migratetype == %d && change_ownership == %d"
 _TAKEN_FROM = range(5)
+_TRIGGERS = tuple(_HIST % (taken, whole) for taken in _TAKEN_FROM for whole in (0, 1))
 
-# Kilobytes of buffer per CPU, and events after which the watch ends by itself: they would cost more than they tell.
+# Kilobytes of buffer per CPU, and events after which the watch ends by itself: they would cost more than they tell. An event that the
+# kernel counts by itself costs some microseconds, most of them for its stack.
 _BUFFER_KB = 8192
-_MOST_EVENTS = 20000
-_INTERVAL = 0.5
+_MOST_BUFFERED, _MOST_COUNTED = 20000, 500000
+# Seconds from look to look; a histogram costs more to read, and has to be read for who they are while they live.
+_BUFFER_INTERVAL, _HIST_INTERVAL = 0.5, 2.0
 
+_MOST_FRAGMENTERS = 100
+_LONGEST_CGROUP = 250
 _CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?$", re.MULTILINE)
+# Of the unified hierarchy, or of systemd's, or of the one for memory.
+_CGROUP = re.compile(r"^[0-9]+:(?:|name=systemd|(?:[a-z_,=]*,)?memory(?:,[a-z_,=]*)?):(/.*)$", re.MULTILINE)
+
+# Of these names of /proc/pagetypeinfo the kernel's own pages are; from that they take for good what could have been compacted.
+_STAYING, _MOVING = ("Unmovable", "Reclaimable", "HighAtomic"), "Movable"
 
 
 class WatchError(Exception):
@@ -44,21 +59,42 @@ def watch(node, seconds, clock=time.time, sleep=time.sleep):
     """-> contract memfrag_watch: {seconds, events, overrun, stopped_early, fragmenters}. Raises WatchError.
 
     node   a WritableNode
+    Ctrl-C ends the watch, not the answer.
     """
     try:
         tracefs = _find(node)
-        with node.lock(_LOCK) as held:
+        with node.lock(_LOCK) as held, _tidy_end():
             if not held:
                 raise WatchError("another watch is running on this node (%s)" % _LOCK)
             _clear(node, tracefs)
             instance = tracefs + "/instances/" + _NAME
-            node.make_directory(instance)
             try:
+                node.make_directory(instance)
                 return _watch(node, instance, seconds, clock, sleep)
             finally:
                 _clear(node, tracefs)
     except NodeError as error:
         raise WatchError(str(error))
+
+
+@contextlib.contextmanager
+def _tidy_end():
+    """Ends the process by an exception where a signal would end it without one, so that what is to be removed is."""
+
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
+    before = {}
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            before[number] = signal.signal(number, leave)
+    except ValueError:
+        pass  # Not the main thread, which alone gets signals.
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _find(node):
@@ -76,8 +112,9 @@ def _clear(node, tracefs):
     instance = tracefs + "/instances/" + _NAME
     if not node.exists(instance):
         return
-    undo = [(_EVENT + "/trigger", "!" + _HIST % taken) for taken in _TAKEN_FROM] + [(_EVENT + "/enable", "0")]
-    for path, value in undo:
+    for path, value in [(_EVENT + "/trigger", "!" + trigger) for trigger in _triggers(node, instance)] + [
+        (_EVENT + "/enable", "0")
+    ]:
         try:
             node.write_value(instance + path, value)
         except NodeError:
@@ -85,24 +122,31 @@ def _clear(node, tracefs):
     node.remove(instance)
 
 
+def _triggers(node, instance):
+    """Those that are there, in the kernel's words: they may be of another version of this file."""
+    try:
+        lines = node.read_text(instance + _EVENT + "/trigger").splitlines()
+    except NodeError:
+        return ()
+    return [re.sub(r" \[(?:active|paused)\]$", "", line) for line in lines if line.startswith("hist:")]
+
+
 def _watch(node, instance, seconds, clock, sleep):
-    histogram = node.exists(instance + _EVENT + "/hist")
-    if histogram:
-        try:
-            for taken in _TAKEN_FROM:
-                node.write_value(instance + _EVENT + "/trigger", _HIST % taken)
-        except NodeError:
-            histogram = False
-    if not histogram:
+    counted = _count(node, instance)
+    if not counted:
         node.write_value(instance + "/buffer_size_kb", str(_BUFFER_KB))
         node.write_value(instance + "/options/stacktrace", "1")
         node.write_value(instance + _EVENT + "/enable", "1")
+    interval, owners = _HIST_INTERVAL if counted else _BUFFER_INTERVAL, {}
     started, early = clock(), False
-    while clock() - started < seconds and not early:
-        sleep(min(_INTERVAL, max(0.0, seconds - (clock() - started))))
-        early = not histogram and _entries(node, instance)[0] >= _MOST_EVENTS
+    try:
+        while clock() - started < seconds and not early:
+            sleep(min(interval, max(0.0, seconds - (clock() - started))))
+            early = _too_many(node, instance, counted, owners)
+    except KeyboardInterrupt:
+        early = True
     lasted = clock() - started
-    if histogram:
+    if counted:
         text = node.read_text(instance + _EVENT + "/hist")
         rows, _unparsed = extfrag_events.parse_histogram(text)
         lost = sum(map(int, re.findall(r"Dropped: ([0-9]{1,18})", text)))
@@ -115,8 +159,29 @@ def _watch(node, instance, seconds, clock, sleep):
         "events": sum(row.get("count", 1) for row in rows),
         "overrun": lost,
         "stopped_early": early,
-        "fragmenters": _fragmenters(node, rows),
+        "fragmenters": _fragmenters(node, rows, owners),
     }
+
+
+def _count(node, instance):
+    """Have the kernel count by itself. -> can it?"""
+    if not node.exists(instance + _EVENT + "/hist"):
+        return False
+    try:
+        for trigger in _TRIGGERS:
+            node.write_value(instance + _EVENT + "/trigger", trigger)
+    except NodeError:
+        return False
+    return True
+
+
+def _too_many(node, instance, counted, owners):
+    if not counted:
+        return _entries(node, instance)[0] >= _MOST_BUFFERED
+    text = node.read_text(instance + _EVENT + "/hist")
+    for pid in set(map(int, re.findall(r"common_pid: .{1,32}?\[ *([0-9]{1,10})\]", text))):
+        _owner(node, pid, owners)
+    return sum(map(int, re.findall(r"Hits: ([0-9]{1,18})", text))) >= _MOST_COUNTED
 
 
 def _entries(node, instance):
@@ -133,34 +198,67 @@ def _entries(node, instance):
     return entries, lost
 
 
-def _fragmenters(node, rows):
-    """[{comm, container, function, stack, alloc_migratetype, fallback_migratetype, pageblocks, events}], the worst first."""
-    names, containers, groups = _migratetypes(node), {}, {}
+def _fragmenters(node, rows, owners):
+    """-> contract memfrag_watch, ``fragmenters``: those first that take for good what could have been compacted, of them the worst."""
+    names, groups = _migratetypes(node), {}
     for row in rows:
-        if row["pid"] not in containers:
-            containers[row["pid"]] = _container(node, row["pid"])
         function = extfrag_events.caller(row["stack"])
-        key = (row["comm"], containers[row["pid"]], function, row["alloc_migratetype"], row["fallback_migratetype"])
-        group = groups.setdefault(key, {"stack": row["stack"], "blocks": set(), "uncounted": 0, "events": 0})
+        key = row["comm"], _owner(node, row["pid"], owners), function, row["alloc_migratetype"]
+        key += (row["fallback_migratetype"],)
+        group = groups.setdefault(
+            key, {"stack": row["stack"], "blocks": set(), "uncounted": 0, "events": 0, "taken": 0}
+        )
         group["events"] += row.get("count", 1)
+        group["taken"] += row.get("count", 1) if row["whole"] else 0
         if row.get("pageblocks"):
             group["blocks"].update(row["pageblocks"])
         else:
             group["uncounted"] += row.get("count", 1)
-    found = [
-        {
-            "comm": comm,
-            "container": container,
-            "function": function,
-            "stack": group["stack"],
-            "alloc_migratetype": names.get(wanted, str(wanted)),
-            "fallback_migratetype": names.get(taken, str(taken)),
-            "pageblocks": len(group["blocks"]) + group["uncounted"],
-            "events": group["events"],
-        }
-        for (comm, container, function, wanted, taken), group in groups.items()
-    ]
-    return sorted(found, key=lambda row: (-row["pageblocks"], -row["events"], row["comm"], str(row["function"])))[:100]
+    found = []
+    for (comm, (cgroup, container), function, wanted, taken), group in groups.items():
+        wanted, taken = names.get(wanted, str(wanted)), names.get(taken, str(taken))
+        found.append(
+            {
+                "comm": comm,
+                "cgroup": cgroup,
+                "container": container,
+                "function": function,
+                "stack": group["stack"],
+                "alloc_migratetype": wanted,
+                "fallback_migratetype": taken,
+                "pollutes": wanted in _STAYING and taken == _MOVING,
+                "pageblocks": len(group["blocks"]) + group["uncounted"],
+                "taken": group["taken"],
+                "events": group["events"],
+            }
+        )
+    found.sort(
+        key=lambda row: (not row["pollutes"], -row["pageblocks"], -row["events"], row["comm"], str(row["function"]))
+    )
+    return found[:_MOST_FRAGMENTERS]
+
+
+def lines(seen):
+    """The contract as text, for a terminal."""
+    yield "watched %s s%s: %d allocations took a block of another migratetype%s" % (
+        seen["seconds"],
+        ", ended early" if seen["stopped_early"] else "",
+        seen["events"],
+        ", %d more were lost" % seen["overrun"] if seen["overrun"] else "",
+    )
+    if seen["fragmenters"]:
+        yield "   blocks    taken  from -> to                  task             function, cgroup"
+    for row in seen["fragmenters"]:
+        yield "%s%8d %8d  %-26s  %-15s  %s" % (
+            "*" if row["pollutes"] else " ",
+            row["pageblocks"],
+            row["taken"],
+            "%s -> %s" % (row["fallback_migratetype"], row["alloc_migratetype"]),
+            strip_controls(row["comm"]),
+            strip_controls(", ".join(part for part in (row["function"], row["cgroup"]) if part)),
+        )
+    if any(row["pollutes"] for row in seen["fragmenters"]):
+        yield "* pages that cannot be moved, put where those were that can: that is what fragments for good"
 
 
 def _migratetypes(node):
@@ -177,10 +275,16 @@ def _migratetypes(node):
     return dict(enumerate(names))
 
 
-def _container(node, pid):
-    """The container of a process that is still there, by its cgroup; None for others."""
-    try:
-        match = _CONTAINER.search(node.read_text("/proc/%d/cgroup" % pid, 65536))
-    except NodeError:
-        return None
-    return match.group(1) if match else None
+def _owner(node, pid, owners):
+    """(cgroup, container) of a process that is still there, or was when it was seen before; None for what is not known."""
+    if pid not in owners:
+        try:
+            text = node.read_text("/proc/%d/cgroup" % pid, 65536)
+        except NodeError:
+            text = ""
+        group, container = _CGROUP.search(text), _CONTAINER.search(text)
+        owners[pid] = (
+            group.group(1)[-_LONGEST_CGROUP:] if group else None,
+            container.group(1) if container else None,
+        )
+    return owners[pid]

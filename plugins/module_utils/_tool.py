@@ -14,7 +14,7 @@ import errno
 import json
 import sys
 
-from . import _facts, _logline, _metrics
+from . import _facts, _fragmenters, _logline, _metrics
 from ._compaction import guards, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
@@ -40,6 +40,7 @@ LIBRARY = (
     "_exposition",
     "_facts",
     "_fragmentation",
+    "_fragmenters",
     "_kernel",
     "_logline",
     "_metrics",
@@ -50,11 +51,13 @@ LIBRARY = (
     "_outlook",
     "_procfs",
     "_procfs._lines",
+    "_procfs.allocations",
     "_procfs.buddyinfo",
     "_procfs.cgroups",
     "_procfs.choice",
     "_procfs.cpulist",
     "_procfs.extfrag",
+    "_procfs.extfrag_events",
     "_procfs.kconfig",
     "_procfs.loadavg",
     "_procfs.meminfo",
@@ -67,6 +70,7 @@ LIBRARY = (
     "_procfs.vmstat",
     "_procfs.zoneinfo",
     "_sources",
+    "_text",
     "_tool",
     "_zones",
 )
@@ -75,7 +79,7 @@ DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
 
 _EPILOG = """\
 exit status:
-  0  the policy's goal is met, if need be after a compaction
+  0  the policy's goal is met, if need be after a compaction; watch: it was watched
   1  something could not be read or written
   2  wrong options, or a wrong policy
   3  the goal is not met, and compaction does not help, or has not helped enough
@@ -134,7 +138,7 @@ def _failed(arguments, error, status):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="memfrag",
-        description="Contiguous memory of this node: what can be had, compaction where it helps, metrics.",
+        description="Contiguous memory of this node: what can be had, compaction where it helps, who fragments it, metrics.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -143,6 +147,7 @@ def _parser():
         ("status", _status, "say what this node can still hand out, and whether the policy's goal is met"),
         ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
         ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
+        ("watch", _watch_command, "watch for some seconds who takes pageblocks from others; needs root"),
         ("policy", _policy_command, "check the policy and print it with all its defaults"),
     ):
         sub = commands.add_parser(
@@ -159,6 +164,12 @@ def _parser():
             metavar="DIR",
             help="where the node's files are; only / and a mounted host can be compacted",
         )
+        if name == "watch":
+            sub.add_argument(
+                "--seconds", default="30", metavar="N", help="how long, at most %d (30)" % _fragmenters.LONGEST_SECONDS
+            )
+            sub.add_argument("--json", action="store_true", help="print JSON")
+            continue
         sub.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
         if name != "metrics":
             sub.add_argument("--json", action="store_true", help="print JSON")
@@ -253,6 +264,25 @@ def _print_json(data):
 def _policy_command(arguments, node):
     policy, textfile = _read_policy(arguments, node)
     _print_json(dict(policy, textfile_directory=textfile))
+    return DONE
+
+
+def _watch_command(arguments, node):
+    seconds = _number(arguments.seconds, "int")
+    if seconds not in range(1, _fragmenters.LONGEST_SECONDS + 1):
+        raise UsageError(
+            "seconds: must be a whole number from 1 to %d, not %s"
+            % (_fragmenters.LONGEST_SECONDS, json.dumps(arguments.seconds))
+        )
+    try:
+        seen = _fragmenters.watch(node, seconds)
+    except _fragmenters.WatchError as error:
+        sys.stderr.write("memfrag: %s\n" % error)
+        return ERROR
+    if arguments.json:
+        _print_json(seen)
+    else:
+        _say("\n".join(_fragmenters.lines(seen)))
     return DONE
 
 

@@ -85,6 +85,15 @@ options:
     type: bool
     default: false
     version_added: 1.0.0
+  watch_seconds:
+    description:
+      - For how long to watch, with M(kernelops.memfrag.memfrag_watch) and after everything else, who fragments the node's memory, at most
+        600 seconds. The default is not to watch.
+      - It needs root and tracefs. What it saw is in the facts of the record, under C(watch). That it cannot be watched is noted there
+        under C(unavailable), and changes nothing else. In check mode nothing is watched.
+    type: int
+    default: 0
+    version_added: 1.0.0
   policy:
     description:
       - What this node is held to.

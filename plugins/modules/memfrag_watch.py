@@ -18,8 +18,9 @@ description:
     migratetypes. That is how memory becomes fragmented for good.
   - It reads the kernel's tracepoint C(kmem:mm_page_alloc_extfrag) through a tracefs instance of its own, which is removed at the end.
     One that a killed run has left is removed by the next. No other tracing on the node is touched.
-  - Where the kernel has hist triggers it counts by itself. Else the events come from its buffer; what was lost is in RV(overrun), and
-    after 20000 events the watch ends by itself.
+  - Where the kernel has hist triggers it counts by itself. Else the events come from its buffer; what was lost is in RV(overrun).
+  - Where there are so many events that watching them would cost more than it tells, it ends by itself, after 20000 from the buffer or
+    500000 that the kernel has counted; see RV(stopped_early).
 options:
   seconds:
     description:
@@ -28,7 +29,7 @@ options:
     default: 30
 notes:
   - It needs root, and tracefs, which systemd mounts at C(/sys/kernel/tracing).
-  - Containers are told by the cgroup of a process while it lives.
+  - Cgroups and containers are told of processes that live for two seconds at least.
 extends_documentation_fragment:
   - kernelops.memfrag._attributes
 attributes:
@@ -84,7 +85,7 @@ stopped_early:
   type: bool
   sample: false
 fragmenters:
-  description: Who took them, the worst first, at most 100.
+  description: Who took them, at most 100; those first who RV(fragmenters[].pollutes), and of those the worst.
   returned: always
   type: list
   elements: dict
@@ -94,6 +95,11 @@ fragmenters:
       returned: always
       type: str
       sample: stress-ng
+    cgroup:
+      description: Its cgroup, V(null) where it has ended.
+      returned: always
+      type: str
+      sample: /system.slice/stress.service
     container:
       description: Id of its container, V(null) where it has none or has ended.
       returned: always
@@ -120,8 +126,18 @@ fragmenters:
       returned: always
       type: str
       sample: Movable
+    pollutes:
+      description: Whether pages that stay where they are took from what could have been compacted.
+      returned: always
+      type: bool
+      sample: true
     pageblocks:
       description: How many pageblocks; events, where the kernel does not say which.
+      returned: always
+      type: int
+      sample: 157
+    taken:
+      description: Events by which a pageblock became one of the other migratetype as a whole.
       returned: always
       type: int
       sample: 157

@@ -109,14 +109,29 @@ def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return taken
 
 
+def take_watch(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What memfrag_watch returned, checked and without anything that does not belong to it. Raises AnswerError."""
+    if returned.get("skipped") or returned.get("failed"):
+        raise AnswerError(failure(returned))
+    names = {**_contracts.WATCH.needed, **_contracts.WATCH.optional}
+    watched = _plain({name: returned[name] for name in names if name in returned})
+    try:
+        _check("watch", watched, _contracts.WATCH)
+    except _shapes.ShapeError as error:
+        raise AnswerError(f"the node's answer is not valid: {error}") from error
+    return watched
+
+
 def from_ansible(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """A module's answer as Ansible gives it, as plain data without the types that it marks them with."""
     if returned.get("failed"):
         raise AnswerError(failure(returned))
+    return _plain({key: returned[key] for key in ("seen", "ansible_facts", "msg") if key in returned})
+
+
+def _plain(returned: dict[str, t.Any]) -> dict[str, t.Any]:
     try:
-        return dict(
-            loads(json.dumps({key: returned[key] for key in ("seen", "ansible_facts", "msg") if key in returned}))
-        )
+        return dict(loads(json.dumps(returned)))
     except (TypeError, RecursionError) as error:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
 

@@ -170,6 +170,25 @@ _HUGEPAGES = Fields(
     },
 )
 
+_FRAGMENTER = Fields(
+    {"comm": _NAME, "pollutes": Bool(), "pageblocks": _COUNT},
+    {
+        "cgroup": _NAME,
+        "container": Text(64, "[0-9a-f]+", "a container's id"),
+        "function": _NAME,
+        "stack": ListOf(_NAME, 64),
+        "alloc_migratetype": Text(64),
+        "fallback_migratetype": Text(64),
+        "taken": _COUNT,
+        "events": _COUNT,
+    },
+)
+# What memfrag_watch returns.
+WATCH = Fields(
+    {"seconds": Number(0, 1e6), "events": _COUNT, "fragmenters": ListOf(_FRAGMENTER, 100)},
+    {"overrun": _COUNT, "stopped_early": Bool()},
+)
+
 FACTS = Fields(
     {
         "collected_at": _STAMP,
@@ -197,6 +216,8 @@ FACTS = Fields(
         "transparent_hugepage": Fields({}, {"enabled": _NAME, "defrag": _NAME}),
         "pageblock_survey": _SURVEY,
         "hugepages": ListOf(_HUGEPAGES, MOST_ZONES),
+        # There where an audit was asked to watch.
+        "watch": WATCH,
         "unparsed_lines": _COUNTS,
     },
 )

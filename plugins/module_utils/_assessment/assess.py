@@ -17,7 +17,7 @@ __metaclass__ = type
 
 import time
 
-from . import blocks, constrained, holders, incidents, known_kernels, settings, shortage, slab, trends
+from . import blocks, constrained, fragmenters, holders, incidents, known_kernels, settings, shortage, slab, trends
 from .catalogue import NO_HUGE_PAGES, REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 from .node_state import NodeState, parse_time
 from .policy import complete
@@ -49,7 +49,7 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     findings = incidents.find(journal, rules, now)
     findings += blocks.find(state, bool(short), unmovable) if state.zones else []
     findings += constrained.find(state, journal) + short
-    for family in (holders, trends, slab, settings, known_kernels):
+    for family in (holders, fragmenters, trends, slab, settings, known_kernels):
         findings += family.find(state)
     findings += _unknown(state)
     ignored = [dict(found, reason=rules["ignore"][found["id"]]) for found in findings if found["id"] in rules["ignore"]]

@@ -216,6 +216,14 @@ FINDINGS = {
         "grep -H VmLck /proc/[0-9]*/status | sort -k2 -n | tail -20    # restart the largest",
         None,
     ),
+    # Who takes them, where it was watched; by fragmenters.py.
+    "MF313": Finding(
+        "Pageblocks are being broken up for good",
+        "Pages that cannot be moved are put where compaction could make room so far. Named are the tasks, and the kernel functions that they "
+        "ask through.",
+        "memfrag watch --seconds 60    # again, once the task that is named was moved, limited or mended",
+        "memfrag_tuning_watermark_boost_factor",
+    ),
     # MF4xx: what feeds it
     "MF401": Finding(
         "Slab that cannot be reclaimed is large",

@@ -24,7 +24,7 @@ _FIELD = re.compile(r"([a-z_]+)=([0-9a-fx]+)")
 _FRAME = re.compile(r" => ([A-Za-z_][\w.]*)")
 _HIST_FRAME = re.compile(r"\s+([A-Za-z_][\w.]*)\+0x")
 _HIST_KEY = re.compile(r"(common_pid|alloc_migratetype): +(?:(.{1,32}?) +\[ *)?([0-9]+)")
-_FILTER = re.compile(r"if fallback_migratetype == ([0-9]{1,3})")
+_FILTER = re.compile(r"if fallback_migratetype == ([0-9]{1,3}) && change_ownership == ([01])")
 _HITS = re.compile(r"\} hitcount: +([0-9]{1,18})")
 
 # Of the tracing itself.
@@ -41,8 +41,9 @@ def caller(stack):
 
 
 def parse_trace(text):
-    """-> ([{comm, pid, stack: [functions], alloc_migratetype, fallback_migratetype, pageblocks}], unparsed lines).
+    """-> ([{comm, pid, stack: [functions], alloc_migratetype, fallback_migratetype, whole, pageblocks}], unparsed lines).
 
+    whole        whether the pageblock became one of the other migratetype as a whole
     pageblocks   the numbers of those that the block is in, None where the kernel does not print page frame and pageblock order
     """
     events, unparsed, frames = [], 0, None
@@ -79,6 +80,7 @@ def _event(comm, pid, fields):
             "stack": [],
             "alloc_migratetype": int(fields["alloc_migratetype"]),
             "fallback_migratetype": int(fields["fallback_migratetype"]),
+            "whole": fields.get("change_ownership") == "1",
             "pageblocks": blocks,
         }
     except (KeyError, ValueError):
@@ -86,10 +88,10 @@ def _event(comm, pid, fields):
 
 
 def parse_histogram(text):
-    """-> ([{comm, pid, stack, alloc_migratetype, fallback_migratetype, count}], unparsed lines)
+    """-> ([{comm, pid, stack, alloc_migratetype, fallback_migratetype, whole, count}], unparsed lines)
 
-    of hist triggers with the keys common_pid.execname, alloc_migratetype and stacktrace, one for each fallback_migratetype, which
-    their filter names (Documentation/trace/histogram.rst).
+    of hist triggers with the keys common_pid.execname, alloc_migratetype and stacktrace, one for each fallback_migratetype and
+    change_ownership, which their filter names (Documentation/trace/histogram.rst).
     """
     rows, unparsed = [], 0
     for trigger in text.split("# event histogram")[1:]:
@@ -107,6 +109,7 @@ def parse_histogram(text):
                     "stack": _HIST_FRAME.findall(record),
                     "alloc_migratetype": keys["alloc_migratetype"][1],
                     "fallback_migratetype": int(taken.group(1)),
+                    "whole": taken.group(2) == "1",
                     "count": int(hits.group(1)),
                 }
             )

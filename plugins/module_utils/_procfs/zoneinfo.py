@@ -18,7 +18,8 @@ def parse_zoneinfo(text):
     <name> is the kernel's word for a line with one number, in pages unless it says otherwise: free, min, low, high,
     boost (5.17+), spanned, present, managed (3.10+), cma, nr_free_cma, nr_zone_inactive_file and so on. What stands
     under "per-node stats" (4.9+) is kept in the zone that the kernel prints it in. pcp_pages is the sum over the per-cpu
-    lists, None where none are printed, and pcp_high what each of them may grow to before it gives some back; protection is the zone's lowmem_reserve per class of request.
+    lists, None where none are printed, and pcp_high what each of them may grow to before it gives some back;
+    protection is the zone's lowmem_reserve per class of request.
     """
     zones, unparsed, zone = [], 0, None
     for line in text.splitlines():

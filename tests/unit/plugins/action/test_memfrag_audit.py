@@ -29,10 +29,12 @@ Run = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture(name="run")
 def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
-    """-> a function that runs the action for a host; ``answer`` stands for the node, ``survey`` for it the second time."""
+    """-> a function that runs the action for a host; ``answer`` stands for the node, ``survey`` for it the second time, ``watch`` the third."""
     monkeypatch.chdir(tmp_path)
 
-    def run(answer: Answer, host: str = "node1", survey: Answer | None = None, **options: t.Any) -> dict[str, t.Any]:
+    def run(
+        answer: Answer, host: str = "node1", survey: Answer | None = None, watch: Answer | None = None, **options: t.Any
+    ) -> dict[str, t.Any]:
         task = Task()
         task.action = "kernelops.memfrag.memfrag_audit"
         task.args = options
@@ -50,6 +52,9 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
             if module_name == "kernelops.memfrag.memfrag_facts":
                 assert survey is not None
                 return survey(module_args)
+            if module_name == "kernelops.memfrag.memfrag_watch":
+                assert watch is not None
+                return watch(module_args)
             wanted = "memfrag_audit" if options.get("journal", True) else "memfrag_audit_facts"
             assert module_name == "kernelops.memfrag." + wanted
             return answer(module_args)
@@ -332,3 +337,74 @@ def test_a_survey_that_fails_is_noted_and_nothing_else(run: Run, node: Answer, s
     assert record["facts"] == plain["facts"]
     assert record["assessment"]["level"] == plain["assessment"]["level"]
     assert record["assessment"]["remediation"] == plain["assessment"]["remediation"]
+
+
+SEEN = {
+    "seconds": 60.0,
+    "events": 12,
+    "overrun": 0,
+    "stopped_early": False,
+    "fragmenters": [
+        {
+            "comm": "relay",
+            "cgroup": "/kubepods/relay",
+            "container": None,
+            "function": "anon_pipe_write",
+            "stack": ["get_page_from_freelist", "anon_pipe_write"],
+            "alloc_migratetype": "Unmovable",
+            "fallback_migratetype": "Movable",
+            "pollutes": True,
+            "pageblocks": 12,
+            "taken": 12,
+            "events": 12,
+        }
+    ],
+}
+
+
+def test_a_watch_is_in_the_facts_and_in_the_findings(run: Run, node: Answer) -> None:
+    asked: list[dict[str, t.Any]] = []
+
+    def watch(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        asked.append(options)
+        return {
+            **SEEN,
+            "changed": False,
+            "invocation": {},
+            "warnings": ["x"],
+            "ansible_facts": {"ansible_connection": "x"},
+        }
+
+    assert "watch" not in record_of(run(node, run_id="r1"))["facts"]
+    record = record_of(run(node, watch=watch, run_id="r2", watch_seconds=60))
+    assert asked == [{"seconds": 60}]
+    assert record["facts"]["watch"] == SEEN
+    titles = {found["id"]: found["title"] for found in record["assessment"]["findings"]}
+    assert (
+        titles["MF313"] == "In 60 seconds 12 pageblocks were broken up for good, mostly by relay (anon_pipe_write, 12)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("watch", "why"),
+    [
+        (unreachable, "timed out"),
+        (lambda options: {"failed": True, "msg": "no tracepoint"}, "no tracepoint"),
+        (lambda options: {"skipped": True, "msg": "nothing is watched in check mode"}, "in check mode"),
+        (lambda options: {**SEEN, "events": "many"}, "the node's answer is not valid: watch.events: must be"),
+        (
+            lambda options: {"changed": False},
+            "the node's answer is not valid: watch: has no events, fragmenters, seconds",
+        ),
+    ],
+)
+def test_a_watch_that_fails_is_noted_and_nothing_else(run: Run, node: Answer, watch: Answer, why: str) -> None:
+    record = record_of(run(node, watch=watch, run_id="r2", watch_seconds=1))
+    assert record["status"] == "audited" and "watch" not in record["facts"]
+    assert why in record["facts"]["unavailable"]["watch"] and "\x1b" not in record["facts"]["unavailable"]["watch"]
+
+
+@pytest.mark.parametrize("seconds", [-1, 601])
+def test_a_watch_without_end_is_refused_before_the_node_is_asked(run: Run, node: Answer, seconds: int) -> None:
+    with pytest.raises(AnsibleActionFail, match=f"watch_seconds must be from 0 to 600, not {seconds}"):
+        run(node, run_id="r1", watch_seconds=seconds)

@@ -6,12 +6,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import json
 import os
 import shutil
+import signal
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _fragmenters
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _fragmenters, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import extfrag_events
 
@@ -45,7 +47,7 @@ TRACE = """\
 HISTOGRAM = """\
 # event histogram
 #
-# trigger info: hist:keys=common_pid.execname,alloc_migratetype,stacktrace:vals=hitcount:sort=hitcount:size=2048 if fallback_migratetype == 0 [active]
+# trigger info: hist:keys=common_pid.execname,alloc_migratetype,stacktrace:vals=hitcount:sort=hitcount:size=2048 if fallback_migratetype == 0 && change_ownership == 1 [active]
 #
 
 { common_pid: python3         [       413], alloc_migratetype:          2, stacktrace:
@@ -70,7 +72,7 @@ Totals:
 
 # event histogram
 #
-# trigger info: hist:keys=common_pid.execname,alloc_migratetype,stacktrace:vals=hitcount:sort=hitcount:size=2048 if fallback_migratetype == 1 [active]
+# trigger info: hist:keys=common_pid.execname,alloc_migratetype,stacktrace:vals=hitcount:sort=hitcount:size=2048 if fallback_migratetype == 1 && change_ownership == 0 [active]
 #
 
 
@@ -78,7 +80,7 @@ Totals:
     Hits: 0
     Entries: 0
     Dropped: 0
-"""
+"""  # noqa: E501
 PAGETYPES = "".join(
     "Node    0, zone   Normal, type %12s      1      0\n" % name for name in ("Unmovable", "Movable", "Reclaimable")
 )
@@ -258,3 +260,101 @@ def test_the_module_names_the_option(run_module, seconds):
 
 def test_the_module_watches_nothing_in_check_mode(run_module):
     assert run_module("memfrag_watch", {"seconds": 5}, check_mode=True)["skipped"]
+
+
+def test_who_puts_what_stays_where_pages_moved_is_named_first(machine):
+    # 40 events of movable memory that took from the kernel's weigh nothing beside one the other way round.
+    harmless = HISTOGRAM.replace("} hitcount:          1", "} hitcount:         40")
+    taken = HISTOGRAM.replace("fallback_migratetype == 0 ", "fallback_migratetype == 1 ")
+    node, _kernel = machine(histogram=harmless + taken)
+    rows = watch(node)["fragmenters"]
+    assert (rows[0]["comm"], rows[0]["pollutes"], rows[0]["pageblocks"], rows[0]["taken"]) == ("python3", True, 3, 3)
+    assert [row["pollutes"] for row in rows[1:]] == [False] * len(rows[1:])
+    assert max(row["pageblocks"] for row in rows) == 40
+
+
+def test_the_owner_is_told_while_it_lives(machine):
+    node, kernel = machine(histogram=HISTOGRAM)
+    kernel.put("/proc/413/cgroup", "12:memory:/old\n0::/system.slice/loader.service\n")
+
+    def sleep(duration):
+        kernel.now += duration
+        if kernel.now > 2:
+            kernel.put("/proc/413/cgroup", "")
+
+    rows = _fragmenters.watch(node, 3, lambda: kernel.now, sleep)["fragmenters"]
+    assert [row["cgroup"] for row in rows if row["comm"] == "python3"] == ["/old"]
+
+
+def test_too_many_counted_events_end_the_watch(machine):
+    node, _kernel = machine(histogram=HISTOGRAM.replace("Hits: 4", "Hits: 600000"))
+    result = watch(node, 600)
+    assert result["stopped_early"] is True and result["seconds"] < 5
+
+
+def test_ctrl_c_ends_the_watch_and_not_the_answer(machine):
+    node, kernel = machine(histogram=HISTOGRAM)
+
+    def interrupted(_duration):
+        raise KeyboardInterrupt
+
+    result = _fragmenters.watch(node, 60, lambda: kernel.now, interrupted)
+    assert (result["events"], result["stopped_early"]) == (4, True)
+    assert kernel.left == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(machine, number):
+    node, kernel = machine(histogram=HISTOGRAM)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        _fragmenters.watch(node, 60, lambda: kernel.now, lambda _duration: os.kill(os.getpid(), number))
+    assert ended.value.code == 128 + number
+    assert kernel.left == [] and signal.getsignal(number) is before
+
+
+def test_triggers_of_another_version_are_taken_back(machine):
+    node, kernel = machine(histogram=HISTOGRAM)
+    node.make_directory("/sys/kernel/tracing/instances/memfrag-watch")
+    trigger = "/sys/kernel/tracing/instances/memfrag-watch/events/kmem/mm_page_alloc_extfrag/trigger"
+    kernel.put(
+        trigger, "# Available triggers:\n# hist\nhist:keys=common_pid:vals=hitcount:sort=hitcount:size=2048 [active]\n"
+    )
+    written = []
+    original = node.write_value
+    node.write_value = lambda path, value: (written.append((path, value)), original(path, value))
+    watch(node)
+    assert (trigger, "!hist:keys=common_pid:vals=hitcount:sort=hitcount:size=2048") in written
+
+
+def test_as_text(machine):
+    node, kernel = machine(trace=TRACE.replace("python3-", "py\x1b[2Jx-"), overrun=2)
+    text = "\n".join(_fragmenters.lines(watch(node)))
+    assert text.startswith("watched 3.0 s: 3 allocations took a block of another migratetype, 2 more were lost\n")
+    assert "*       4        2  Movable -> Unmovable        pyx              anon_pipe_write, /kubepods.slice/" in text
+    assert text.endswith("that is what fragments for good")
+
+
+def test_the_command(machine, capsys, monkeypatch):
+    node, _kernel = machine(histogram=HISTOGRAM)
+    monkeypatch.setattr(_tool, "WritableNode", lambda root="/": node)
+    monkeypatch.setattr(
+        _fragmenters.watch, "__defaults__", (lambda: node.kernel.now, lambda duration: advance(node, duration))
+    )
+    assert _tool.main(["watch", "--seconds", "5", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert (seen["seconds"], seen["events"]) == (5.0, 4)
+    assert _tool.main(["watch"]) == 0
+    assert capsys.readouterr().out.startswith("watched 30.0 s: 4 allocations")
+    for wrong in ("0", "601", "x", "1.5"):
+        assert _tool.main(["watch", "--seconds", wrong]) == 2
+        assert capsys.readouterr().err == 'memfrag: seconds: must be a whole number from 1 to 600, not "%s"\n' % wrong
+
+
+def test_the_command_where_nothing_can_be_watched(tmp_path, capsys):
+    assert _tool.main(["watch", "--root", str(tmp_path)]) == 1
+    assert "no tracepoint kmem:mm_page_alloc_extfrag" in capsys.readouterr().err
+
+
+def advance(node, duration):
+    node.kernel.now += max(duration, 0.01)
