@@ -465,6 +465,23 @@ def test_large_fleets_are_drawn_as_far_as_one_sees(browser, large):
     assert before in rows(browser)
 
 
+def test_a_list_that_is_not_long_is_there_as_a_whole_in_the_end(browser, tmp_path):
+    records = [make_record(f"node{number:03}", groups=[f"rack{number % 4}"]) for number in range(120)]
+    browser.open(url(make(tmp_path, records)))
+    names = [f"node{number:03}" for number in range(120)]
+    soon = time.monotonic() + 20
+    while len(rows(browser)) < 120 and time.monotonic() < soon:
+        time.sleep(0.1)
+    # For the browser's own search, and for screen readers in the order in which they stand.
+    assert browser.run("[...document.querySelectorAll('.list .who b')].map((each) => each.textContent)") == names
+    choose(browser, "group", "rack3")
+    assert rows(browser) == names[3::4]
+    choose(browser, "group", "")
+    browser.click(".row[href*=node005]")
+    browser.key("Escape")
+    assert browser.run("document.activeElement.querySelector('.who b').textContent") == "node005"
+
+
 def test_screen_readers_hear_the_list(browser, small):
     browser.open(url(small))
     tree = browser.call("Accessibility.getFullAXTree")["nodes"]

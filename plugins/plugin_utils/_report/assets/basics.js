@@ -14,7 +14,8 @@ const CHANGE_WORDS = { worse: "↗ worse", better: "↘ better", new: "new" };
 const STATE = ["at once", "after reclaim", "after compaction", "not at all"];
 const STATE_SIGN = ["✓", "1", "2", "–"], STATE_HEAT = [0, 2, 3, 5];
 // Up to here all rows stand in the page, so that the browser's own search finds them.
-const FEW = 300, SPARE = 12, STRIPS = 3;
+// Those that are not seen come one after the other, so that nobody waits for them.
+const FEW = 300, AT_ONCE = 40, IN_ONE_GO = 6, SPARE = 12, STRIPS = 3;
 const CELL = 28, ORDERS = HOSTS.reduce((most, row) => Math.max(most, row[STATES].length), 1);
 
 // ---- small things

@@ -94,22 +94,42 @@ function worstZones(zones, most) {
 }
 let rowHeight = 88;
 const drawn = new Map();
-function drawRows(all) {
-  if (state.node && pageOf(state.node) >= 0) return;
-  const box = list.getBoundingClientRect();
-  let first = 0, last = shown.length;
-  if (!all && shown.length > FEW) {
-    first = Math.max(0, Math.floor(-box.top / rowHeight) - SPARE);
-    last = Math.min(shown.length, Math.ceil((innerHeight - box.top) / rowHeight) + SPARE);
-  }
-  if (all) last = Math.min(shown.length, all);
-  for (const [place, element] of drawn) if (place < first || place >= last) { if (element.firstChild !== document.activeElement) { element.remove(); drawn.delete(place); } }
+/* The rows from first to last, in the order of the list between those that stand there already. */
+function drawBetween(first, last) {
   let before = null;
+  for (let place = last; place < shown.length && drawn.size && !before; place++) before = drawn.get(place) || null;
   for (let place = last - 1; place >= first; place--) {
     let element = drawn.get(place);
     if (!element) { element = rowElement(shown[place], place); drawn.set(place, element); list.insertBefore(element, before); }
     before = element;
   }
+}
+function drawRows(all) {
+  if (state.node && pageOf(state.node) >= 0) return;
+  const box = list.getBoundingClientRect();
+  let first = 0, last = shown.length;
+  if (!all && shown.length > AT_ONCE) {
+    first = Math.min(shown.length, Math.max(0, Math.floor(-box.top / rowHeight) - SPARE));
+    last = Math.max(first, Math.min(shown.length, Math.ceil((innerHeight - box.top) / rowHeight) + SPARE));
+  }
+  if (all) last = Math.min(shown.length, all);
+  if (all || shown.length > FEW)
+    for (const [place, element] of drawn) if ((place < first || place >= last) && element.firstChild !== document.activeElement) { element.remove(); drawn.delete(place); }
+  drawBetween(first, last);
+}
+/* The rest of a list that is not long, while nobody waits for anything. */
+let filling = 0;
+const whenIdle = self.requestIdleCallback ? (step) => requestIdleCallback(step, { timeout: 500 }) : (step) => setTimeout(step, 40);
+function fillList() {
+  const mine = ++filling;
+  if (shown.length <= AT_ONCE || shown.length > FEW) return;
+  let place = 0;
+  whenIdle(function step() {
+    // The page of a node stands in the list's place; the way back starts this again.
+    if (mine !== filling || opened >= 0) return;
+    for (let count = 0; place < shown.length && count < IN_ONE_GO; place++) if (!drawn.has(place)) { drawBetween(place, place + 1); count++; }
+    if (place < shown.length) whenIdle(step);
+  });
 }
 function drawList() {
   for (const element of drawn.values()) element.remove();
@@ -118,6 +138,7 @@ function drawList() {
   list.style.height = (shown.length ? shown.length * rowHeight : 96) + "px";
   empty.hidden = shown.length > 0; list.hidden = !shown.length;
   drawRows();
+  fillList();
 }
 function option(value, label) { return el("option", { value }, label || value); }
 function choice(name, label, options) {
@@ -367,7 +388,7 @@ function update() {
     opened = -1;
     node.hidden = true; node.replaceChildren(); fleet.hidden = false; $("nodes-title").hidden = false;
     document.body.classList.remove("one");
-    scrollTo(0, scrolled); drawRows();
+    scrollTo(0, scrolled); drawRows(); fillList();
     for (const { firstChild: row } of drawn.values()) if (HOSTS[row.dataset.index][NAME] === from) row.focus({ preventScroll: true });
   }
 }
