@@ -350,6 +350,7 @@ FACTS_SHOWN = Fields(
         ),
         "unavailable": FACTS.needed["unavailable"],
     },
+    {"pageblock_survey": _SURVEY},
     others=False,
 )
 

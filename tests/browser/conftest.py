@@ -27,3 +27,12 @@ def browser_fixture():
     browser = chromium.Chromium(executable)
     yield browser
     browser.close()
+
+
+@pytest.fixture(autouse=True)
+def clean(browser):
+    """Whatever a test does: no error, no dialog, no request but for the file itself."""
+    yield
+    assert browser.errors == []
+    assert [each for each in browser.requests if not each.startswith(("file:", "data:", "about:"))] == []
+    assert len({each.split("#")[0] for each in browser.requests if each.startswith("file:")}) <= 1

@@ -91,15 +91,6 @@ def large_fixture(tmp_path_factory):
     return make(tmp_path_factory.mktemp("large"), [*records, make_record("ill", FRAGMENTED)])
 
 
-@pytest.fixture(autouse=True)
-def clean(browser):
-    """Whatever a test does: no error, no dialog, no request but for the file itself."""
-    yield
-    assert browser.errors == []
-    assert [each for each in browser.requests if not each.startswith(("file:", "data:", "about:"))] == []
-    assert len({each.split("#")[0] for each in browser.requests if each.startswith("file:")}) <= 1
-
-
 def rows(browser):
     """Names of the rows in the order in which they stand."""
     return browser.run(

@@ -27,8 +27,10 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
     _as_json,
+    _html_pictures,
     _html_static,
     _outliers,
+    _pictures,
     _templates,
     _types,
     _words,
@@ -37,8 +39,18 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
 ASSETS = os.path.join(os.path.dirname(__file__), "assets")
 
 # Put together in this order; the scripts share one scope.
-STYLES = ("report.css",)
-SCRIPTS = ("basics.js", "print.js", "report.js")
+STYLES = ("report.css", "pictures.css")
+SCRIPTS = (
+    "basics.js",
+    "picture-orders.js",
+    "picture-levels.js",
+    "picture-incidents.js",
+    "picture-profile.js",
+    "picture-pageblocks.js",
+    "pictures.js",
+    "print.js",
+    "report.js",
+)
 
 # Details weigh some kilobytes each: up to the first number all nodes have them, above it the worst, up to the second.
 ALL_DETAILS = 200
@@ -86,6 +98,7 @@ class Page:
         self._unavailable = _Table()
         self._settings = _Table()
         self._abouts = _Table()
+        self._pictures = _pictures.Pictures()
         self._rows: dict[str, str] = {}
         self._strips: dict[str, str] = {}
         # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
@@ -93,6 +106,7 @@ class Page:
 
     def take(self, record: _types.Record, host: _types.Host) -> None:
         facts = record["facts"]
+        self._pictures.take(record, host)
         entry = (_Reversed(host.rank), host.name, "")
         if len(self._details) < MOST_DETAILS:
             heapq.heappush(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
@@ -156,6 +170,7 @@ class Page:
                 "nf_conntrack_caches": slab.get("nf_conntrack_caches"),
             },
             "pressure": facts.get("pressure"),
+            "survey": facts.get("pageblock_survey"),
             "unparsed_lines": facts.get("unparsed_lines") or {},
         }
 
@@ -177,6 +192,7 @@ class Page:
         )
         values = {
             **_html_static.values(fleet, self._worst(fleet)),
+            "pictures": _html_pictures.tables(fleet, self._pictures),
             "policy": policy,
             "icon": _favicon(fleet),
             # Our own, and JSON in which no element ends.
@@ -281,6 +297,7 @@ class Page:
                 "abouts": self._abouts.values,
                 "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
                 "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
+                "pictures": _pictures.data(self._pictures, fleet, self._strings.number, names),
             }
         )[:-1]
         yield ',"details":{' + ",".join(f'"{number}":{text}' for number, text in details) + '},"hosts":[\n'

@@ -53,7 +53,7 @@ function select() {
     if (state.finding && !row[FINDINGS].includes(finding)) continue;
     if (state.group && !DATA.groups[row[GROUPS]].includes(state.group)) continue;
     if (state.kernel && kernel(row)[0] !== state.kernel) continue;
-    if (state.cause && !(row[CAUSE] >= 0 && DATA.strings[row[CAUSE]] === state.cause)) continue;
+    if (state.cause && !hadCause(index, state.cause)) continue;
     if (state.action && !(todo(row) && todo(row)[0] === state.action)) continue;
     if (state.change && change(row) !== state.change) continue;
     if (wanted.length && !wanted.every((has) => has(row))) continue;
@@ -165,7 +165,7 @@ function build() {
     choice("action", "What to do", [option("", "All"), ...DATA.actions.map(([key, title, helps], number) => option(key, actionWords(DATA.actions[number]) + " (" + thousands(HOSTS.filter((row) => row[ACTION] === number).length) + ")"))]),
     choice("status", "Status", [option("", "All"), ...counted(HOSTS.map(statusWord)), HOSTS.some(stale) && option("stale")].filter(Boolean)),
     choice("finding", "Finding", [option("", "All"), ...DATA.findings.map((finding, number) => option(finding[0], finding[0] + " (" + thousands(HOSTS.filter((row) => row[FINDINGS].includes(number)).length) + ")"))]),
-    choice("cause", "Cause", [option("", "All"), ...counted(HOSTS.map((row) => row[CAUSE] >= 0 && DATA.strings[row[CAUSE]]))]),
+    choice("cause", "Cause", [option("", "All"), ...counted(causesOfNodes())]),
     choice("group", "Group", [option("", "All"), ...counted(HOSTS.flatMap((row) => DATA.groups[row[GROUPS]]))]),
     choice("kernel", "Kernel", [option("", "All"), ...counted(HOSTS.map((row) => kernel(row)[0]))]),
     choice("sort", "Sort by", Object.keys(SORTS).map((key) => option(key, SORTS[key][0]))));
@@ -342,6 +342,8 @@ function nodeView(index) {
     measured && el("div", { class: "pair" }, part(() => card("What it can hand out", answerTable(row))),
       el("div", {}, sizes.length ? part(() => card("Memory", el("table", { class: "grid" }, el("tbody", {}, sizes.map(([name, kilobytes]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, size(kilobytes)))))),
         measured[SLABS].length ? [el("h4", {}, "Largest slab caches"), slabTable(row, detail)] : null)) : null)),
+    part(() => profileCard(index)),
+    part(() => pageblocksCard(index)),
     measured && part(() => card("Free memory by zone and order", measured[ZONES].map((zone, number) => part(() => zoneTable(row, zone, detail && detail.zones[number], many))))),
     row[OUTLIERS].length ? part(() => card("Unlike its peers", el("p", {}, "Compared with the median of the nodes with the same kernel and about the same memory."), el("ul", { class: "plainlist" }, row[OUTLIERS].map(([metric, here, median, peers]) => el("li", {}, el("b", {}, DATA.metrics[metric][0] + ": " + quantity(here, DATA.metrics[metric][1])), "; the median of " + thousands(peers) + " nodes is " + quantity(median, DATA.metrics[metric][1]) + (median ? " (" + (here / median).toFixed(1) + " times)" : "") + "."))))) : null,
     part(() => pastView(row)),
@@ -367,7 +369,7 @@ function update() {
   const before = state;
   state = readState();
   const filters = address({ node: "" });
-  if (filters !== key || !key) { key = filters; shown = select(); if (search) { syncTools(); drawList(); } }
+  if (filters !== key || !key) { key = filters; shown = select(); if (search) { syncTools(); drawList(); mapLater(); } }
   const index = state.node ? pageOf(state.node) : HOSTS.length === 1 ? 0 : -1;
   const lost = lostLinks(index);
   notice.hidden = !lost; notice.textContent = lost;
@@ -427,3 +429,4 @@ addEventListener("hashchange", () => { update(); if (!state.node && /[#&]?(level
 addEventListener("popstate", update);
 build();
 update();
+watchPictures();
