@@ -45,11 +45,12 @@ def _number(node, path):
     return int(text) if text.isdigit() and len(text) < 16 else None
 
 
-def plan(pools_, zones, page_size, surveyed=None):
+def plan(pools_, zones, page_size, surveyed=None, correct=None):
     """-> contract memfrag_facts, ``hugepages``: the ``pools_`` with what there could be beside what they have.
 
     zones      of the facts: node, zone, free_blocks, reclaimable_pages
     surveyed   [_pageblocks.Zone], None where the pageblocks were not looked at: then only ``now`` is known
+    correct    a function ((NUMA node, zone), row of _pageblocks.yields()) -> the row by what the node has learned
     """
     answer = []
     for pool in pools_:
@@ -59,8 +60,8 @@ def plan(pools_, zones, page_size, surveyed=None):
             pool, now=sum(_free(zone["free_blocks"], order) for zone in here), after_compaction=None, after_reclaim=None
         )
         if surveyed is not None:
-            row["after_compaction"] = _after(here, surveyed, order, reclaim=False)
-            row["after_reclaim"] = _after(here, surveyed, order, reclaim=True)
+            row["after_compaction"] = _after(here, surveyed, order, correct, reclaim=False)
+            row["after_reclaim"] = _after(here, surveyed, order, correct, reclaim=True)
         answer.append(row)
     return answer
 
@@ -69,7 +70,7 @@ def _free(free_blocks, order):
     return sum(count << (larger - order) for larger, count in enumerate(free_blocks) if larger >= order)
 
 
-def _after(zones, surveyed, order, reclaim):
+def _after(zones, surveyed, order, correct, reclaim):
     """{low, expected, high} over the zones of a NUMA node."""
     total = {"low": 0, "expected": 0, "high": 0}
     spans = {(zone.node, zone.name): zone for zone in surveyed}
@@ -81,6 +82,7 @@ def _after(zones, surveyed, order, reclaim):
         share = min(1.0, (zone.get("reclaimable_pages") or 0) / movable) if reclaim and movable else 0.0
         now = _pageblocks.free_per_order(zone["free_blocks"], order + 1)
         row = _pageblocks.yields(span, now, reclaimed=share)[order]
+        row = correct((span.node, span.name), row) if correct else row
         for key in total:
             total[key] += row[key]
     return total

@@ -16,7 +16,7 @@ import json
 import sys
 import zipfile
 
-from . import _metrics, _tool
+from . import _metrics, _tool, _yields
 from ._compaction import run, state
 from ._compaction.target import OPTIONS
 from ._node import Node, NodeError
@@ -142,7 +142,7 @@ def checked_interpreter(node, path):
 def _forget_untrusted_state(node, check_mode):
     """What the runs before have learned counts only if nobody else could have written it. -> whether there was such a thing"""
     changed = False
-    for path in (state.FILE, _metrics.WRITTEN):
+    for path in (state.FILE, _yields.FILE, _metrics.WRITTEN):
         if node.exists(path) and (node.weakness(path) or node.mode(path) != 0o644):
             changed = True
             if not check_mode:
@@ -180,7 +180,7 @@ def _longest_run(node):
 
 def _remove(node, path, lock, check_mode):
     # First what starts runs, and at the end what says where the rest is: a removal that is killed can be taken up again.
-    left = [path] + _metrics_files(node) + [_metrics.WRITTEN, state.FILE, _tool.POLICY_FILE]
+    left = [path] + _metrics_files(node) + [_metrics.WRITTEN, _yields.FILE, state.FILE, _tool.POLICY_FILE]
     left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json") + ([lock] if lock else [])
     there = [one for one in left if node.left_of(one)]
     if not check_mode:

@@ -11,6 +11,8 @@ __metaclass__ = type
 
 import json
 
+from ._compaction import promise
+
 
 def logline(result):
     """The outcome of a run as one line of name=value, for the system log."""
@@ -30,6 +32,11 @@ def logline(result):
                     "%s/%d/%d" % (about["state"], about["free_blocks"], about["unusable_index"]),
                 )
             )
+    for node in sorted({row["node"] for row in result.get("promised") or ()}):
+        summed = promise.total(result["promised"], result["order"], node)
+        if summed:
+            fields.append(("node%s_expected" % node, "%(low)d/%(expected)d/%(high)d" % summed))
+            fields.append(("node%s_obtained" % node, summed["obtained"]))
     fields.extend((("seconds", result["duration_seconds"]), ("message", result["message"])))
     return " ".join("%s=%s" % (name, quoted(value)) for name, value in fields if value is not None)
 

@@ -57,10 +57,14 @@ def written(node):
     )
 
 
-def render(facts, target, runs):
-    """-> the text of the file. ``runs`` is what _compaction.state.load() gives."""
+def render(facts, target, runs, last=None):
+    """-> the text of the file.
+
+    runs   what _compaction.state.load() gives
+    last   the last compaction that was promised something, of _yields.load()
+    """
     page = Exposition()
-    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(runs):
+    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(runs) + _promises(last):
         # What this node cannot tell is not there, not even by name.
         for labels, value in samples:
             page.family(name, kind, words).sample(labels, value)
@@ -153,5 +157,36 @@ def _runs(runs):
             "gauge",
             "Runs in a row that compacted and did not help.",
             [((), runs["failures"])] if "failures" in runs else [],
+        ),
+    ]
+
+
+def _promises(last):
+    rows = [
+        ((("node", row["node"]), ("zone", row["zone"]), ("size", row["order"])), row)
+        for row in (last or {"promised": ()})["promised"]
+    ]
+    return [
+        (
+            "memfrag_compaction_expected_blocks",
+            "gauge",
+            "Free blocks that the last compaction was expected to leave, by a survey of the pageblocks: low, expected and high.",
+            [
+                (labels + (("bound", bound),), row[bound])
+                for labels, row in rows
+                for bound in ("low", "expected", "high")
+            ],
+        ),
+        (
+            "memfrag_compaction_obtained_blocks",
+            "gauge",
+            "Free blocks that there were after that compaction.",
+            [(labels, row["obtained"]) for labels, row in rows],
+        ),
+        (
+            "memfrag_compaction_before_blocks",
+            "gauge",
+            "Free blocks that there were before that compaction.",
+            [(labels, row["now"]) for labels, row in rows],
         ),
     ]

@@ -183,7 +183,14 @@ class Outlook:
         return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (self.zone["managed_pages"] or self.free or 1)
 
     def obstacle(self, order):
-        """What keeps compaction from making blocks of the order: None, SHORTAGE or UNMOVABLE."""
+        """What keeps compaction from making blocks of the order: None, SHORTAGE or UNMOVABLE. By the survey, where there is one."""
+        row = self.surveyed(order)
+        if row:
+            # Whoever writes to compact_memory is not asked for the low watermark; no page is taken from below the min watermark
+            # to move another into, however (mm/page_alloc.c, __isolate_free_page()).
+            if self.free - self.closed <= self.marks["min"]:
+                return SHORTAGE
+            return None if row["expected"] > row["now"] else SHORTAGE if self.missing_pages(order) > 0 else UNMOVABLE
         if self.missing_pages(order) > 0:
             return SHORTAGE
         movable = self.movable_pages(order)

@@ -12,9 +12,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import _hugepages, _pageblocks
+from . import _hugepages, _pageblocks, _yields
 from ._node import NodeError
-from ._procfs import allocations, iomem, pagetypeinfo, zoneinfo
+from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
 SUBSET = "pageblocks"
 
@@ -22,18 +22,22 @@ _TOP_CALLERS = 10
 _LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
 
 
-def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None):
+def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
     """Put ``pageblock_survey`` and ``hugepages`` into the ``facts`` of the node; what is missing goes to ``unavailable``.
 
-    sample   pageblocks to read in all, None for every one
+    sample    pageblocks to read in all, None for every one
+    learned   what compactions of this node brought before (_yields.py): it corrects what is expected
     """
-    facts["pageblock_survey"], surveyed = _survey(node, facts, sample, seed)
+    learned = learned or _yields.Learned()
+    facts["pageblock_survey"], surveyed = _survey(node, facts, sample, seed, learned)
     pools = _hugepages.pools(node)
-    facts["hugepages"] = _hugepages.plan(pools, facts["zones"], facts["kernel"]["page_size"], surveyed)
+    facts["hugepages"] = _hugepages.plan(
+        pools, facts["zones"], facts["kernel"]["page_size"], surveyed, learned.corrected
+    )
     return facts
 
 
-def _survey(node, facts, sample, seed):
+def _survey(node, facts, sample, seed, learned):
     try:
         about, _unparsed = zoneinfo.parse_zoneinfo(node.read_text("/proc/zoneinfo"))
         zones = _pageblocks.zones_of(about, _pages_per_block(node, facts))
@@ -52,7 +56,10 @@ def _survey(node, facts, sample, seed):
         return None, None
     free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"] for zone in facts["zones"]}
     survey = _pageblocks.as_facts(zones, free_blocks, complete)
+    for zone in survey["zones"]:
+        zone["yields"] = [learned.corrected((zone["node"], zone["zone"]), row) for row in zone["yields"]]
     survey["callers"] = _callers(node, facts)
+    survey["last_compaction"] = learned.last
     return survey, zones
 
 
@@ -82,10 +89,20 @@ def _moves(node, facts):
     """The letters of _procfs/kpageflags.py for pages that are free or that this kernel's compaction moves."""
     moves = "fm"
     # vm.compact_unevictable_allowed: 1 unless somebody, or a real-time kernel, said otherwise.
-    if (facts.get("sysctl") or {}).get("vm.compact_unevictable_allowed") != 0:
+    if _setting(node, facts, "vm.compact_unevictable_allowed") != 0:
         moves += "u"
     # Large folios are moved since 6.9 (skip_isolation_on_order()); sizes of them can be chosen since 6.8.
     return moves + "c" if node.glob(_LARGE_FOLIOS) else moves
+
+
+def _setting(node, facts, name):
+    """Of the facts, or where they were gathered without settings, of the node; None where this kernel has none."""
+    if facts.get("sysctl"):
+        return facts["sysctl"].get(name)
+    try:
+        return sysctl.parse_sysctl_value(node.read_text("/proc/sys/" + name.replace(".", "/", 1)))[0]
+    except NodeError:
+        return None
 
 
 def _callers(node, facts):

@@ -14,8 +14,8 @@ import errno
 import json
 import sys
 
-from . import _facts, _fragmenters, _logline, _metrics
-from ._compaction import guards, state
+from . import _facts, _fragmenters, _logline, _metrics, _yields
+from ._compaction import guards, promise, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
 from ._compaction.run import run
@@ -28,10 +28,12 @@ POLICY_FILE = "/etc/memfrag/policy.json"
 
 # The modules of the library that the tool consists of; it is installed as one file made of these.
 LIBRARY = (
+    "_blockmap",
     "_compaction",
     "_compaction.container",
     "_compaction.guards",
     "_compaction.plan",
+    "_compaction.promise",
     "_compaction.reading",
     "_compaction.run",
     "_compaction.state",
@@ -41,6 +43,7 @@ LIBRARY = (
     "_facts",
     "_fragmentation",
     "_fragmenters",
+    "_hugepages",
     "_kernel",
     "_logline",
     "_metrics",
@@ -49,6 +52,7 @@ LIBRARY = (
     "_node_writes",
     "_options",
     "_outlook",
+    "_pageblocks",
     "_procfs",
     "_procfs._lines",
     "_procfs.allocations",
@@ -58,7 +62,9 @@ LIBRARY = (
     "_procfs.cpulist",
     "_procfs.extfrag",
     "_procfs.extfrag_events",
+    "_procfs.iomem",
     "_procfs.kconfig",
+    "_procfs.kpageflags",
     "_procfs.loadavg",
     "_procfs.meminfo",
     "_procfs.pagetypeinfo",
@@ -70,8 +76,10 @@ LIBRARY = (
     "_procfs.vmstat",
     "_procfs.zoneinfo",
     "_sources",
+    "_survey",
     "_text",
     "_tool",
+    "_yields",
     "_zones",
 )
 
@@ -286,9 +294,13 @@ def _watch_command(arguments, node):
     return DONE
 
 
+def _metrics_text(node, policy):
+    return _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node), _yields.load(node).last)
+
+
 def _metrics_command(arguments, node):
     policy, dummy = _read_policy(arguments, node)
-    text = _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node))
+    text = _metrics_text(node, policy)
     if arguments.textfile:
         _metrics.write(node, arguments.textfile, text)
     else:
@@ -300,8 +312,7 @@ def _compact(arguments, node):
     policy, textfile = _read_policy(arguments, node)
 
     def write_metrics(dummy_result):
-        text = _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node))
-        _metrics.write(node, textfile, text)
+        _metrics.write(node, textfile, _metrics_text(node, policy))
 
     wanted = textfile and not arguments.dry_run
     result = run(
@@ -350,6 +361,7 @@ def _status(arguments, node):
         "policy": policy,
         "plan": verdict,
         "runs": state.load(node),
+        "last_compaction": _yields.load(node).last,
     }
     if arguments.json:
         _print_json(status)
@@ -402,5 +414,8 @@ def _status_lines(status):
             "compacted" if last["acted"] else last["reason"],
             "met" if last["satisfied"] else "not met",
         )
+    promised = (status["last_compaction"] or {"promised": ()})["promised"]
+    for order in sorted({row["order"] for row in promised}):
+        yield "compaction of %s: %s" % (status["last_compaction"]["ended_at"], promise.in_words(promised, order))
     for what in sorted(facts["unavailable"]):
         yield "not read   %s" % facts["unavailable"][what]

@@ -26,6 +26,10 @@ notes:
   - RV(ignore:changed) says that something was written to the kernel, not that the numbers moved; they move by themselves, too.
     What came of it is in RV(satisfied) and RV(helped). A node that is still not satisfied is no failure, unless
     O(fail_if_unsatisfied=true) makes it one.
+  - Where something is lacking, the pageblocks of the node are surveyed before, as for the subset V(pageblocks) of
+    M(kernelops.memfrag.memfrag_facts): C(/proc/kpageflags), for a fifth of a second of CPU. What is expected by it goes before what the
+    migratetypes let expect. What came of it is kept in C(/var/lib/memfrag/yields.json), if the node tool has that directory there, and
+    corrects what is expected the next time.
   - The lock, and the back-off after a run that did not help, are shared with the job of the role
     P(kernelops.memfrag.memfrag_tuning#role). Up to Linux 6.4 any value written compacts, newer kernels take V(1) only; this
     module writes V(1), to the files of single NUMA nodes where there are any.
@@ -33,11 +37,12 @@ attributes:
   check_mode:
     support: full
     details:
-      - Looks, decides and writes nothing. What it would have come to cannot be told.
+      - Looks, decides and writes nothing. RV(promised) says what is expected to come of it.
   diff_mode:
     support: full
     details:
-      - Shows the free blocks of each zone before and after. In check mode, what is after is V(unknown) where it would act.
+      - Shows the free blocks of each zone before and after. In check mode, where it would act, what is after is what is expected,
+        or V(unknown) where the pageblocks could not be surveyed.
   idempotent:
     support: partial
     details:
@@ -302,6 +307,60 @@ steps:
       returned: always
       type: str
       sample: done
+promised:
+  description:
+    - What one compaction was expected to bring by a survey of the pageblocks, and what it brought, by zone and order. With O(drop_caches)
+      it is that of the compaction after it; in check mode that of a compaction alone. Empty where nothing was lacking, where a guard
+      held it off, and where the survey could not be had.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The NUMA node.
+      returned: always
+      type: int
+      sample: 0
+    zone:
+      description: The zone.
+      returned: always
+      type: str
+      sample: Normal
+    order:
+      description: The order.
+      returned: always
+      type: int
+      sample: 9
+    now:
+      description: Free blocks of the order before it, larger ones counted as what they can be split into.
+      returned: always
+      type: int
+      sample: 229
+    low:
+      description: As many are expected to be free after it at the least.
+      returned: always
+      type: int
+      sample: 2510
+    expected:
+      description: So many are expected.
+      returned: always
+      type: int
+      sample: 4100
+    high:
+      description: So many at the most.
+      returned: always
+      type: int
+      sample: 6884
+    obtained:
+      description: So many there were after it. V(null) if it did not act.
+      returned: always
+      type: int
+      sample: 4721
+survey_unavailable:
+  description: Why nothing is promised, V(null) where that was not tried or could be had.
+  returned: always
+  type: str
+  sample: '/proc/kpageflags: permission denied, root can read it'
 counters:
   description: Counters of C(/proc/vmstat) that went up in between, by how much.
   returned: always
@@ -337,7 +396,8 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes imp
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 
 RETURNED = (
-    "reason message satisfied helped order orders before after nodes steps counters guard unchecked_guards duration_seconds"
+    "reason message satisfied helped order orders before after nodes steps counters guard unchecked_guards promised"
+    " survey_unavailable duration_seconds"
 ).split()
 
 
@@ -365,6 +425,12 @@ def table(measured):
     return "".join(lines)
 
 
+def expectation(promised):
+    """What is expected after it, for the diff in check mode."""
+    line = "Node %(node)d, zone %(zone)8s, order %(order)d: %(expected)d (%(low)d to %(high)d)\n"
+    return "".join(line % row for row in promised) or "unknown\n"
+
+
 def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     options = {name: module.params[name] for name in OPTIONS}
@@ -374,7 +440,8 @@ def main():
         module.fail_json(msg=str(error))
     result = {name: done[name] for name in RETURNED}
     result["changed"] = done["act"] if module.check_mode else done["acted"]
-    after = "unknown\n" if module.check_mode and done["act"] else table(done["after"] or done["before"])
+    would = module.check_mode and done["act"]
+    after = expectation(done["promised"]) if would else table(done["after"] or done["before"])
     result["diff"] = {"before_header": "free blocks", "after_header": "free blocks"}
     result["diff"].update(before=table(done["before"]), after=after)
     module.log("%(reason)s: %(message)s" % done)

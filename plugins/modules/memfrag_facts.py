@@ -389,6 +389,8 @@ ansible_facts:
               them are held by: V(f) free throughout, V(m) free or movable, V(s) slab, V(p) page table, V(k) kernel, V(r) reserved,
               V(h) hugetlb, V(c) other compound pages, V(u) unevictable, V(o) offline or taken by a hypervisor, V(x) poisoned,
               V(.) a hole, V(?) not looked at.
+            - Where the node tool is installed, what earlier compactions brought corrects C(yields); C(uncorrected) is what was expected
+              without it. C(last_compaction) has what the last one was expected to bring and what it brought (C(obtained)).
             - C(callers) says who holds the kernel's pages, where the kernel keeps count (C(/proc/allocinfo), page_owner).
           returned: always
           type: dict
@@ -397,6 +399,7 @@ ansible_facts:
             total: 12800
             complete: false
             callers: null
+            last_compaction: null
             zones:
               - node: 0
                 zone: Normal
@@ -438,8 +441,15 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey, _watch
+from ansible_collections.kernelops.memfrag.plugins.module_utils import (
+    _facts,
+    _pageblocks,
+    _survey,
+    _watch,
+    _yields,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 
 def main():
@@ -456,7 +466,9 @@ def main():
     params = module.params
 
     def survey(node, facts):
-        _survey.collect(node, facts, None if params["pageblocks"] == "full" else _pageblocks.SAMPLE)
+        # Whose word it is can be told by what writes to nodes alone; nothing is written.
+        learned = _yields.load(WritableNode(node.root, node.deadline))
+        _survey.collect(node, facts, None if params["pageblocks"] == "full" else _pageblocks.SAMPLE, learned=learned)
 
     def work(deadline, tell):
         node = Node(params["root"], deadline)

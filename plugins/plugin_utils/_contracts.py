@@ -134,6 +134,8 @@ _CACHE = Fields(
     },
 )
 
+_EXPECTATION: dict[str, Shape] = dict.fromkeys(("now", "low", "expected", "high"), _COUNT)
+_PROMISE = Fields({"node": _NODE, "zone": Text(64), "order": _ORDER, "obtained": _COUNT, **_EXPECTATION})
 _SURVEYED_ZONE = Fields(
     {"node": _NODE, "zone": Text(64)},
     {
@@ -142,9 +144,8 @@ _SURVEYED_ZONE = Fields(
         "held_by": MapOf(_NAME, _COUNT, 64),
         # Of 95 %: the fewest and the most pageblocks.
         "held_by_interval": MapOf(_NAME, ListOf(_COUNT, 2), 64),
-        "yields": ListOf(
-            Fields({"order": _ORDER, **dict.fromkeys(("now", "low", "expected", "high"), _COUNT)}), MOST_ORDERS
-        ),
+        # Uncorrected: expected before what the node has learned of earlier compactions.
+        "yields": ListOf(Fields({"order": _ORDER, **_EXPECTATION}, {"uncorrected": _COUNT}), MOST_ORDERS),
         # A letter per so many pageblocks, from the start of the zone to its end.
         "map": Fields({"cell_blocks": Int(1, MOST), "cells": Text(512, "[a-z.?]+", "a row of letters")}),
     },
@@ -157,6 +158,8 @@ _SURVEY = Fields(
         "complete": Bool(),
         "zones": ListOf(_SURVEYED_ZONE, MOST_ZONES),
         "callers": ListOf(Fields({"name": _LINE, "pages": _COUNT}), 256),
+        # What the last compaction was expected to bring, and has brought.
+        "last_compaction": Fields({"ended_at": _STAMP, "promised": ListOf(_PROMISE, 256)}),
     },
 )
 _HUGEPAGES = Fields(

@@ -10,7 +10,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from .._outlook import UNMOVABLE, Outlook
-from . import guards
+from . import guards, promise
 from .target import measure, named, of_order, orders_of, resolve, that_matter, zones_of
 
 COMPACT_ALL = "/proc/sys/vm/compact_memory"
@@ -23,6 +23,9 @@ NOT_NEEDED = ("met",)
 HELD_OFF = ("locked", "removed") + guards.NAMES
 NO_HELP = ("unsupported", "unmovable", "memory_shortage")
 FAILED = ("not_live", "not_writable", "no_zones")
+
+# What a survey of the pageblocks may overrule, or has to say more about.
+SURVEYED = ("needed", "forced", "unmovable", "memory_shortage")
 
 # Slab is in the way where one page in so many is reclaimable slab, or one pageblock in so many belongs to it.
 _SLAB_SHARE = 20
@@ -40,7 +43,8 @@ def _slab_in_the_way(facts, zones):
 def plan(facts, target, conditions=None):
     """Whether to act, on which nodes, and why (not). Pure.
 
-    facts       as _facts.collect() gives them, at least target.subset()
+    facts       as _facts.collect() gives them, at least target.subset(). A survey of the pageblocks in them goes before what the
+                migratetypes let expect
     target      as target.complete() gives it, or target.resolve()
     conditions  as guards.conditions() gives them; without them the guards are left out
 
@@ -110,12 +114,17 @@ def _need(verdict, facts, zones, before, target):
     """Sets the nodes that compaction would help, and the order that it is for. -> (reason, message)"""
     obstacles, served = [], []
     names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"]["watermark_check"] == "scaled"
+    surveys = {(one["node"], one["zone"]): one for one in (facts.get("pageblock_survey") or {"zones": ()})["zones"]}
+
+    def obstacle(zone, order):
+        return Outlook(zone, names, scaled, survey=surveys.get((zone["node"], zone["zone"]))).obstacle(order)
+
     for name in sorted(before["nodes"], key=int):
         lacking = [row["order"] for row in before["nodes"][name]["orders"] if not row["satisfied"]]
         here = [zone for zone in zones if str(zone["node"]) == name]
         # The largest first: where that cannot be had, a smaller one may be.
         for order in reversed(lacking):
-            found = [Outlook(zone, names, scaled).obstacle(order) for zone in that_matter(of_order(here, order))]
+            found = [obstacle(zone, order) for zone in that_matter(of_order(here, order))]
             if None in found or verdict["drop_caches"] and found:
                 verdict["nodes"].append(int(name))
                 served.append(order)
@@ -128,10 +137,19 @@ def _need(verdict, facts, zones, before, target):
             "node %d: %s" % (node, ", ".join(before["nodes"][str(node)]["missing"])) for node in verdict["nodes"]
         )
     if UNMOVABLE in obstacles:
-        return "unmovable", (
-            "compaction would not help: the free memory is in pageblocks of unmovable pages; drain and reboot the node"
-        )
+        return "unmovable", _unmovable(facts, target, before, verdict["order"])
     return (
         "memory_shortage",
         "compaction would not help: too little memory is free to move pages into; free or add memory",
     )
+
+
+def _unmovable(facts, target, before, order):
+    nodes = [int(name) for name, node in before["nodes"].items() if not node["satisfied"]]
+    expected = promise.in_words(promise.of(facts, target, nodes), order)
+    if not expected:
+        return (
+            "compaction would not help: the free memory is in pageblocks of unmovable pages; drain and reboot the node"
+        )
+    held = promise.in_the_way(facts, nodes)
+    return "compaction would not help: %s%s" % (expected, "; in the way: " + held if held else "")

@@ -15,8 +15,8 @@ import time
 from .. import _facts
 from .._node import NodeError
 from .._outlook import STATES
-from . import guards, state
-from .plan import COMPACT_ALL, DROP_VALUES, FAILED, plan
+from . import guards, promise, state
+from .plan import COMPACT_ALL, DROP_VALUES, FAILED, SURVEYED, plan
 from .target import measure, resolve, row_of, subset
 
 COMPACT_NODE = "/sys/devices/system/node/node%d/compact"
@@ -32,18 +32,29 @@ _OF_THE_PLAN = ("act", "reason", "message", "order", "orders", "nodes", "before"
 _HELPED = 50
 
 
-def run(node, target, dry_run=False, remember=True, gather=_facts.collect, installed=None, afterwards=None):
+def run(
+    node,
+    target,
+    dry_run=False,
+    remember=True,
+    gather=_facts.collect,
+    survey=promise.survey,
+    installed=None,
+    afterwards=None,
+):
     """Looks, decides, acts and measures. Raises OptionError alone; whatever else goes wrong is a reason in the result.
 
     node      a WritableNode; one that is not live is only looked at
     dry_run   decides and writes nothing, not even a lock file
-    remember  keeps the outcome on the node for the back-off (state.FILE)
+    remember  keeps the outcome on the node for the back-off (state.FILE), and where the tool's directory is there, for the next promise
+    survey    looks at the pageblocks where something is lacking; -> why it could not
     installed   asked under the lock: whether whoever runs this is still there, or was removed while it waited
     afterwards  called with the result at the end, still under the lock; whoever removes the tool waits for it. May raise NodeError
 
     -> {"schema_version": 1, "started_at", "duration_seconds", "dry_run", "acted" (something was written to the kernel), "act" (in a
     dry run: something would be), "reason", "message", "order", "orders": as plan() has them, "nodes": [compacted], "steps": [{"action",
-    "node", "path", "seconds", "ended": "done" or why not}], "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
+    "node", "path", "seconds", "ended": "done" or why not}], "promised": [rows of promise.py], "survey_unavailable": why nothing is
+    promised, or None, "before", "after": measure() or None, "satisfied", "helped": bool or None, "counters": {vmstat
     field: increase}, "guard": which one held it off or None, "unchecked_guards": {guard: why this kernel does not answer it},
     "error": what failed or None}
     """
@@ -58,6 +69,8 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect, insta
         "orders": [],
         "nodes": [],
         "steps": [],
+        "promised": [],
+        "survey_unavailable": None,
         "before": None,
         "after": None,
         "satisfied": None,
@@ -77,7 +90,7 @@ def run(node, target, dry_run=False, remember=True, gather=_facts.collect, insta
             if not dry_run:
                 node.remove(lock_file(node))
         else:
-            _run_locked(node, target, result, gather, started)
+            _run_locked(_Look(node, target, gather, survey), result, remember, started)
             result["duration_seconds"] = round(time.time() - started, 3)
             if remember and not dry_run and result["reason"] not in FAILED:
                 state.remember(node, target, result)
@@ -120,12 +133,27 @@ def _lock(node, dry_run):
         lock.__exit__(None, None, None)
 
 
-def _run_locked(node, target, result, gather, started):
-    facts = gather(node, subset(target))
-    target = resolve(facts, target)
-    verdict = plan(facts, target)
-    if verdict["act"]:
-        verdict = plan(facts, target, guards.conditions(node, facts))
+class _Look:
+    """Looking at the node, by what was asked for."""
+
+    def __init__(self, node, target, gather, survey):
+        self.node, self._gather, self._survey = node, gather, survey
+        self.facts = gather(node, subset(target))
+        # Resolved once: it is the orders of before that are measured afterwards.
+        self.target = resolve(self.facts, target)
+
+    def again(self):
+        return self._gather(self.node, subset(self.target))
+
+    def survey(self, facts, result):
+        """-> whether the facts have a survey now."""
+        result["survey_unavailable"] = self._survey(self.node, facts)
+        return bool(facts["pageblock_survey"])
+
+
+def _run_locked(look, result, remember, started):
+    node = look.node
+    verdict = _decide(look, result)
     switch = guards.switched_off(node)
     if switch:
         verdict.update(act=False, reason="kill_switch", guard="kill_switch", message=switch, nodes=[])
@@ -147,11 +175,29 @@ def _run_locked(node, target, result, gather, started):
         result.update(act=False, reason="not_writable", message="cannot compact: %s" % error, error=str(error))
         return
     try:
-        after = _act(node, target, verdict, targets, result, gather, started)
+        after = _act(look, verdict, targets, result, remember, started)
     except NodeError as error:
         result.update(reason="not_writable", message="broke off: %s" % error, error=str(error))
-        after = gather(node, subset(target))
-    _settle(result, facts, after, target)
+        after = look.again()
+    _settle(result, look.facts, after, look.target)
+
+
+def _decide(look, result):
+    """-> the plan, by a survey of the pageblocks where something is lacking. Whoever a guard holds off does not pay for one."""
+    facts, target, now = look.facts, look.target, None
+    verdict = plan(facts, target)
+    if verdict["act"]:
+        now = guards.conditions(look.node, facts)
+        verdict = plan(facts, target, now)
+    if verdict["reason"] in SURVEYED and look.survey(facts, result):
+        verdict = plan(facts, target, now)
+        if verdict["act"] and now is None:
+            verdict = plan(facts, target, guards.conditions(look.node, facts))
+        lacking = [int(name) for name, about in verdict["before"]["nodes"].items() if not about["satisfied"]]
+        result["promised"] = promise.of(facts, target, verdict["nodes"] or lacking)
+        if verdict["act"] and result["promised"]:
+            verdict["message"] += "; " + promise.in_words(result["promised"], verdict["order"])
+    return verdict
 
 
 def _targets(node, nodes):
@@ -160,8 +206,9 @@ def _targets(node, nodes):
     return by_node if all(node.exists(path) for dummy, path in by_node) else [(None, COMPACT_ALL)]
 
 
-def _act(node, target, verdict, targets, result, gather, started):
+def _act(look, verdict, targets, result, remember, started):
     """-> the facts after it."""
+    node, target = look.node, look.target
 
     def stop(dummy_seconds):
         if time.time() - started > target["time_limit_seconds"]:
@@ -201,13 +248,32 @@ def _act(node, target, verdict, targets, result, gather, started):
             return False
         return step("drop_caches_" + what, None, DROP_CACHES, DROP_VALUES[what])
 
-    going = drop(verdict["drop_caches"]) if verdict["drop_caches"] else True
+    before, going = look.facts, True
+    if verdict["drop_caches"]:
+        going = drop(verdict["drop_caches"])
+        if going and before["pageblock_survey"]:
+            # What is to come of the compaction is another thing now.
+            before = look.again()
+            look.survey(before, result)
+            result["promised"] = promise.of(before, target, verdict["nodes"])
     going = going and compact()
-    after = gather(node, subset(target))
+    after = look.again()
+    _keep_promises(look, verdict, result, before, after, going and remember)
     fallback = target["drop_caches"] == "auto" and verdict["slab_in_the_way"] and not target["force"]
     if going and fallback and not measure(after, target)["satisfied"] and drop("slab") and compact():
-        after = gather(node, subset(target))
+        after = look.again()
     return after
+
+
+def _keep_promises(look, verdict, result, before, after, learn):
+    if not result["acted"]:
+        return
+    result["promised"] = promise.kept(result["promised"], after)
+    if learn and before["pageblock_survey"]:
+        try:
+            promise.learn(look.node, before, after, verdict["nodes"], result["promised"])
+        except NodeError as error:
+            result["error"] = result["error"] or str(error)
 
 
 def _settle(result, facts, after, target):
@@ -228,6 +294,8 @@ def _settle(result, facts, after, target):
             "node " + ", ".join(map(str, result["nodes"])),
             "; ".join(_change(number, row_of(old, order), row_of(new, order)) for number, old, new in pairs),
         )
+        promised = promise.in_words(result["promised"], order)
+        result["message"] += "; " + promised if promised else ""
     if broken_off:
         result["message"] += "; broke off: " + broken_off[0]["ended"]
 

@@ -103,6 +103,7 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
         "/run/memfrag.lock",
         "/var/lib/memfrag/compaction.json",
         "/var/lib/memfrag/.compaction.json.tmp",
+        "/var/lib/memfrag/yields.json",
     ):
         build_roots.write(node.root, path.lstrip("/"))
     there = _install.remove(node, "/sbin/memfrag", check_mode=True)
@@ -110,6 +111,7 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
     assert _install.remove(node, "/sbin/memfrag") == there
     assert there == [
         "/sbin/memfrag",
+        "/var/lib/memfrag/yields.json",
         "/var/lib/memfrag/compaction.json",
         "/etc/memfrag/policy.json",
         "/run/memfrag.lock",

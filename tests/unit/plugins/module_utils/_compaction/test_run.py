@@ -9,15 +9,25 @@ __metaclass__ = type
 import json
 import os
 import shutil
+import struct
 
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers, _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils import (
+    _consumers,
+    _facts,
+    _install,
+    _logline,
+    _metrics,
+    _pageblocks,
+    _yields,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import node_state
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy as assess_policy
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import (
     plan,
+    promise,
     reading,
     run,
     state,
@@ -26,6 +36,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 COMPACTED = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
@@ -134,6 +145,28 @@ def kernel_fixture(node_root, tmp_path):
         return Kernel(root, [node_root(one) for one in following])
 
     return make
+
+
+FREE, MOVABLE_PAGE, SLAB, KERNEL_PAGE = 1 << 10, 1 << 5, 1 << 7, 0
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(_pageblocks, "_BURST", 60)
+
+
+def put_pages(root, words):
+    """A /proc/kpageflags of the capture's zones: these flag words over and over, from where pageblocks start."""
+    about = zoneinfo.parse_zoneinfo(Node(root).read_text("/proc/zoneinfo"))[0]
+    with open(os.path.join(root, "proc/kpageflags"), "wb") as stream:
+        for zone in _pageblocks.zones_of(about, 512):
+            stream.seek(zone.first * 512 * 8)
+            stream.write(struct.pack("=%dQ" % len(words), *words) * (zone.span * 512 // len(words) + 1))
+
+
+# Every second page is free, so that half of the pageblocks can be emptied into the others; and the same with a page of slab in each.
+HALF_FREE = [FREE, MOVABLE_PAGE] * 256
+PINNED_PAGES = ([FREE, MOVABLE_PAGE] * 8)[:-1] + [SLAB]
 
 
 # --- the policy ---------------------------------------------------------------------------------------------------
@@ -621,3 +654,136 @@ def test_what_is_wanted_is_judged_by_the_nodes_and_zones_that_were_named(node_ro
             with pytest.raises(OptionError) as caught:
                 target.measure(facts, policy(nodes=[0, 1], zones=[name]))
             assert str(caught.value) == "zones: node %d has no zone %s" % (number, name)
+
+
+# --- with a survey of the pageblocks ------------------------------------------------------------------------------
+
+
+def test_a_run_says_what_was_expected_and_what_came_of_it(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    put_pages(node.root, HALF_FREE)
+    result = run.run(node, policy(order=9))
+    assert result["acted"] and result["survey_unavailable"] is None
+    assert [row["zone"] for row in result["promised"]] == [zone["zone"] for zone in _zones(node)]
+    for row, zone in zip(result["promised"], _zones(node)):
+        assert (row["node"], row["order"]) == (0, 9)
+        assert row["now"] <= row["low"] <= row["expected"] <= row["high"]
+        assert row["obtained"] == _pageblocks.free_per_order(zone["free_blocks"])[9]
+    total = sum(row["obtained"] for row in result["promised"])
+    assert result["message"].endswith(", obtained %d" % total)
+    assert "node0_obtained=%d " % total in _logline.logline(result)
+
+
+def _zones(node):
+    return _facts.collect(node, target.SUBSET)["zones"]
+
+
+def test_without_a_survey_it_says_why_and_goes_by_the_migratetypes(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    result = run.run(node, policy(order=9))
+    assert (result["acted"], result["promised"]) == (True, [])
+    assert result["survey_unavailable"].startswith("/proc/kpageflags: no such file")
+
+
+def test_what_was_measured_goes_before_what_the_migratetypes_let_expect(kernel):
+    # Movable by its migratetypes, and a page that stays in every block: nothing would come of it.
+    node = kernel(MOVABLE)
+    put_pages(node.root, PINNED_PAGES)
+    result = run.run(node, policy(order=9))
+    assert (result["act"], result["reason"], node.written) == (False, "unmovable", [])
+    assert result["message"].startswith("compaction would not help: expected ")
+    assert "in the way: slab in " in result["message"]
+    assert [row["obtained"] for row in result["promised"]] == [None] * len(result["promised"]) != []
+    # And the other way about.
+    node = kernel(PINNED, COMPACTED)
+    put_pages(node.root, HALF_FREE)
+    result = run.run(node, policy())
+    assert (result["acted"], result["reason"]) == (True, "needed")
+
+
+def test_too_little_room_is_a_shortage_whatever_could_be_moved(kernel):
+    node = kernel(MOVABLE)
+    facts = collect(node.root)
+    put_pages(node.root, HALF_FREE)
+    promise.survey(node, facts)
+    for zone in facts["zones"]:
+        zone["watermarks"] = dict(zone["watermarks"], min=zone["free_pages"])
+    assert plan.plan(facts, policy(order=9))["reason"] == "memory_shortage"
+
+
+def test_check_mode_shows_the_promise_and_writes_nothing(kernel):
+    node = kernel(MOVABLE)
+    put_pages(node.root, HALF_FREE)
+    os.makedirs(node.path("/var/lib/memfrag"))
+    there = sorted(os.walk(node.root))
+    result = run.run(node, policy(order=9), dry_run=True)
+    assert (result["act"], node.written, sorted(os.walk(node.root))) == (True, [], there)
+    assert promise.total(result["promised"], 9)["expected"] > promise.total(result["promised"], 9)["now"]
+    assert "expected " in result["message"] and "obtained" not in result["message"]
+
+
+def test_whoever_is_well_or_held_off_is_not_surveyed(kernel):
+    def refuse(node, facts):
+        raise AssertionError("it was surveyed")
+
+    assert run.run(kernel(HEALTHY), policy(), survey=refuse)["reason"] == "met"
+    node = kernel(MOVABLE)
+    build_roots.write(node.root, ".dockerenv")
+    assert run.run(node, policy(), survey=refuse)["reason"] == "container"
+
+
+def test_a_node_with_the_tools_state_learns(kernel):
+    node = kernel(MOVABLE, COMPACTED, MOVABLE, COMPACTED)
+    put_pages(node.root, HALF_FREE)
+    first = run.run(node, policy(order=9))
+    # There was no directory of the tool when it ran; the back-off made it.
+    assert not node.exists(_yields.FILE)
+    run.run(node, policy(order=9, force=True))
+    second = run.run(node, policy(order=9, force=True))
+    known = _yields.load(node)
+    place = (0, first["promised"][-1]["zone"], 9)
+    promised, obtained = known.runs[place][-1]
+    assert promised == first["promised"][-1]["expected"] and obtained == second["promised"][-1]["obtained"]
+    assert known.last["promised"] == second["promised"]
+    text = _metrics.render(collect(node.root), policy(order=9), state.load(node), known.last)
+    labels = '{node="0",zone="%s",size="9"' % place[1]
+    assert "memfrag_compaction_obtained_blocks%s} %d\n" % (labels, obtained) in text
+    assert 'memfrag_compaction_expected_blocks%s,bound="low"} ' % labels in text
+    third = run.run(node, policy(order=9, force=True), dry_run=True)
+    uncorrected = dict(first["promised"][-1], now=third["promised"][-1]["now"])
+    assert third["promised"][-1]["expected"] == known.corrected(place[:2], uncorrected)["expected"]
+    # It goes with the tool.
+    assert _yields.FILE in _install.remove(node) and not node.exists("/var/lib/memfrag")
+
+
+def test_what_was_broken_off_teaches_nothing(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    put_pages(node.root, HALF_FREE)
+    os.makedirs(node.path("/var/lib/memfrag"))
+
+    class Ended(Kernel):
+        def write_value_watched(self, path, value, stop, interval=1.0):
+            Kernel.write_value_watched(self, path, value, stop, interval)
+            return "time limit of 1 seconds"
+
+    result = run.run(Ended(node.root), policy(order=9))
+    assert result["promised"][-1]["obtained"] is not None
+    assert not node.exists(_yields.FILE)
+
+
+def test_with_caches_dropped_first_the_promise_is_that_of_the_compaction_after_it(kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    put_pages(node.root, PINNED_PAGES)
+
+    class Dropping(Kernel):
+        def write_value_watched(self, path, value, stop, interval=1.0):
+            if path.endswith("drop_caches"):
+                put_pages(self.root, HALF_FREE)
+            return Kernel.write_value_watched(self, path, value, stop, interval)
+
+    dropping = Dropping(node.root)
+    dropping.states = node.states
+    result = run.run(dropping, policy(order=9, drop_caches="slab"))
+    assert [step["action"] for step in result["steps"]] == ["drop_caches_slab", "compact"]
+    summed = promise.total(result["promised"], 9)
+    assert summed["expected"] > summed["now"]
