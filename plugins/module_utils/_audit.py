@@ -40,14 +40,14 @@ CONTROLLER_OPTIONS = {
 OPTIONS = dict(NODE_OPTIONS, **CONTROLLER_OPTIONS)
 
 
-def look(params):
+def collect(params):
     """-> JSON text of {"facts": contract memfrag_facts, "journal": contract memfrag_journal_info or None}.
 
-    _watch.LookError when not even the facts could be had. What became of the logs never costs the facts.
+    _watch.CollectError when not even the facts could be had. What became of the logs never costs the facts.
     """
-    parts = _watch.look(params["deadline_seconds"], lambda deadline, tell: _work(params, deadline, tell))
+    parts = _watch.collect(params["deadline_seconds"], lambda deadline, tell: _work(params, deadline, tell))
     if "facts" not in parts:
-        raise _watch.LookError(parts.gave_up or "the node gave no answer")
+        raise _watch.CollectError(parts.gave_up or "the node gave no answer")
     journal = parts.get("journal")
     if journal is None:
         journal = _watch.as_text(_no_journal(parts.gave_up, True) if params["journal"] else None)

@@ -76,9 +76,9 @@ def _after(zones, surveyed, order, correct, reclaim):
     spans = {(zone.node, zone.name): zone for zone in surveyed}
     for zone in zones:
         span = spans.get((zone["node"], zone["zone"]))
-        if span is None or not span.seen:
+        if span is None or not span.observed:
             continue
-        movable = sum(block.movable for block in span.seen) * span.scale
+        movable = sum(block.movable for block in span.observed) * span.scale
         share = min(1.0, (zone.get("reclaimable_pages") or 0) / movable) if reclaim and movable else 0.0
         now = _pageblocks.free_per_order(zone["free_blocks"], order + 1)
         row = _pageblocks.yields(span, now, reclaimed=share)[order]

@@ -224,7 +224,7 @@ class Node:
 
     def glob(self, pattern):
         """Paths of the node that match, in order."""
-        # Most who look at a node know their paths.
+        # Imported only here: most callers name their paths and need no patterns.
         import glob
 
         self.deadline.check(pattern)

@@ -120,8 +120,8 @@ class Zone:
 
     def taken(self):
         """Name the pageblocks that were taken from the kernel as such, as far as the zone's counts tell."""
-        missing = self.unmanaged - sum(block.reserved for block in self.seen) * self.scale
-        bare = sum(block.pages for block in self.seen if block.bare) * self.scale
+        missing = self.unmanaged - sum(block.reserved for block in self.observed) * self.scale
+        bare = sum(block.pages for block in self.observed if block.bare) * self.scale
         if missing * _TAKEN_SHARE >= self._present * self.size and missing >= _TAKEN_OF_BARE * bare > 0:
             self.surveyed = [_as_offline(block) if block.bare else block for block in self.surveyed]
 
@@ -131,7 +131,7 @@ class Zone:
         return max(first, self.start), min(first + self.size, self.end)
 
     @property
-    def seen(self):
+    def observed(self):
         """The surveyed pageblocks that have memory: not those in holes, nor of memory that is offline."""
         return [block for block in self.surveyed if block.pages]
 
@@ -142,12 +142,12 @@ class Zone:
     @property
     def blocks(self):
         """Pageblocks with memory: counted where each was looked at."""
-        return len(self.seen) if self.complete else self._present
+        return len(self.observed) if self.complete else self._present
 
     @property
     def scale(self):
         """How many pageblocks a surveyed one stands for."""
-        return self.blocks / len(self.seen) if self.seen else 0.0
+        return self.blocks / len(self.observed) if self.observed else 0.0
 
 
 def zones_of(zoneinfo, pages_per_block):
@@ -183,7 +183,7 @@ def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
     reader = _Reader(node, moves, random.Random(seed))
     for zone in zones:
         count = zone.span if complete else max(_FEWEST, int(round(sample * zone.blocks / total)))
-        reader.look(zone, count)
+        reader.survey(zone, count)
         zone.taken()
     return all(zone.complete for zone in zones)
 
@@ -200,7 +200,7 @@ class _Reader:
         self.alike = {}
         self.started = time.time()
 
-    def look(self, zone, count):
+    def survey(self, zone, count):
         """Survey ``count`` pageblocks of the zone that have memory. Draws that end up in holes are made up for, within reason."""
         if count >= zone.blocks:
             zone.places = range(zone.span)
@@ -235,15 +235,15 @@ class _Reader:
 def holders(zone):
     """{kind: pageblocks} of the zone, estimated from those surveyed."""
     counts = {}
-    for block in zone.seen:
+    for block in zone.observed:
         counts[block.held_by] = counts.get(block.held_by, 0) + 1
     return {kind: int(round(count * zone.scale)) for kind, count in counts.items()}
 
 
 def interval(zone, kind):
     """The 95 % interval of holders()[kind]: (low, high) pageblocks."""
-    drawn = len(zone.seen)
-    share = sum(1 for block in zone.seen if block.held_by == kind) / drawn
+    drawn = len(zone.observed)
+    share = sum(1 for block in zone.observed if block.held_by == kind) / drawn
     low, high = _wilson(share, drawn, zone.blocks)
     return int(math.floor(low * zone.blocks)), int(math.ceil(high * zone.blocks))
 
@@ -271,7 +271,7 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     memory is short. Expected is what is there at once; high is what there is then, low is with the lists of two CPUs, where the
     kernel moved the one who compacts.
     """
-    blocks, emptied = zone.seen, _emptied(zone.seen, reclaimed)
+    blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed)
     usual = sum(zone.lists) / len(zone.lists) if zone.lists else 0
     ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (sum(zone.lists[-2:]), usual)]
     more = _unlisted(zone, blocks[:emptied])
@@ -385,7 +385,7 @@ def as_facts(zones, free_blocks, complete, correction=1.0):
                 "node": zone.node,
                 "zone": zone.name,
                 "blocks": zone.blocks,
-                "sampled": len(zone.seen),
+                "sampled": len(zone.observed),
                 "held_by": held_by,
                 "held_by_interval": None if complete else {kind: list(interval(zone, kind)) for kind in held_by},
                 "yields": yields(zone, free_per_order(free_blocks.get((zone.node, zone.name), ())), correction),
@@ -393,7 +393,7 @@ def as_facts(zones, free_blocks, complete, correction=1.0):
             }
         )
     return {
-        "sampled": sum(len(zone.seen) for zone in zones),
+        "sampled": sum(len(zone.observed) for zone in zones),
         "total": sum(zone.blocks for zone in zones),
         "complete": complete,
         "zones": answer,

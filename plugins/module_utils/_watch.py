@@ -37,7 +37,7 @@ MAX_TRIES = 8
 _WORD = 1024
 
 
-class LookError(Exception):
+class CollectError(Exception):
     """Nothing could be seen at all; ``str()`` says why."""
 
 
@@ -47,13 +47,13 @@ class Parts(dict):
     gave_up = None
 
 
-def look(seconds, work):
+def collect(seconds, work):
     """work(deadline, tell) in a child -> Parts of what it told with tell(name, data).
 
-    LookError for what work() raises as NodeError or ValueError, RuntimeError with the traceback for anything else. ``seconds`` is the deadline.
+    CollectError for what work() raises as NodeError or ValueError, RuntimeError with the traceback for anything else. ``seconds`` is the deadline.
     """
     if seconds <= 0:
-        raise LookError("deadline_seconds: %d is not positive" % seconds)
+        raise CollectError("deadline_seconds: %d is not positive" % seconds)
     end = seconds_now() + seconds
     stuck_after = min(STUCK_SECONDS, seconds / 4.0)
     parts, hung = Parts(), []
@@ -71,7 +71,7 @@ def look(seconds, work):
             break
         hung.append(stuck_at)
     if "error" in parts:
-        raise LookError(json.loads(parts["error"]))
+        raise CollectError(json.loads(parts["error"]))
     if "traceback" in parts:
         raise RuntimeError(json.loads(parts["traceback"]))
     return parts
@@ -82,7 +82,7 @@ def _unwatched(deadline, work):
     try:
         work(deadline, lambda name, data: parts.update({name: as_text(data)}))
     except (NodeError, ValueError) as error:
-        raise LookError(str(error))
+        raise CollectError(str(error))
     return parts
 
 

@@ -171,11 +171,11 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _
 def main():
     module = AnsibleModule(argument_spec=_audit.OPTIONS, supports_check_mode=True)
     try:
-        seen = _audit.look(module.params)
-    except _watch.LookError as error:
+        observed = _audit.collect(module.params)
+    except _watch.CollectError as error:
         module.fail_json(msg=str(error))
     # One string: Ansible walks every leaf of a nested result on the controller, which costs more than all the rest.
-    module.exit_json(seen=seen)
+    module.exit_json(observed=observed)
 
 
 if __name__ == "__main__":

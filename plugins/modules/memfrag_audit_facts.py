@@ -33,7 +33,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-seen:
+observed:
   description: The facts under C(facts), and C(journal) as V(null), as one JSON string.
   returned: success
   type: str
@@ -62,13 +62,13 @@ def main():
         tell("facts", _facts.collect(Node(params["root"], deadline), params["gather_subset"], params["top_slabs"]))
 
     try:
-        parts = _watch.look(params["deadline_seconds"], work)
-    except _watch.LookError as error:
+        parts = _watch.collect(params["deadline_seconds"], work)
+    except _watch.CollectError as error:
         module.fail_json(msg=str(error))
     if "facts" not in parts:
         module.fail_json(msg=parts.gave_up)
     # One string: Ansible walks every leaf of a nested result on the controller, which costs more than all the rest.
-    module.exit_json(seen='{"facts":%s,"journal":null}' % parts["facts"])
+    module.exit_json(observed='{"facts":%s,"journal":null}' % parts["facts"])
 
 
 if __name__ == "__main__":

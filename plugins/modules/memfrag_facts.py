@@ -475,8 +475,8 @@ def main():
         tell("facts", _facts.collect(node, params["gather_subset"], params["top_slabs"], survey))
 
     try:
-        parts = _watch.look(params["deadline_seconds"], work)
-    except _watch.LookError as error:
+        parts = _watch.collect(params["deadline_seconds"], work)
+    except _watch.CollectError as error:
         module.fail_json(msg=str(error))
     if "facts" not in parts:
         module.fail_json(msg=parts.gave_up)

@@ -492,8 +492,8 @@ def main():
         tell("journal", journal.collect(Node(params["root"], deadline), params))
 
     try:
-        parts = _watch.look(params["deadline_seconds"], work)
-    except _watch.LookError as error:
+        parts = _watch.collect(params["deadline_seconds"], work)
+    except _watch.CollectError as error:
         module.fail_json(msg=str(error))
     if "journal" not in parts:
         module.fail_json(msg=parts.gave_up)

@@ -73,32 +73,32 @@ def from_output(output: str) -> dict[str, t.Any] | None:
 
 def _brings(answer: dict[str, t.Any]) -> bool:
     facts = answer.get("ansible_facts")
-    return "seen" in answer or (isinstance(facts, dict) and "memfrag" in facts)
+    return "observed" in answer or (isinstance(facts, dict) and "memfrag" in facts)
 
 
 def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """An answer of memfrag_audit or memfrag_facts -> {facts, journal}, checked. Raises AnswerError.
 
-    memfrag_audit answers with one string, ``seen``, since Ansible walks each leaf of a nested answer; memfrag_facts with
+    memfrag_audit answers with one string, ``observed``, since Ansible walks each leaf of a nested answer; memfrag_facts with
     ``ansible_facts.memfrag``. Whatever else is in an answer is dropped.
     """
     if answer.get("failed"):
         raise AnswerError(failure(answer))
-    seen = answer.get("seen")
-    if seen is not None:
-        if not isinstance(seen, str):
-            raise AnswerError("the node's answer is not valid: seen: must be text")
-        check_size(len(seen))
-        seen = loads(seen)
-        if not isinstance(seen, dict):
+    observed = answer.get("observed")
+    if observed is not None:
+        if not isinstance(observed, str):
+            raise AnswerError("the node's answer is not valid: observed: must be text")
+        check_size(len(observed))
+        observed = loads(observed)
+        if not isinstance(observed, dict):
             raise AnswerError("the node's answer is not valid: it must be a mapping")
     else:
         facts = answer.get("ansible_facts")
         facts = facts.get("memfrag") if isinstance(facts, dict) else None
         if facts is None:
             raise AnswerError(failure(answer))
-        seen = {"facts": facts}
-    taken = {"facts": seen.get("facts"), "journal": seen.get("journal")}
+        observed = {"facts": facts}
+    taken = {"facts": observed.get("facts"), "journal": observed.get("journal")}
     try:
         _check("facts", taken["facts"], _contracts.FACTS)
         if taken["journal"] is not None:
@@ -126,7 +126,7 @@ def from_ansible(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """A module's answer as Ansible gives it, as plain data without the types that it marks them with."""
     if returned.get("failed"):
         raise AnswerError(failure(returned))
-    return _plain({key: returned[key] for key in ("seen", "ansible_facts", "msg") if key in returned})
+    return _plain({key: returned[key] for key in ("observed", "ansible_facts", "msg") if key in returned})
 
 
 def _plain(returned: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -90,8 +90,8 @@ class Cluster:
         if len(self._members) >= MAX_REPORTS:
             self.close()
 
-    def look(self, line, place):
-        """Closes when the line is of another moment."""
+    def advance(self, line, place):
+        """The log has come to this line: what is open is closed when the line is of another moment."""
         if self._members:
             stamp = line.uptime or line.stamp
             if stamp is not None and stamp == self._stamp:

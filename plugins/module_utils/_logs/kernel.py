@@ -20,7 +20,7 @@ from .prefixes import contains_any
 from .report import Report, base_name, plain
 
 # A report whose next line has not come after so many others is taken for finished.
-PATIENCE = 200
+LOOKAHEAD = 200
 # Longer than any message of the kernel, its lines joined by syslog included.
 MAX_MESSAGE = 8192
 # Heads that may be waiting for their end at one time, and hosts whose kernel is remembered.
@@ -54,7 +54,7 @@ class KernelLog:
         self.vmalloc_failed = (-10, None)
         self._unreleased = (-10, None)
         self._introduced = self._frame = None
-        self.asked = -PATIENCE
+        self.asked = -LOOKAHEAD
         self.suppressed = {}
 
     @property
@@ -90,7 +90,7 @@ class KernelLog:
             line.text = line.text[:MAX_MESSAGE]
         text = line.text
         if not self.open:
-            self._cluster.look(line, self.seen)
+            self._cluster.advance(line, self.seen)
         if self._pending:
             taken = self._continue(line)
             if taken is not None:
@@ -166,7 +166,7 @@ class KernelLog:
 
     def _expire(self):
         for report in list(self.open):
-            if self.seen - report.last > PATIENCE:
+            if self.seen - report.last > LOOKAHEAD:
                 self.open.remove(report)
                 self.deliver(report)
         if self.slab and self.seen - self.slab.last > 30:
@@ -226,7 +226,7 @@ class KernelLog:
         elif "cgroup" in text or "Task in" in text or ": usage " in text or "oom.group" in text:
             probe = Report(line, None)
             kind = "oom_kill" if probe.cgroup(text) else False
-        elif self.seen - self.asked > PATIENCE and (
+        elif self.seen - self.asked > LOOKAHEAD and (
             text[:8].lower() == "mem-info"
             or patterns.ZONE.search(text)
             and "min:" in text

@@ -117,7 +117,7 @@ def _years(node, path, kind, size):
                     if not years.STAMP.search(data[:4096]):
                         return None
                     found = years.Years()
-                found.look(data, offset)
+                found.feed(data, offset)
                 offset += len(data)
     except Exception:
         # It will be read again, and that will tell what is wrong.

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """Lines out of a stream of bytes, as few of them as possible.
 
-A scanner gives them to a ``sink``: take(raw line, number, cursor) -> whether the line was part of something, and patience() -> in how many
+A scanner gives them to a ``sink``: take(raw line, number, cursor) -> whether the line was part of something, and lookahead() -> in how many
 of the next lines more of what was seen may come; queue() and settle() where every line is looked at anyhow, which leaves the sink time to
 join what has been broken. A large log is searched for literals (GATES) without being cut into lines;
 only around a hit are lines made. Lines are cut at MAX_LINE.

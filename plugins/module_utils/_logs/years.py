@@ -40,7 +40,7 @@ class Years:
         self.days = None
         self._kernel = None
 
-    def look(self, data, offset):
+    def feed(self, data, offset):
         """Takes a piece of the text."""
         first, tail = STAMP.search(data), data.rfind(b"\n")
         if first is None:
@@ -130,6 +130,6 @@ def of_stream(stream, size, step=4096, pieces=64, closer=512):
         data = pieces_of[offset]
         start = data.find(b"\n", end - offset) + 1 if end > offset else 0
         if end <= offset + len(data):
-            result.look(data[start:], offset + start)
+            result.feed(data[start:], offset + start)
             end = max(end, offset + len(data))
     return result

@@ -76,7 +76,9 @@ def _runs(fleet: _types.Fleet) -> Iterator[Table]:
         return
     used = [standing for standing in _pictures.STANDINGS if any(run.counts[standing] for run in runs)]
     rows = [
-        Row(_words.when(run.time) if run.time else run.run_id, [f"{run.counts[standing]:,}" for standing in used])
+        Row(
+            _words.format_time(run.time) if run.time else run.run_id, [f"{run.counts[standing]:,}" for standing in used]
+        )
         for run in runs
     ]
     columns = _columns("Run", [_STANDING_WORDS.get(standing, standing) for standing in used])
@@ -90,7 +92,7 @@ def _incidents(fleet: _types.Fleet, pictures: _pictures.Pictures) -> Iterator[Ta
     rows = [
         Row(
             _words.CAUSES.get(cause, cause),
-            [f"{nodes:,}", f"{incidents:,}", _words.when(first), _words.when(last)],
+            [f"{nodes:,}", f"{incidents:,}", _words.format_time(first), _words.format_time(last)],
         )
         for cause, nodes, incidents, first, last in _pictures.causes(spans)
     ]

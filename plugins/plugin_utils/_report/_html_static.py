@@ -122,10 +122,10 @@ def _span(fleet: _types.Fleet) -> str:
     started, finished = fleet.started, fleet.finished
     if not started or not finished:
         return ""
-    span = _words.when(started)
+    span = _words.format_time(started)
     if finished.date() != started.date():
-        span += " to " + _words.when(finished)
-    elif _words.when(finished) != span:
+        span += " to " + _words.format_time(finished)
+    elif _words.format_time(finished) != span:
         span = span.replace(" UTC", f" to {finished:%H:%M} UTC")
     return " · " + span
 

@@ -136,7 +136,7 @@ def _standing(each: _types.Past | _types.Host) -> str:
 
 
 def _span(incident: _types.Record, host: str) -> Span | None:
-    first, last = _words.moment(incident.get("first_time")), _words.moment(incident.get("last_time"))
+    first, last = _words.parse_time(incident.get("first_time")), _words.parse_time(incident.get("last_time"))
     first, last = first or last, last or first
     if first is None or last is None:
         return None

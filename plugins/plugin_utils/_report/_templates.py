@@ -68,7 +68,7 @@ _FILTERS: dict[str, t.Callable[..., t.Any]] = {
     "size": _words.size,
     "thousands": "{:,}".format,
     "todo": _actions.title_of,
-    "when": _words.when,
+    "format_time": _words.format_time,
 }
 
 

@@ -93,7 +93,7 @@ class Timeline:
 
     def started(self, record: Record, path: str) -> datetime.datetime | None:
         """When the audit began. One that is yet to come would make all others look old: the file's time stands in for it."""
-        started = _words.moment(record.get("started_at"))
+        started = _words.parse_time(record.get("started_at"))
         if started is None or started <= self.latest:
             return started
         written = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)

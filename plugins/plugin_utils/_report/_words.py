@@ -141,7 +141,7 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
-def moment(value: t.Any) -> datetime.datetime | None:
+def parse_time(value: t.Any) -> datetime.datetime | None:
     """An ISO-8601 time of a record, in UTC."""
     if not isinstance(value, str):
         return None
@@ -174,7 +174,7 @@ _REMEDIATE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "playbook
 REMEDIATE = "ansible-playbook kernelops.memfrag.remediate -l" if os.path.isfile(_REMEDIATE) else ""
 
 
-def when(value: datetime.datetime) -> str:
+def format_time(value: datetime.datetime) -> str:
     """21 Nov 2026, 02:49 UTC, whatever the locale."""
     month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[value.month - 1]
     return f"{value.day} {month} {value.year}, {value:%H:%M} UTC"

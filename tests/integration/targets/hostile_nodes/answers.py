@@ -19,7 +19,7 @@ INVALID = "the node's answer is not valid: "
 
 
 def seen(facts, journal=None, **more):
-    return json.dumps({"seen": json.dumps(dict(more, facts=facts, journal=journal)), "changed": False})
+    return json.dumps({"observed": json.dumps(dict(more, facts=facts, journal=journal)), "changed": False})
 
 
 def facts_only(facts, **more):
@@ -117,17 +117,23 @@ def hostile(facts):
         ),
         "half": (seen(facts)[:500], "MODULE FAILURE|deserialization failed|Module result"),
         "a_list": ("[1, 2, 3]", "MODULE FAILURE|deserialization failed|Module result"),
-        "deep": ('{"seen": ' + "[" * 200000, "nested too deeply|MODULE FAILURE|deserialization failed|Module result"),
-        "deep_within": (json.dumps({"seen": "[" * 200000}), INVALID + "it is nested too deeply"),
-        "large": ('{"seen": "' + "x" * (20 * MIB) + '"}', INVALID + "it has 20,971,532 bytes, of at most 8,388,608"),
-        "large_string": (json.dumps({"seen": " " * (8 * MIB + 1)}), INVALID + "it has"),
-        "nan": (json.dumps({"seen": '{"facts": {"zones": NaN}}'}), INVALID + "NaN is no number"),
+        "deep": (
+            '{"observed": ' + "[" * 200000,
+            "nested too deeply|MODULE FAILURE|deserialization failed|Module result",
+        ),
+        "deep_within": (json.dumps({"observed": "[" * 200000}), INVALID + "it is nested too deeply"),
+        "large": (
+            '{"observed": "' + "x" * (20 * MIB) + '"}',
+            INVALID + "it has 20,971,532 bytes, of at most 8,388,608",
+        ),
+        "large_string": (json.dumps({"observed": " " * (8 * MIB + 1)}), INVALID + "it has"),
+        "nan": (json.dumps({"observed": '{"facts": {"zones": NaN}}'}), INVALID + "NaN is no number"),
         "infinity": ('{"ansible_facts": {"memfrag": {"x": Infinity}}}', INVALID + "Infinity is no number"),
-        "digits": (json.dumps({"seen": '{"facts": %s}' % ("9" * 100000)}), "not JSON|not valid"),
-        "seen_number": ('{"seen": 17}', INVALID + "seen: must be text"),
-        "seen_list": (json.dumps({"seen": "[]"}), INVALID + "it must be a mapping"),
-        "empty": (json.dumps({"seen": "{}"}), INVALID + "facts: must be a mapping"),
-        "facts_text": (json.dumps({"seen": '{"facts": "{{ 7*7 }}"}'}), INVALID + "facts: must be a mapping"),
+        "digits": (json.dumps({"observed": '{"facts": %s}' % ("9" * 100000)}), "not JSON|not valid"),
+        "observed_number": ('{"observed": 17}', INVALID + "observed: must be text"),
+        "observed_list": (json.dumps({"observed": "[]"}), INVALID + "it must be a mapping"),
+        "empty": (json.dumps({"observed": "{}"}), INVALID + "facts: must be a mapping"),
+        "facts_text": (json.dumps({"observed": '{"facts": "{{ 7*7 }}"}'}), INVALID + "facts: must be a mapping"),
         "surrogate": (seen(facts).replace("x86_64", "\\\\ud800"), None),
         # Failures that would draw on the terminal or fill the disk.
         "escapes": (json.dumps({"failed": True, "msg": "\x1b[2J\x1b]0;owned\x07\u202egnp.exe"}), "gnp.exe"),

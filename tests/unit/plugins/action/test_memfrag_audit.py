@@ -151,7 +151,7 @@ def test_a_failed_host_without_a_journal_says_why(run: Run, run_module: t.Any) -
             },
             "MODULE FAILURE: KeyError: 'y'",
         ),
-        ({"seen": "{nonsense"}, "the module's answer is not JSON"),
+        ({"observed": "{nonsense"}, "the module's answer is not JSON"),
     ],
 )
 def test_a_failed_host_leaves_a_record(run: Run, answer: dict[str, t.Any], error: str) -> None:
@@ -193,10 +193,10 @@ def test_rates_come_from_the_record_of_an_earlier_run(run: Run, run_module: t.An
 
     def at(time: str, uptime: float, stalls: int) -> Answer:
         def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
-            seen = json.loads(run_module("memfrag_audit", dict(options, root=root, journal=False))["seen"])
+            seen = json.loads(run_module("memfrag_audit", dict(options, root=root, journal=False))["observed"])
             seen["facts"]["collected_at"], seen["facts"]["kernel"]["uptime_seconds"] = time, uptime
             seen["facts"]["vmstat"].update(compact_stall=stalls, compact_fail=stalls)
-            return {"seen": json.dumps(seen)}
+            return {"observed": json.dumps(seen)}
 
         return answer
 
@@ -209,7 +209,7 @@ def test_rates_come_from_the_record_of_an_earlier_run(run: Run, run_module: t.An
 
 def test_a_node_says_nothing_about_others(run: Run, node: Answer) -> None:
     def answer(options: dict[str, t.Any]) -> dict[str, t.Any]:
-        seen = json.loads(node(options)["seen"])
+        seen = json.loads(node(options)["observed"])
         lies = {
             "host": "honest",
             "status": "audited",
@@ -217,7 +217,7 @@ def test_a_node_says_nothing_about_others(run: Run, node: Answer) -> None:
             "assessment": {"level": "low"},
         }
         return {
-            "seen": json.dumps({**seen, **lies}),
+            "observed": json.dumps({**seen, **lies}),
             "ansible_facts": {"ansible_connection": "local"},
             "warnings": ["x"],
         }
@@ -233,7 +233,7 @@ def test_a_node_says_nothing_about_others(run: Run, node: Answer) -> None:
 
 
 def test_a_wrong_answer_is_the_failure_of_that_host(run: Run) -> None:
-    result = run(lambda options: {"seen": '{"facts": {"zones": 7}}'}, run_id="r1")
+    result = run(lambda options: {"observed": '{"facts": {"zones": 7}}'}, run_id="r1")
     assert result["failed"] and record_of(result)["facts"] is None
     assert (
         result["msg"] == "the node's answer is not valid: facts: has no allocatable, collected_at, kernel, unavailable"
@@ -288,7 +288,7 @@ def surveyed(node: Answer, **more: t.Any) -> Answer:
             "deadline_seconds": 120,
             "gather_subset": ["!all", "sysctl", "pageblocks"],
         }
-        return {"ansible_facts": {"memfrag": {**json.loads(node({"top_slabs": 1})["seen"])["facts"], **told}}}
+        return {"ansible_facts": {"memfrag": {**json.loads(node({"top_slabs": 1})["observed"])["facts"], **told}}}
 
     return answer
 

@@ -137,7 +137,7 @@ def test_a_sample_is_right_nineteen_times_in_twenty(tmp_path, seed):
     right = 0
     for draw in range(20):
         found = zone("".join(kinds), tmp_path, sample=300, seed=100 * seed + draw)
-        assert len(found.seen) == 300
+        assert len(found.observed) == 300
         low, high = _pageblocks.interval(found, "slab")
         right += low <= whole["slab"] <= high
     assert right >= 17

@@ -19,9 +19,9 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _watch
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError, TimedOut
 
 
-def look(seconds, work):
+def collect(seconds, work):
     started = time.time()
-    parts = _watch.look(seconds, work)
+    parts = _watch.collect(seconds, work)
     assert time.time() - started < seconds + 10
     return {name: json.loads(text) for name, text in parts.items()}, parts.gave_up
 
@@ -31,7 +31,7 @@ def test_what_is_told_comes_back():
         tell("facts", {"large": "x" * 300000})
         tell("journal", [1, None, b"\xe2\x98\x83".decode("utf-8")])
 
-    assert look(10, work) == (
+    assert collect(10, work) == (
         {"facts": {"large": "x" * 300000}, "journal": [1, None, b"\xe2\x98\x83".decode("utf-8")]},
         None,
     )
@@ -50,7 +50,7 @@ def test_what_hangs_is_left_out_and_named():
                 seen[what] = str(error)
         tell("seen", seen)
 
-    parts, gave_up = look(3, work)
+    parts, gave_up = collect(3, work)
     assert parts == {"seen": {"/a": "fine", "/stuck": "/stuck: gave no answer and was left out", "/b": "fine"}}
     assert gave_up is None
 
@@ -60,7 +60,7 @@ def test_what_was_told_before_everything_hung_is_kept():
         tell("facts", {"a": 1})
         time.sleep(60)
 
-    parts, gave_up = look(1, work)
+    parts, gave_up = collect(1, work)
     assert parts == {"facts": {"a": 1}}
     assert "gave no answer" in gave_up
 
@@ -74,7 +74,7 @@ def test_work_that_goes_on_is_not_hanging():
             time.sleep(0.1)
         tell("done", True)
 
-    assert look(3, work) == ({"done": True}, None)
+    assert collect(3, work) == ({"done": True}, None)
 
 
 def test_work_without_an_end():
@@ -87,7 +87,7 @@ def test_work_without_an_end():
         except TimedOut as error:
             tell("end", str(error))
 
-    parts, gave_up = look(1, work)
+    parts, gave_up = collect(1, work)
     assert "the time was up, see deadline_seconds" in parts["end"]
     assert gave_up is None
 
@@ -97,8 +97,8 @@ def test_what_the_user_has_to_know(error):
     def work(deadline, tell):
         raise error
 
-    with pytest.raises(_watch.LookError) as caught:
-        _watch.look(10, work)
+    with pytest.raises(_watch.CollectError) as caught:
+        _watch.collect(10, work)
     assert str(caught.value) == str(error)
 
 
@@ -107,14 +107,14 @@ def test_faults_of_the_library_come_with_their_traceback():
         raise KeyError("fault")
 
     with pytest.raises(RuntimeError) as caught:
-        _watch.look(10, work)
+        _watch.collect(10, work)
     assert "in work" in str(caught.value)
     assert "KeyError: 'fault'" in str(caught.value)
 
 
 def test_a_deadline_that_is_none():
-    with pytest.raises(_watch.LookError):
-        _watch.look(0, lambda deadline, tell: None)
+    with pytest.raises(_watch.CollectError):
+        _watch.collect(0, lambda deadline, tell: None)
 
 
 def test_a_node_without_memory_for_a_process(monkeypatch):
@@ -123,14 +123,14 @@ def test_a_node_without_memory_for_a_process(monkeypatch):
 
     monkeypatch.setattr(os, "fork", fork)
     before = len(os.listdir("/proc/self/fd"))
-    assert look(10, lambda deadline, tell: tell("facts", Node("/", deadline).root)) == ({"facts": "/"}, None)
+    assert collect(10, lambda deadline, tell: tell("facts", Node("/", deadline).root)) == ({"facts": "/"}, None)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_nothing_is_left_open():
     before = len(os.listdir("/proc/self/fd"))
     for _number in range(3):
-        look(10, lambda deadline, tell: tell("x", 1))
+        collect(10, lambda deadline, tell: tell("x", 1))
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -39,6 +39,6 @@ def test_bad_options_are_named(run_module, module, options, message):
 
 def test_the_audit_answers_with_one_string(run_module, node_root):
     result = run_module("memfrag_audit", {"root": node_root("6.1.0-56-cloud-amd64/fragmented"), "journal": False})
-    seen = json.loads(result["seen"])
+    seen = json.loads(result["observed"])
     assert seen["journal"] is None
     assert seen["facts"]["zones"][2]["states"][9] == "exhausted"

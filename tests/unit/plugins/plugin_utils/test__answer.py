@@ -28,7 +28,7 @@ def facts(**more: t.Any) -> dict[str, t.Any]:
 
 
 def answer(facts: t.Any, journal: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
-    return {"seen": json.dumps({"facts": facts, "journal": journal, **more})}
+    return {"observed": json.dumps({"facts": facts, "journal": journal, **more})}
 
 
 def refused(answer: dict[str, t.Any]) -> str:
@@ -126,7 +126,11 @@ def test_a_wrong_field_is_named(path: tuple[t.Any, ...], value: t.Any, says: str
     wrong = changed(facts(), path, value)
     if isinstance(value, int) and value > 2**70:
         said = refused(
-            {"seen": json.dumps({"facts": changed(facts(), path, 1234567891)}).replace("1234567891", "1" + "0" * 4000)}
+            {
+                "observed": json.dumps({"facts": changed(facts(), path, 1234567891)}).replace(
+                    "1234567891", "1" + "0" * 4000
+                )
+            }
         )
     else:
         said = refused(answer(wrong))
@@ -168,12 +172,12 @@ def test_a_wrong_field_of_the_journal_is_named(path: tuple[t.Any, ...], value: t
         ('{"facts": {"x": -Infinity}}', "-Infinity is no number"),
         ("[" * 100000, "nested too deeply"),
         (" " * (_answer.LARGEST + 1), "it has 8,388,609 bytes, of at most 8,388,608"),
-        (7, "seen: must be text"),
+        (7, "observed: must be text"),
     ],
     ids=str,
 )
 def test_what_is_no_answer_at_all(seen: t.Any, says: str) -> None:
-    assert says in refused({"seen": seen})
+    assert says in refused({"observed": seen})
 
 
 def test_what_newer_modules_tell_is_kept() -> None:
@@ -228,7 +232,14 @@ def test_a_survey_of_the_pageblocks_is_held_to_its_contract() -> None:
 def test_the_output_of_a_module_is_read_without_ansible() -> None:
     seen = answer(facts())
     assert _answer.from_output(f" {json.dumps(seen)}\n") == seen
-    for output in ("", "bash: python9: not found", "[1]", '{"failed": true, "seen": "{}"}', '{"ping": "pong"}', "{x"):
+    for output in (
+        "",
+        "bash: python9: not found",
+        "[1]",
+        '{"failed": true, "observed": "{}"}',
+        '{"ping": "pong"}',
+        "{x",
+    ):
         assert _answer.from_output(output) is None
     with pytest.raises(_answer.AnswerError):
         _answer.from_output("{" * (_answer.LARGEST + 1))
@@ -252,7 +263,7 @@ JSON = st.recursive(
 @settings(max_examples=150, deadline=None)
 def test_whatever_stands_in_a_field_the_answer_is_refused_or_assessed(name: str, value: t.Any) -> None:
     try:
-        taken = _answer.take({"seen": json.dumps({"facts": facts(**{name: value})})})
+        taken = _answer.take({"observed": json.dumps({"facts": facts(**{name: value})})})
     except _answer.AnswerError:
         return
     _contracts.ASSESSMENT.check(assess(taken["facts"], taken["journal"]))

@@ -32,4 +32,6 @@ def test_the_measured_sensitivity_is_that_of_the_rules_as_they_are() -> None:
 def test_the_catalogue_of_findings_is_that_of_the_tables() -> None:
     module = tool("findings_guide")
     with open(os.path.join(ROOT, "docs", "docsite", "rst", "findings_guide.rst"), encoding="utf-8") as stream:
-        assert stream.read() == module.guide(catalogue, policy, score, module.measurements()), "run: make docs-findings"
+        assert stream.read() == module.guide(catalogue, policy, score, module.measurements()), (
+            "run: python3 tests/tools/findings_guide.py"
+        )

@@ -11,7 +11,7 @@ __metaclass__ = type
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import prefixes
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import PATIENCE, KernelLog
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import LOOKAHEAD, KernelLog
 
 
 def reports(text):
@@ -501,7 +501,7 @@ def test_a_report_ends_when_nothing_comes_any_more():
     log = KernelLog(found.append)
     log.feed(prefixes.split("x: page allocation failure: order:1, mode:0xcc0"))
     assert log.lookahead() > 0
-    for _number in range(PATIENCE + 2):
+    for _number in range(LOOKAHEAD + 2):
         log.feed(prefixes.split("eth0: link up"))
     assert len(found) == 1
     assert log.lookahead() == 0

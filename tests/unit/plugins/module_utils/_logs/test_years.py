@@ -269,7 +269,7 @@ def test_a_piece_of_one_day_is_looked_at_as_any_other(seed):
     data = "\n".join(lines).encode("ascii")[chance.choice([0, 0, 3]) : chance.choice([None, -1, -30])]
     data += chance.choice([b"", b"\n"])
     short, long_way = years.Years(), years.Years()
-    short.look(data, 7)
+    short.feed(data, 7)
     for found in years.STAMP.finditer(data):
         long_way._see(7 + found.start(), *found.groups())
     assert vars(short) == vars(long_way)

@@ -63,13 +63,13 @@ def test_sizes(kilobytes: t.Any, words: t.Any) -> None:
     ],
 )
 def test_times(text: t.Any, words: t.Any) -> None:
-    moment = _words.moment(text)
-    assert moment and _words.when(moment) == words
+    moment = _words.parse_time(text)
+    assert moment and _words.format_time(moment) == words
 
 
 @pytest.mark.parametrize("text", [None, 7, "", "yesterday", "2026-13-40T00:00:00Z", "0001-01-01T00:00:00+23:59"])
 def test_what_is_no_time(text: t.Any) -> None:
-    assert _words.moment(text) is None
+    assert _words.parse_time(text) is None
 
 
 def test_nothing_that_a_terminal_acts_on_is_left() -> None:
