@@ -13,7 +13,8 @@
     lines = summary(run_id, remedies, standing)
 
 A remedy is {host, outcome, reason, action, go (it is to be compacted), taken, order, node, zone (what the assessment speaks of), nodes, zones,
-drop_caches (for memfrag_compact), before, after: {level, score, summary, remediation} or {}, compaction: {} or what it came to}.
+drop_caches (for memfrag_compact), before, after: {level, score, summary, remediation} or {}, compaction: {} or what it came to, promised: rows of
+_compaction/promise.py for that order, what was expected of the compaction and what it brought}.
 
 What a node has answered is data from anywhere: of it, known words, numbers and one sentence are kept.
 """
@@ -26,7 +27,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _text
-from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import plan
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import plan, promise
 from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import KERNEL_ZONES
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._marks import Mark
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
@@ -60,6 +61,7 @@ _FINAL_GUARDS = ("kill_switch", "container")
 # A tenth of the nodes, and in small fleets so many.
 _LEAST = 5
 _LONGEST = 500
+_MOST_PROMISES = 4096
 
 
 class RemediationError(ValueError):
@@ -99,6 +101,7 @@ def decide(
         "before": before,
         "after": {},
         "compaction": {},
+        "promised": [],
     }
     if mark is not None:
         held = _held_by(mark, trouble, can_return, check_mode)
@@ -174,6 +177,7 @@ def _others(advice: Mapping[str, t.Any], facts: Mapping[str, t.Any]) -> list[tup
 def asked(remedy: Mapping[str, t.Any], answer: t.Any) -> Remedy:
     """After the node was asked, before anything is done to it. answer: what memfrag_compact said in check mode."""
     reason, message = _answered(answer)
+    remedy = {**remedy, "promised": _promised(answer, remedy.get("order"))}
     if reason in plan.NO_HELP:
         return {**remedy, "go": False, "outcome": "left_alone", "reason": message}
     if reason in _FINAL_GUARDS:
@@ -200,6 +204,8 @@ def outcome(
     done: Remedy = {**remedy, "after": {key: after[key] for key in _VERDICT if key in after} if after else {}}
     if compaction is not None:
         done["compaction"] = _compaction(compaction)
+        # Of a compaction that did not come about what was expected of it stays.
+        done["promised"] = _promised(compaction, remedy.get("order")) or remedy.get("promised") or []
     if trouble:
         return {**done, "outcome": "failed", "reason": trouble}
     if not remedy["go"]:
@@ -252,6 +258,26 @@ def _compaction(answer: t.Any) -> dict[str, t.Any]:
     nodes = answer.get("nodes")
     kept["nodes"] = [one for one in nodes[:1024] if _is_number(one)] if isinstance(nodes, Sequence) else []
     return kept
+
+
+def _promised(answer: t.Any, order: t.Any) -> list[dict[str, t.Any]]:
+    """Of the promises in an answer those of that order, and of those only what is one."""
+    rows = answer.get("promised") if isinstance(answer, Mapping) else None
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        return []
+    kept = []
+    for row in rows[:_MOST_PROMISES]:
+        if not isinstance(row, Mapping) or row.get("order") != order:
+            continue
+        counts = {name: row.get(name) for name in ("node", "order", "now", "low", "expected", "high")}
+        obtained, zone = row.get("obtained"), row.get("zone")
+        if isinstance(zone, str) and all(map(_is_count, counts.values())) and (obtained is None or _is_count(obtained)):
+            kept.append({**counts, "zone": zone[:64], "obtained": obtained})
+    return kept
+
+
+def _is_count(value: t.Any) -> bool:
+    return isinstance(value, int) and _is_number(value)
 
 
 def _is_number(value: t.Any) -> bool:
@@ -335,6 +361,10 @@ def summary(run_id: str, remedies: Sequence[Mapping[str, t.Any]], standing: Iter
                     about = remedy[key]
                     lines.append(sentence(f"    {word}  {about['level']}, score {about['score']}: {about['summary']}"))
             lines.append(f"    {sentence(remedy['reason'])}")
+            promised = promise.in_words(remedy.get("promised") or [], remedy.get("order"))
+            # The node's own sentence has it already.
+            if promised and promised not in remedy["reason"]:
+                lines.append(f"    {promised}")
     marks = sorted(standing, key=lambda mark: _words.natural(mark.host))
     if marks:
         lines += ["", f"Not given back, and may be out of service: {len(marks)}"]

@@ -278,6 +278,34 @@ def test_summary_names_the_marks() -> None:
     assert all(line.isprintable() for line in lines)
 
 
+ROW = {"node": 1, "zone": "Normal", "order": 4, "now": 3, "low": 40, "expected": 70, "high": 90, "obtained": None}
+
+
+def test_what_was_expected_and_what_came_of_it_are_in_the_report() -> None:
+    waiting = _remediation.asked(remedy(), {"reason": "needed", "message": "m", "promised": [ROW, {**ROW, "order": 9}]})
+    assert waiting["promised"] == [ROW]
+    expected = "expected 70 free blocks of order 4 (40 to 90, 3 before)"
+    assert f"    {expected}" in _remediation.summary("r", [outcome(waiting, check_mode=True)])
+    # It was not begun, or held off: what was expected stays.
+    assert outcome(waiting, {**DONE, "reason": "load"}, assessment())["promised"] == [ROW]
+    done = outcome(waiting, {**DONE, "promised": [{**ROW, "obtained": 66}]}, WELL)
+    assert f"    {expected}, obtained 66" in _remediation.summary("r", [done])
+    # Once is enough.
+    said = outcome(
+        waiting, {**DONE, "promised": [{**ROW, "obtained": 66}], "message": f"{expected}, obtained 66"}, WELL
+    )
+    assert sum("obtained 66" in line for line in _remediation.summary("r", [said])) == 1
+
+
+@pytest.mark.parametrize(
+    "promised",
+    [None, 5, HOSTILE, [HOSTILE], [None], [{**ROW, "zone": 5}], [{**ROW, "high": -1}], [{**ROW, "low": True}],
+     [{**ROW, "expected": 0.5}], [{**ROW, "obtained": "x"}], [{}]],
+)  # fmt: skip
+def test_what_is_no_promise_is_dropped(promised: t.Any) -> None:
+    assert _remediation.asked(remedy(), {"reason": "needed", "message": "m", "promised": promised})["promised"] == []
+
+
 def test_what_is_not_to_be_shown_is_not() -> None:
     assert _remediation.complaint(None) is None
     assert _remediation.complaint({"task": "drain", "msg": "a\nb"}) == "drain: a b"
