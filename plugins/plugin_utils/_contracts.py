@@ -150,6 +150,7 @@ _SURVEYED_ZONE = Fields(
         "map": Fields({"cell_blocks": Int(1, MOST), "cells": Text(512, "[a-z.?]+", "a row of letters")}),
     },
 )
+LAST_COMPACTION = Fields({"ended_at": _STAMP, "promised": ListOf(_PROMISE, 256)})
 _SURVEY = Fields(
     {},
     {
@@ -159,7 +160,7 @@ _SURVEY = Fields(
         "zones": ListOf(_SURVEYED_ZONE, MOST_ZONES),
         "callers": ListOf(Fields({"name": _LINE, "pages": _COUNT}), 256),
         # What the last compaction was expected to bring, and has brought.
-        "last_compaction": Fields({"ended_at": _STAMP, "promised": ListOf(_PROMISE, 256)}),
+        "last_compaction": LAST_COMPACTION,
     },
 )
 _HUGEPAGES = Fields(

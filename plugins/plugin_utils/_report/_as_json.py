@@ -38,6 +38,7 @@ class Document:
             ],
             "findings": assessment.get("findings") or [],
             "remediation": assessment.get("remediation"),
+            "last_compaction": host.last_compaction,
             "incidents": [{key: incident.get(key) for key in _INCIDENT} for incident in journal.get("incidents") or ()],
             "metrics": {
                 metric.id: value

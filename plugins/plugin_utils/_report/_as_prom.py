@@ -81,6 +81,7 @@ def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
         "Nodes with a finding.",
         [({"finding": finding.id}, len(finding.hosts)) for finding in sorted(fleet.findings, key=lambda each: each.id)],
     )
+    yield from _compactions(audited)
     causes = collections.Counter(host.cause for host in audited if host.cause)
     yield (
         "memfrag_cause_nodes",
@@ -88,3 +89,35 @@ def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
         [({"cause": cause}, count) for cause, count in sorted(causes.items())],
     )
     yield "memfrag_skipped_records", "Records that could not be read.", [({}, coverage["skipped_records"])]
+
+
+def _compactions(hosts: list[_types.Host]) -> Iterator[tuple[str, str, Samples]]:
+    """The last compaction of each node that keeps count: what was expected of them all, and what they brought."""
+    rows = [row for host in hosts for row in (host.last_compaction or {"promised": ()})["promised"]]
+    if not rows:
+        return
+    sums: collections.Counter[tuple[int, str]] = collections.Counter()
+    for row in rows:
+        for name in ("now", "low", "expected", "high", "obtained"):
+            sums[row["order"], name] += row[name]
+    orders = sorted({row["order"] for row in rows})
+    kept = [row for row in rows if row["low"] <= row["obtained"] <= row["high"]]
+    yield (
+        "memfrag_last_compaction_expected_blocks",
+        "Free blocks that the last compactions of all nodes were expected to leave: low, expected and high.",
+        [
+            ({"size": order, "bound": bound}, sums[order, bound])
+            for order in orders
+            for bound in ("low", "expected", "high")
+        ],
+    )
+    yield (
+        "memfrag_last_compaction_obtained_blocks",
+        "Free blocks that there were after them.",
+        [({"size": order}, sums[order, "obtained"]) for order in orders],
+    )
+    yield (
+        "memfrag_last_compaction_promises",
+        "What was expected, by zone and order, and whether what came of it lies between low and high.",
+        [({"kept": "true"}, len(kept)), ({"kept": "false"}, len(rows) - len(kept))],
+    )

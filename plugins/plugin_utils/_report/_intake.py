@@ -90,7 +90,17 @@ class Intake:
         host.page_size = _words.number(kernel.get("page_size")) or 4096
         host.memory_kb = _words.number(facts["meminfo"].get("memtotal")) if facts.get("meminfo") else None
         host.states = self._same(allocatable_states(facts))
+        host.last_compaction = self._last_compaction(facts)
         host.metrics = tuple(_outliers.measured(metric, facts) for metric in _outliers.METRICS)
+
+    @staticmethod
+    def _last_compaction(facts: t.Any) -> Record | None:
+        """What the node's last compaction was expected to bring and has brought, where the node keeps count."""
+        survey = facts.get("pageblock_survey")
+        last = survey.get("last_compaction") if isinstance(survey, dict) else None
+        if last is not None:
+            _contracts.LAST_COMPACTION.check(last)
+        return t.cast("Record | None", last)
 
     def _take_assessment(self, host: Host, assessment: t.Any) -> list[Record]:
         if not assessment:

@@ -90,6 +90,8 @@ class Host:
     memory_kb: int | None = None
     metrics: tuple[int | None, ...] = ()
     outliers: tuple[Outlier, ...] = ()
+    last_compaction: Record | None = None
+    """{ended_at, promised: rows of what was expected and obtained}, where the node keeps count."""
     past: tuple[Past, ...] = ()
     """Earlier runs, oldest first."""
     change: str | None = None

@@ -59,8 +59,11 @@ function pageblocksCard(index) {
   const row = HOSTS[index], detail = DATA.details[index], survey = detail && detail.survey;
   if (!survey || !(survey.zones || []).length) return null;
   const zones = survey.zones.filter((zone) => zone.blocks).slice(0, PROFILES), many = new Set(survey.zones.map((zone) => zone.node)).size > 1, width = Math.min(innerWidth, 1208) - (innerWidth > 600 ? 90 : 64);
+  const last = survey.last_compaction, brought = (last && last.promised || []).filter((each) => each.obtained !== null);
   const used = new Set(zones.flatMap((zone) => zone.map ? [...zone.map.cells] : shares(zone.held_by || {}).map(([letter]) => letter)));
   return card("Pageblocks, by what holds them", zones.map((zone) => part(() => surveyedZone(row, zone, many, width))),
+    brought.length ? [el("h4", {}, "The last compaction, " + value(last.ended_at)), el("ul", { class: "plainlist" }, brought.map((each) => el("li", {},
+      "Zone " + value(each.zone) + (many ? " · NUMA " + each.node : "") + ", order " + each.order + ": " + thousands(each.expected) + " free blocks were expected, between " + thousands(each.low) + " and " + thousands(each.high) + ", and " + thousands(each.obtained) + " were there (" + thousands(each.now) + " before).")))] : null,
     holderKeys([...Object.keys(HOLDERS), ...Object.keys(HOLES)].filter((letter) => used.has(letter))),
     (survey.callers || []).length ? [el("h4", {}, "Who holds the kernel's pages"), el("ul", { class: "plainlist" }, survey.callers.slice(0, 8).map((caller) => el("li", {}, el("code", {}, value(caller.name)), " " + size(caller.pages * pageSize(row) / 1024))))] : null);
 }

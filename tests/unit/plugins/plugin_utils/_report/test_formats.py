@@ -129,6 +129,39 @@ def test_prom_is_valid_exposition_format(fleet: t.Any) -> None:
     assert sum(count for name, count in samples.items() if name.startswith("memfrag_level_nodes")) == 4
 
 
+PROMISE = {"node": 0, "zone": "Normal", "order": 9, "now": 2, "low": 40, "expected": 70, "high": 90, "obtained": 66}
+
+
+def test_what_compactions_brought_is_beside_what_was_expected(store: t.Any, make_report: t.Any) -> None:
+    records = []
+    for name, obtained in (("a", 66), ("b", 20), ("c", None)):
+        record = make_record(name)
+        if obtained is not None:
+            last = {"ended_at": "2026-11-20T05:00:00Z", "promised": [{**PROMISE, "obtained": obtained}]}
+            record["facts"]["pageblock_survey"] = {"zones": [], "last_compaction": last}
+        records.append(record)
+    text = make_report(store(*records))[1]
+    lines = text("prom").splitlines()
+    for line in (
+        'memfrag_last_compaction_expected_blocks{size="9",bound="low"} 80',
+        'memfrag_last_compaction_expected_blocks{size="9",bound="expected"} 140',
+        'memfrag_last_compaction_obtained_blocks{size="9"} 86',
+        'memfrag_last_compaction_promises{kept="true"} 1',
+        'memfrag_last_compaction_promises{kept="false"} 1',
+    ):
+        assert line in lines
+    measured = {host["host"]: host["measured"] for host in json.loads(text("json"))["hosts"]}
+    assert measured["a"]["last_compaction"]["promised"] == [PROMISE] and measured["c"]["last_compaction"] is None
+
+
+@pytest.mark.parametrize("last", [5, {"ended_at": "x"}, {"ended_at": "2026-11-20T05:00:00Z", "promised": [{}]}])
+def test_a_compaction_of_another_form_makes_no_report_fail(store: t.Any, make_report: t.Any, last: t.Any) -> None:
+    record = make_record("a")
+    record["facts"]["pageblock_survey"] = {"zones": [], "last_compaction": last}
+    document = json.loads(make_report(store(record, make_record("b")))[1]("json"))
+    assert [host["host"] for host in document["hosts"]] == ["b"] and len(document["skipped_records"]) == 1
+
+
 def test_prom_has_no_series_per_node(store: t.Any, make_report: t.Any) -> None:
     records = store(*(make_record(f"a{number}") for number in range(3)))
     few = make_report(records)[1]("prom").count("\n")
