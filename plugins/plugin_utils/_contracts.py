@@ -333,6 +333,7 @@ _RECORD_HEAD: dict[str, Shape] = {
     "started_at": Text(64),
     "duration_seconds": Number(0, 1e9),
     "assessment": ASSESSMENT,
+    "allocatable_states": ListOf(_STATE, MOST_ORDERS),
 }
 RECORD = Fields(_RECORD_NEEDED, {**_RECORD_HEAD, "facts": FACTS, "journal": JOURNAL})
 

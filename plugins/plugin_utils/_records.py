@@ -113,6 +113,10 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
         os.makedirs(path, mode=0o700, exist_ok=True)
     path = os.path.join(directory, file_name(record["host"]))
     head = {key: value for key, value in record.items() if key not in _BULKY}
+    if record.get("facts"):
+        # For the comparison of runs, which reads no facts.
+        with contextlib.suppress(KeyError, TypeError):  # what does not hold the contract is told of by who reads it
+            head["allocatable_states"] = [row["state"] for row in record["facts"]["allocatable"]]
     lines = [_dumps(head)[:-1]]
     lines += [f"{_dumps(key)}: {_dumps(record[key])}" for key in _BULKY if key in record]
     text = ",\n".join(lines) + "}\n"
@@ -178,6 +182,15 @@ def load_head(path: str) -> dict[str, t.Any]:
             with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
                 return _parsed(path, line[:-2] + b"}")
         return _parsed(path, line + _read(path, stream))
+
+
+def load_text(path: str) -> str:
+    """A file that lies beside the records, held to the same."""
+    with _open(path) as stream:
+        try:
+            return _read(path, stream).decode()
+        except UnicodeDecodeError as error:
+            raise RecordError(f"{path}: not UTF-8 ({error})") from error
 
 
 def _open(path: str) -> t.BinaryIO:

@@ -226,6 +226,9 @@ def test_links_of_the_top_filter(browser, small):
 def test_a_node_opens_to_everything_that_is_known(browser, small):
     browser.open(url(small))
     browser.click(".row[href*='node=ill']")
+    # The verdict stands once.
+    assert text(browser, "body").count("Critical") == 1 and not visible(browser, "h1")
+    browser.run("document.querySelectorAll('.node details').forEach((each) => { each.open = true; })")
     page = text(browser, ".node")
     for words in (
         "What broke",
@@ -249,6 +252,57 @@ def test_a_node_opens_to_everything_that_is_known(browser, small):
     browser.key("Escape")
     assert visible(browser, ".list") and not visible(browser, ".node")
     assert browser.run("document.activeElement.querySelector('.who b').textContent") == "ill"
+
+
+def test_a_score_says_what_it_is_made_of(browser, small):
+    browser.open(url(small, node="ill"))
+    score = int(text(browser, ".node .badge b"))
+    browser.click(".node .score summary")
+    numbers = browser.run("[...document.querySelectorAll('.node .score td.num')].map((each) => each.textContent)")
+    parts = [int(each.lstrip("+ ")) for each in numbers if not each.startswith("at most")]
+    most = [int(each.split()[-1]) for each in numbers if each.startswith("at most")]
+    assert min([sum(parts), *most]) == score > 0
+
+
+def test_two_runs_are_compared_node_by_node(browser, small):
+    browser.open(url(small))
+    browser.click("#compare summary")
+    assert "Worse: 1" in text(browser, "#compare .outcome")
+    worse = text(browser, ".compared tbody tr")
+    assert worse.startswith("ill") and "Lost orders" in worse and "New incident: " in worse and "MF1" in worse
+    browser.run(
+        "(() => { const [from, to] = document.querySelectorAll('#compare select'); [from.value, to.value] = [to.value, from.value];"
+        " from.dispatchEvent(new Event('change')); })()"
+    )
+    assert state(browser) == {"from": "r2", "to": "r1"}
+    better = text(browser, ".compared tbody tr")
+    assert "Gained orders" in better and "Gone incident: " in better
+    # The address brings it back.
+    browser.open(url(small, **{"from": "r2", "to": "r1"}))
+    assert text(browser, ".compared tbody tr") == better
+    browser.open(url(small, to="r9"))
+    assert text(browser, ".notice") == "This report has no run r9."
+    browser.open(url(small, node="ill"))
+    browser.run("document.querySelectorAll('.node details').forEach((each) => { each.open = true; })")
+    assert "Lost orders" in text(browser, ".node .past")
+
+
+def test_what_was_done_between_two_runs_is_told(browser, tmp_path):
+    records = [
+        make_record("a", FRAGMENTED, day=13, run="r1"),
+        make_record("a", day=15, run="20261115T060000Z-remediate"),
+        make_record("a"),
+        make_record("b"),
+    ]
+    done = {"host": "a", "outcome": "mended", "action": "compact", "reason": HOSTILE}
+    (tmp_path / "records" / "20261115T060000Z-remediate").mkdir(parents=True)
+    (tmp_path / "records" / "20261115T060000Z-remediate" / "remediation.jsonl").write_text(json.dumps(done) + "\n")
+    path = make(tmp_path, records, run_id="r2")
+    browser.open(url(path, **{"from": "r1", "to": "r2"}))
+    row = text(browser, ".compared tbody tr")
+    assert "Compacted 2026-11-15 06:00 UTC: it helped" in row and "<img" in row
+    browser.open(url(path, **{"from": "20261115T060000Z-remediate", "to": "r2"}))
+    assert "Compacted" not in text(browser, "#compare .outcome")
 
 
 def test_every_node_can_be_opened(browser, small):

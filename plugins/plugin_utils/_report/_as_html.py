@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import markupsafe
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import score
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
@@ -31,6 +32,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _html_static,
     _outliers,
     _pictures,
+    _runs,
     _templates,
     _types,
     _words,
@@ -48,6 +50,8 @@ SCRIPTS = (
     "picture-profile.js",
     "picture-pageblocks.js",
     "pictures.js",
+    "compare.js",
+    "node.js",
     "print.js",
     "report.js",
 )
@@ -99,6 +103,7 @@ class Page:
         self._settings = _Table()
         self._abouts = _Table()
         self._pictures = _pictures.Pictures()
+        self._finding_lists = _Table()
         self._rows: dict[str, str] = {}
         self._strips: dict[str, str] = {}
         # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
@@ -257,6 +262,7 @@ class Page:
             return _as_json.dumps(head)[:-1] + "," + (measured or "0") + "]"
 
         rows = [row(host) for host in fleet.hosts]
+        compare = _runs.data(fleet, self._strings.number, self._finding_lists.number)
         names = {host.name: number for number, host in enumerate(fleet.hosts)}
         healthy_too = len(fleet.hosts) <= ALL_DETAILS
         details = sorted(
@@ -295,6 +301,10 @@ class Page:
                 "unavailable": self._unavailable.values,
                 "settings": self._settings.values,
                 "abouts": self._abouts.values,
+                "compare": compare,
+                # What a score is made of.
+                "score": {"base": score.BASE, "weight": score.WEIGHT, "highest": score.HIGHEST},
+                "finding_lists": self._finding_lists.values,
                 "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
                 "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
                 "pictures": _pictures.data(self._pictures, fleet, self._strings.number, names),

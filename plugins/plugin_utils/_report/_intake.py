@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _words
@@ -20,8 +20,14 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types i
 
 def allocatable_states(facts: Record) -> str:
     """One digit per order, an index into STATES; "?" for a word this version does not know."""
-    states = {state: str(index) for index, state in enumerate(_words.STATES)}
-    return "".join(states.get(row["state"], "?") for row in facts["allocatable"])
+    return _digits(row["state"] for row in facts["allocatable"])
+
+
+_DIGITS = {state: str(index) for index, state in enumerate(_words.STATES)}
+
+
+def _digits(states: Iterable[str]) -> str:
+    return "".join(_DIGITS.get(state, "?") for state in states)
 
 
 class Words:
@@ -114,8 +120,11 @@ class Intake:
         helps = remediation.get("will_help")
         host.will_help = helps if isinstance(helps, bool) else None
         found: list[Record] = assessment.get("findings") or []
-        host.findings = tuple(dict.fromkeys(self._same(_words.text(finding["id"], 40)) for finding in found))
+        host.findings = self._finding_ids(found)
         return found
+
+    def _finding_ids(self, found: Iterable[Record]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._same(_words.text(finding["id"], 40)) for finding in found))
 
     def past(self, record: Record, run: _records.Run, path: str) -> Past:
         """The node as an earlier record has it."""
@@ -130,7 +139,8 @@ class Intake:
             status=self._same(record["status"]),
             level=self._same(assessment["level"]) if assessment.get("level") in LEVELS else None,
             score=_words.number(assessment.get("score")),
-            states=self._same(allocatable_states(facts)) if facts else "",
+            states=self._same(allocatable_states(facts) if facts else _digits(record.get("allocatable_states") or ())),
+            findings=self._finding_ids(assessment.get("findings") or ()),
         )
 
 

@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _shapes
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _comparison, _outliers
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _comparison, _outliers, _remedies
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._assessed import Assess, Assessor
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._findings import Findings
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._intake import Intake, Words
@@ -54,6 +54,7 @@ def read(
     hosts.sort(key=lambda host: host.rank)
     if run_id is None:
         _mark_stale(hosts, stale_after)
+    _remedies.mark(hosts, runs, reader.tell)
     if any(host.past for host in hosts):
         for host in hosts:
             host.change = _comparison.change(host)
@@ -141,6 +142,10 @@ class _Reader:
 
     def _past(self, run: _records.Run, path: str) -> Past:
         return self.intake.past(_records.load_head(path), run, path)
+
+    def tell(self, why: str) -> None:
+        """Of a file that is not a record."""
+        self.problems[why] = None
 
     def _problem(self, name: str, why: str) -> None:
         self.problems[why] = None

@@ -50,6 +50,19 @@ class Past:
     level: str | None
     score: int | None
     states: str
+    """Empty where the record's head does not have them."""
+    findings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(slots=True)
+class Remedy:
+    """What a remediation did to a node."""
+
+    time: datetime.datetime | None
+    run_id: str
+    action: str
+    outcome: str
+    reason: str
 
 
 @dataclasses.dataclass(slots=True)
@@ -94,6 +107,8 @@ class Host:
     """{ended_at, promised: rows of what was expected and obtained}, where the node keeps count."""
     past: tuple[Past, ...] = ()
     """Earlier runs, oldest first."""
+    remedies: tuple[Remedy, ...] = ()
+    """What was done to it, oldest first."""
     change: str | None = None
     """worse or better than before, new (audited for the first time), lost (audited last time), None: nothing to tell."""
     path: str = ""

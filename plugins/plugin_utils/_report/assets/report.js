@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 // ---- state: what is asked for stands in the address
-const EMPTY = { q: "", level: "", status: "", finding: "", group: "", kernel: "", cause: "", change: "", action: "", sort: "", node: "" };
+const EMPTY = { q: "", level: "", status: "", finding: "", group: "", kernel: "", cause: "", change: "", action: "", sort: "", from: "", to: "", node: "" };
 let state = Object.assign({}, EMPTY), shown = [];
 function readState() {
   const asked = new URLSearchParams(location.hash.slice(1));
@@ -186,6 +186,7 @@ function build() {
   node = el("div", { class: "node", hidden: true });
   $("app").append(fleet, node);
   $("static").remove();
+  buildCompare();
   for (const each of document.querySelectorAll(".command")) each.append(copyButton(each.firstChild.textContent));
   if (!HOSTS.some((row) => row[PAST].length)) fleet.classList.add("no-trend");
 }
@@ -293,23 +294,6 @@ function findingView([id, level, title, evidence, about], said) {
 }
 /* Whether the logs were read at all decides what it means that nothing was found in them. */
 const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
-function remediationView(row, remediation) {
-  const action = todo(row);
-  if (!action) return null;
-  const special = DATA.targets[places.get(row[NAME])], target = special === undefined ? row[NAME] : special;
-  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, action[1]),
-    el("p", {}, [remediation && sentence(remediation.reason), action[2] && sentence(action[2]), action[3]].filter(Boolean).join(" ")),
-    action[4].length && target ? command(action[4].join(target)) : null);
-}
-function pastView(row) {
-  const marks = columns(row);
-  if (marks.length < 2) return null;
-  const width = 640 / Math.max(marks.length, 6);
-  return card("Earlier runs", el("div", SCROLL, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, ["When", "Level", "Score"].map((text) => el("th", { scope: "col" }, text)))),
-    el("tbody", {}, marks.reverse().map((entry) => { const name = DATA.levels[Math.floor(entry.mark / 1000) - 1];
-      return el("tr", {}, el("td", {}, time(entry.age)), el("td", {}, entry.mark < 0 ? "not audited" : name ? el("span", { class: "badge l-" + name }, el("i", {}, SIGN[name]), name) : "not assessed"),
-        el("td", {}, entry.mark >= 0 && svg("svg", { class: "meter", width: 120, height: 10, role: "img", "aria-label": entry.mark % 1000 + " of 100" }, svg("rect", { width: 120, height: 10, rx: 2 }), svg("rect", { width: 1.2 * (entry.mark % 1000), height: 10, rx: 2 })), entry.mark >= 0 && " " + entry.mark % 1000)); })))));
-}
 function slabTable(row, detail) {
   const caches = detail ? detail.slabs : row[M][SLABS].map(([name, kilobytes]) => [DATA.strings[name], kilobytes]);
   const most = Math.max(1, ...caches.map(([, kilobytes]) => kilobytes));
@@ -319,48 +303,13 @@ function slabTable(row, detail) {
       el("td", {}, svg("svg", { class: "meter", width: 80, height: 10, "aria-hidden": "true" }, svg("rect", { width: 80, height: 10, rx: 2 }), svg("rect", { width: Math.max(1, 80 * kilobytes / most), height: 10, rx: 2 }))),
       detail && [el("td", { class: "num" }, value(used) + " %"), el("td", { class: "num" }, value(order))])))));
 }
-function nodeView(index) {
-  const row = HOSTS[index], measured = row[M], detail = DATA.details[index], many = measured && new Set(measured[ZONES].map((zone) => zone[0])).size > 1;
-  const place = shown.indexOf(index), alone = HOSTS.length === 1;
-  const step = (by, label) => place >= 0 && shown[place + by] !== undefined && el("a", { href: address({ node: HOSTS[shown[place + by]][NAME] }) }, label);
-  const sizes = measured ? [["Free", measured[SIZES][0]], ["Available", measured[SIZES][1]], ["Reclaimable slab", measured[SIZES][2]], ["Unreclaimable slab", measured[SIZES][3]]].filter((each) => typeof each[1] === "number") : [];
-  const facts = [kernel(row)[0] && ["Kernel", kernel(row)[0] + " " + kernel(row)[1]], row[MEMORY] && ["Memory", size(row[MEMORY])], measured && ["Page", size(pageSize(row) / 1024)], detail && typeof detail.uptime === "number" && ["Up", duration(detail.uptime)],
-    row[AGE] >= 0 && [row[STATUS] ? "Tried" : "Audited", time(row[AGE]) + (stale(row) ? " (stale)" : "")], DATA.groups[row[GROUPS]].length && ["Groups", DATA.groups[row[GROUPS]].join(", ")]].filter(Boolean);
-  const said = new Set(), unavailable = measured ? DATA.unavailable[measured[UNAVAILABLE]] : {};
-  return [
-    alone ? null : el("nav", { class: "nav", "aria-label": "Nodes" }, el("a", { href: address({ node: "" }), onclick: (event) => { event.preventDefault(); go({ node: "" }); } }, "← All nodes"), el("span", {}, step(-1, "↑ Worse"), " ", step(1, "Next ↓"))),
-    // The top of the page has the name and the verdict of a node that is alone.
-    alone ? null : el("h2", { tabindex: "-1", "aria-level": "1" }, named(row)), alone ? null : el("p", {}, badge(row), change(row) && el("small", {}, " " + ({ worse: "worse than before", better: "better than before", new: "new in this report", lost: "answered last time" })[change(row)])),
-    alone ? null : el("p", { class: "lead" }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]]),
-    el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    alone ? detail && detail.remediation && detail.remediation.reason && el("p", {}, sentence(detail.remediation.reason)) : part(() => remediationView(row, detail && detail.remediation)),
-    detail && detail.incidents.length ? part(() => card("What broke", detail.incidents.map((incident) => part(() => incidentView(row, incident))), searched(detail.searched)))
-      : detail && detail.searched.length ? part(() => card("What broke", el("p", {}, "Nothing that the logs tell of."), searched(detail.searched))) : null,
-    detail && detail.findings.length ? part(() => card("Findings", detail.findings.map((finding) => part(() => findingView(finding, said))))) : null,
-    !detail && row[FINDINGS].length ? card("Findings", el("ul", { class: "plainlist" }, row[FINDINGS].map((number) => el("li", {}, DATA.findings[number][2] + " ", el("small", {}, DATA.findings[number][0]))))) : null,
-    detail && detail.ignored.length ? part(() => card("Ignored by policy", el("ul", { class: "plainlist" }, detail.ignored.map(([id, title, reason]) => el("li", {}, value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))))))) : null,
-    measured && el("div", { class: "pair" }, part(() => card("What it can hand out", answerTable(row))),
-      el("div", {}, sizes.length ? part(() => card("Memory", el("table", { class: "grid" }, el("tbody", {}, sizes.map(([name, kilobytes]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, size(kilobytes)))))),
-        measured[SLABS].length ? [el("h4", {}, "Largest slab caches"), slabTable(row, detail)] : null)) : null)),
-    part(() => profileCard(index)),
-    part(() => pageblocksCard(index)),
-    measured && part(() => card("Free memory by zone and order", measured[ZONES].map((zone, number) => part(() => zoneTable(row, zone, detail && detail.zones[number], many))))),
-    row[OUTLIERS].length ? part(() => card("Unlike its peers", el("p", {}, "Compared with the median of the nodes with the same kernel and about the same memory."), el("ul", { class: "plainlist" }, row[OUTLIERS].map(([metric, here, median, peers]) => el("li", {}, el("b", {}, DATA.metrics[metric][0] + ": " + quantity(here, DATA.metrics[metric][1])), "; the median of " + thousands(peers) + " nodes is " + quantity(median, DATA.metrics[metric][1]) + (median ? " (" + (here / median).toFixed(1) + " times)" : "") + "."))))) : null,
-    part(() => pastView(row)),
-    Object.keys(unavailable).length ? part(() => card("Could not be read", el("ul", { class: "plainlist" }, Object.keys(unavailable).map((name) => el("li", {}, el("b", {}, name), ": ", value(unavailable[name])))))) : null,
-    detail && part(() => el("section", { class: "card", "aria-label": "Settings and counters" }, el("details", {}, el("summary", {}, "Settings and counters"), el("div", { class: "pair" },
-      el("div", {}, el("h4", {}, "sysctl"), pairs(DATA.settings[detail.settings].sysctl), el("h4", {}, "Kernel"), pairs(DATA.settings[detail.settings].kernel)),
-      el("div", {}, el("h4", {}, "Counters since start, other than 0"), pairs(detail.counters), detail.pressure && [el("h4", {}, "Memory pressure"), pairs(detail.pressure)], Object.keys(detail.unparsed_lines).length ? [el("h4", {}, "Lines not understood"), pairs(detail.unparsed_lines)] : null))))),
-    measured && !detail && el("p", {}, el("small", {}, "A large report has the details of the worst " + Object.keys(DATA.details).length + " nodes that need a look; those of the others are in their records and in report.json.")),
-  ];
-}
-
 // ---- putting it together
 /* Links to what this report does not have say so. */
 function lostLinks(index) {
   const lost = [];
   if (state.node && index < 0) lost.push("This report has no node " + state.node + ".");
   if (state.finding && !DATA.findings.some((each) => each[0] === state.finding)) lost.push("This report has no finding " + state.finding + ".");
+  for (const run of [state.from, state.to]) if (run && !RUNS.some((each) => each[0] === run)) lost.push("This report has no run " + run + ".");
   if (state.action && !DATA.actions.some((each) => each[0] === state.action)) lost.push("No node of this report is to be mended like this: " + state.action + ".");
   return lost.join(" ");
 }
@@ -368,7 +317,8 @@ let opened = -1, scrolled = 0, key = "";
 function update() {
   const before = state;
   state = readState();
-  const filters = address({ node: "" });
+  const filters = address({ node: "", from: "", to: "" });
+  syncCompare();
   if (filters !== key || !key) { key = filters; shown = select(); if (search) { syncTools(); drawList(); mapLater(); } }
   const index = state.node ? pageOf(state.node) : HOSTS.length === 1 ? 0 : -1;
   const lost = lostLinks(index);
