@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _text
-from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy, remediation
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _answer,
@@ -84,7 +84,11 @@ class ActionModule(ActionBase):
             _fail(record, _text.strip_controls(str(error) or type(error).__name__))
         except BaseException as error:
             # The task's timeout comes as one that is no Exception. Whatever hangs, there is a record.
-            _fail(record, f"the audit was ended before the node had answered ({type(error).__name__})")
+            if record["status"] == "audited":
+                ended = f"the audit was ended before the node had answered all of it ({type(error).__name__})"
+                record["facts"]["unavailable"]["audit"] = ended
+            else:
+                _fail(record, f"the audit was ended before the node had answered ({type(error).__name__})")
             keep()
             raise
         try:
@@ -124,24 +128,29 @@ class ActionModule(ActionBase):
                 module_name, {name: options[name] for name in node_options if options[name] is not None}, task_vars
             )
         )
-        if options["pageblocks"]:
-            self._survey(record["facts"], options, task_vars)
-        if options["watch_seconds"]:
-            self._watch(record["facts"], options["watch_seconds"], task_vars)
+        previous = _earlier_facts(options["records_dir"], run_id, record["host"])
+
+        def assessment() -> dict[str, t.Any]:
+            return dict(assess(record["facts"], record["journal"], options["policy"], previous=previous, now=started))
+
         try:
-            record["assessment"] = assess(
-                record["facts"],
-                record["journal"],
-                options["policy"],
-                previous=_earlier_facts(options["records_dir"], run_id, record["host"]),
-                now=started,
-            )
+            record["assessment"] = assessment()
         except Exception as error:
             # The answer holds its contract; that it cannot be judged is a fault of ours, and this host's failure all the same.
             raise _answer.AnswerError(
                 f"the node's answer cannot be assessed: {type(error).__name__}: {error}"
             ) from error
+        # From here on there is an answer. What is asked beyond it adds to it, or is noted as unavailable.
         record["status"] = "audited"
+        more = []
+        if _looks_closer(options, record):
+            more.append(PAGEBLOCKS)
+            self._survey(record["facts"], options, task_vars)
+        if options["watch_seconds"]:
+            more.append(WATCH)
+            self._watch(record["facts"], options["watch_seconds"], task_vars)
+        if more:
+            _assess_again(record, assessment, more)
 
     def _ask(self, module_name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """-> {facts, journal} of the node, checked."""
@@ -191,6 +200,25 @@ class ActionModule(ActionBase):
         else:
             res = {**res, **{name: _lines(res.get(name) or "") for name in ("stdout", "stderr")}}
         return super()._parse_returned_data(res, *more)
+
+
+def _looks_closer(options: dict[str, t.Any], record: dict[str, t.Any]) -> bool:
+    """Whether to survey the pageblocks: where that is asked for, and of itself on a running node whose assessment hinges on it."""
+    if options["pageblocks"] != "auto":
+        return bool(options["pageblocks"] == "true")
+    return options["root"] == "/" and remediation.hinges_on_survey(record["facts"], record["assessment"])
+
+
+def _assess_again(record: dict[str, t.Any], assessment: t.Callable[[], dict[str, t.Any]], more: list[str]) -> None:
+    """With what the later looks have brought. What makes that fail is left out again: the first assessment stands."""
+    try:
+        record["assessment"] = assessment()
+    except Exception as error:
+        facts = record["facts"]
+        facts.update(pageblock_survey=None, hugepages=None)
+        facts.pop(WATCH, None)
+        why = f"cannot be assessed: {type(error).__name__}: {error}"[: _answer.LONGEST_MESSAGE]
+        facts["unavailable"].update(dict.fromkeys(more, why))
 
 
 def _lines(text: str) -> str:

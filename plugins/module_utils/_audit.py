@@ -31,7 +31,7 @@ JOURNAL_OPTIONS = {
 }
 NODE_OPTIONS = dict(FACTS_OPTIONS, **JOURNAL_OPTIONS)
 CONTROLLER_OPTIONS = {
-    "pageblocks": {"type": "bool", "default": False},
+    "pageblocks": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
     "watch_seconds": {"type": "int", "default": 0},
     "policy": {"type": "dict", "default": {}},
     "records_dir": {"type": "path", "default": "./memfrag-audit"},

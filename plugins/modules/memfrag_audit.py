@@ -80,10 +80,14 @@ options:
     description:
       - Whether to go to the node a second time, with M(kernelops.memfrag.memfrag_facts), for a survey of what holds its pageblocks. Then
         the assessment says how many blocks a compaction would bring, and who stands in the way.
+      - V(auto) does so where the assessment hinges on it. The level is not V(low), and what is advised is to compact, or to drain and
+        reboot since compaction would not help, or whether it would help cannot be told. Not below another O(root) than V(/), and not where
+        the first look was refused for want of root.
       - It needs root and about 0.2 seconds of CPU on the node. That it cannot be had is noted in the facts of the record, under
         C(unavailable), and changes nothing else.
-    type: bool
-    default: false
+    type: str
+    choices: [auto, 'true', 'false']
+    default: auto
     version_added: 1.0.0
   watch_seconds:
     description:
@@ -124,7 +128,7 @@ EXAMPLES = r"""
 - name: Audit the node, and measure what a compaction would bring
   kernelops.memfrag.memfrag_audit:
     run_id: nightly
-    pageblocks: true
+    pageblocks: 'true'
   become: true
 
 - name: Audit an unpacked sosreport on the controller

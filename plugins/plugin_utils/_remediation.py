@@ -14,7 +14,7 @@
 
 A remedy is {host, outcome, reason, action, go (it is to be compacted), taken, order, node, zone (what the assessment speaks of), nodes, zones,
 drop_caches (for memfrag_compact), before, after: {level, score, summary, remediation} or {}, compaction: {} or what it came to, promised: rows of
-_compaction/promise.py for that order, what was expected of the compaction and what it brought}.
+_compaction/promise.py for that order, what was expected of the compaction and what it brought, pageblocks: whether the second audit surveys them}.
 
 What a node has answered is data from anywhere: of it, known words, numbers and one sentence are kept.
 """
@@ -102,6 +102,8 @@ def decide(
         "after": {},
         "compaction": {},
         "promised": [],
+        # The second audit looks as closely as the first: what a survey alone finds must not make a node look worse than before.
+        "pageblocks": "true" if advice.get("blocks") else "false",
     }
     if mark is not None:
         held = _held_by(mark, trouble, can_return, check_mode)

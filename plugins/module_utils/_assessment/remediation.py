@@ -79,6 +79,22 @@ def _only_huge_pages(verdict):
     return dict(verdict, action="none", will_help=None, reason="%s: %s" % (ONLY_HUGE_PAGES, verdict["reason"]))
 
 
+def hinges_on_survey(facts, assessment):
+    """Whether a survey of the pageblocks, which there is none of yet, could change what is advised for a node that is not well.
+
+    What a compaction brings, and whether only a reboot is left, is inferred from migratetypes without one. Of a shortage it says nothing. A
+    look that was not let in the first time, for want of root, would not be the second time.
+    """
+    advice = assessment["remediation"]
+    if facts.get("pageblock_survey") or assessment["level"] == "low" or advice["order"] is None:
+        return False
+    if (facts.get("kernel") or {}).get("config_compaction") is False:
+        return False
+    if any("permission denied" in why for why in (facts.get("unavailable") or {}).values()):
+        return False
+    return advice["action"] in ("compact", "reclaim_then_compact", "drain_and_reboot") or advice["will_help"] is None
+
+
 def deficient_zones(state):
     """[(Outlook, the smallest order it lacks)]: the zones behind MF201, MF202, MF203 and MF301; of huge pages if of nothing else."""
     scarce = [order for order in state.targets if blocks.is_scarce(state, order)]

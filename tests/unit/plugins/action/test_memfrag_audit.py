@@ -37,7 +37,8 @@ def run_fixture(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> Run:
     ) -> dict[str, t.Any]:
         task = Task()
         task.action = "kernelops.memfrag.memfrag_audit"
-        task.args = options
+        # Without somebody who answers the second time nobody is asked.
+        task.args = {**({} if survey else {"pageblocks": "false"}), **options}
         task.async_val = 0
         action = ActionModule(
             task=task,
@@ -337,6 +338,79 @@ def test_a_survey_that_fails_is_noted_and_nothing_else(run: Run, node: Answer, s
     assert record["facts"] == plain["facts"]
     assert record["assessment"]["level"] == plain["assessment"]["level"]
     assert record["assessment"]["remediation"] == plain["assessment"]["remediation"]
+
+
+def refused(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    raise AssertionError("the node was asked a second time")
+
+
+def test_a_node_whose_assessment_hinges_on_its_pageblocks_is_asked_for_them(run: Run, node: Answer) -> None:
+    record = record_of(run(node, survey=surveyed(node), run_id="r1"))
+    assert record["facts"]["pageblock_survey"]["complete"] is True
+    assert record["assessment"]["remediation"]["blocks"] == {"low": 300, "expected": 400, "high": 500}
+
+
+@pytest.mark.parametrize(("asked", "trips"), [(True, 1), ("true", 1), ("auto", 1), (False, 0), ("false", 0)])
+def test_whether_to_ask_can_be_said(run: Run, node: Answer, asked: t.Any, trips: int) -> None:
+    seen: list[dict[str, t.Any]] = []
+
+    def survey(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        seen.append(options)
+        return surveyed(node)(options)
+
+    run(node, survey=survey, run_id="r1", pageblocks=asked)
+    assert len(seen) == trips
+    with pytest.raises(Exception, match="pageblocks must be one of: auto, true, false"):
+        run(node, survey=survey, run_id="r1", pageblocks="now and then")
+
+
+def test_nobody_else_costs_a_second_round_trip(run: Run, run_module: t.Any, node_root: t.Any, node: Answer) -> None:
+    root = node_root("6.1.0-56-cloud-amd64/healthy")
+    healthy = lambda options: dict(run_module("memfrag_audit", dict(options, root=root, journal=False)))  # noqa: E731
+    assert run(healthy, survey=refused, run_id="r1")["level"] == "low"
+    # Neither what lies on the controller, nor where root is wanting.
+    elsewhere = lambda options: node(dict(options, root="/"))  # noqa: E731
+    assert run(elsewhere, survey=refused, run_id="r1", root="/host")["level"] == "critical"
+
+    def without_root(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        seen = json.loads(node(options)["observed"])
+        seen["facts"]["unavailable"]["pagetypeinfo"] = "/proc/pagetypeinfo: permission denied, root can read it"
+        return {"observed": json.dumps(seen)}
+
+    assert run(without_root, survey=refused, run_id="r1")["level"] == "critical"
+
+
+def test_a_survey_that_cannot_be_assessed_leaves_the_first_assessment(
+    run: Run, node: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = record_of(run(node, run_id="r1"))
+    whole = memfrag_audit.assess
+
+    def broken(facts: dict[str, t.Any], *arguments: t.Any, **options: t.Any) -> t.Any:
+        if facts["pageblock_survey"]:
+            raise ZeroDivisionError("by zero")
+        return whole(facts, *arguments, **options)
+
+    monkeypatch.setattr(memfrag_audit, "assess", broken)
+    record = record_of(run(node, survey=surveyed(node), run_id="r2"))
+    assert record["status"] == "audited" and record["facts"]["pageblock_survey"] is None
+    assert record["facts"]["unavailable"]["pageblocks"] == "cannot be assessed: ZeroDivisionError: by zero"
+    assert record["assessment"] == plain["assessment"]
+
+
+def test_what_ends_the_second_round_trip_costs_nothing_of_the_first(run: Run, node: Answer) -> None:
+    class TimedOut(BaseException):
+        """As the timeout of a task comes."""
+
+    def hang(options: dict[str, t.Any]) -> t.Any:
+        raise TimedOut
+
+    with pytest.raises(TimedOut):
+        run(node, survey=hang, run_id="r1")
+    with open("memfrag-audit/r1/node1.json", encoding="utf-8") as stream:
+        record = json.load(stream)
+    assert (record["status"], record["error"], record["assessment"]["level"]) == ("audited", None, "critical")
+    assert "(TimedOut)" in record["facts"]["unavailable"]["audit"]
 
 
 SEEN = {

@@ -281,6 +281,12 @@ def test_summary_names_the_marks() -> None:
 ROW = {"node": 1, "zone": "Normal", "order": 4, "now": 3, "low": 40, "expected": 70, "high": 90, "obtained": None}
 
 
+def test_the_second_audit_looks_as_closely_as_the_first() -> None:
+    assert remedy()["pageblocks"] == "false"
+    measured = assessment(blocks={"low": 1, "expected": 2, "high": 3})
+    assert decide("n", measured, None, None)["pageblocks"] == "true"
+
+
 def test_what_was_expected_and_what_came_of_it_are_in_the_report() -> None:
     waiting = _remediation.asked(remedy(), {"reason": "needed", "message": "m", "promised": [ROW, {**ROW, "order": 9}]})
     assert waiting["promised"] == [ROW]

@@ -8,14 +8,17 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, holders
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, holders, remediation
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import (
     SurveyError,
     assess,
     blocks_after,
 )
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import kpageflags
 
 SCATTERED = [90000, 20000] + [0] * 9
@@ -165,3 +168,33 @@ def test_blocks_after_need_a_survey():
         blocks_after({}, 9, "compaction")
     with pytest.raises(SurveyError, match="not surveyed: permission denied"):
         blocks_after({"unavailable": {"pageblocks": "permission denied"}}, 9, "compaction")
+
+
+def hinges(seen, **changes):
+    return remediation.hinges_on_survey(seen, dict(assess(seen), **changes))
+
+
+def test_the_assessment_hinges_on_a_survey_where_compaction_or_a_reboot_is_inferred():
+    movable = facts(0, 0, 0)
+    assert not hinges(movable)
+    plain = dict(movable, pageblock_survey=None)
+    assert assess(plain)["remediation"]["action"] == "compact" and hinges(plain)
+    unmovable = dict(plain, zones=[dict(plain["zones"][0], migratetypes={"Unmovable": SCATTERED})])
+    assert assess(unmovable)["remediation"]["action"] == "drain_and_reboot" and hinges(unmovable)
+    unknown = dict(plain, zones=[dict(plain["zones"][0], migratetypes=None)])
+    assert assess(unknown)["remediation"]["will_help"] is None and hinges(unknown)
+    # A shortage is told by the watermarks, a kernel that cannot compact by itself, and no root stays no root.
+    short = dict(plain, meminfo={"memtotal": 1048576, "memfree": 3600, "memavailable": 3600})
+    assert assess(short)["remediation"]["action"] == "add_memory" and not hinges(short)
+    assert not hinges(dict(plain, kernel=dict(plain["kernel"], config_compaction=False)))
+    assert not hinges(
+        dict(plain, unavailable={"pagetypeinfo": "/proc/pagetypeinfo: permission denied, root can read it"})
+    )
+    # One that is well is left alone, whatever huge pages there are.
+    assert not hinges(plain, level="low")
+
+
+@pytest.mark.parametrize("name", [name for name in build_roots.names() if name.endswith("healthy")])
+def test_a_healthy_node_is_not_asked_a_second_time(name, node_root):
+    seen = _facts.collect(Node(node_root(name)))
+    assert not hinges(seen)
