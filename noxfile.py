@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every check and test of the collection. ``make help`` lists the usual ways in."""
+"""Every check and test of the collection. ``make help`` lists the usual ways in.
+
+The longest sessions come first: all together are run in this order, and so begins nothing long when the rest is done.
+"""
 
 # /// script
 # dependencies = ["nox>=2026.10"]
@@ -44,6 +47,8 @@ CORES = {
     "2.19": (["3.11", "3.12", "3.13"], ["3.8", "3.9", "3.10"]),
     "2.21": (["3.12", "3.13", "3.14"], ["3.9", "3.10", "3.11"]),
 }
+# Tests that say the same on every Python: the newest ansible-core runs them.
+ONCE = "tests/unit/once/"
 # What 2.16 is there for: nodes with these.
 OLD_TARGETS = ["2.7", "3.6"]
 
@@ -91,12 +96,18 @@ def on(*cores: str) -> list[nox.param]:
     return [nox.param(first(CORES[core][0]), core, id=core) for core in sorted(set(cores))]
 
 
-def unit_pythons(core: str) -> list[str]:
-    """Every Python once, with the oldest ansible-core that supports it; and the newest that each ansible-core runs on."""
+def unit_pythons(core: str) -> tuple[list[str], list[str]]:
+    """-> (Pythons for all unit tests, those for what differs from one Python or ansible-core to the next), each oldest first.
+
+    A Python is for the oldest ansible-core that supports it, and the newest of each ansible-core is for that as well. All tests are
+    for the oldest and the newest, whose language and library differ most; with EVERY_PYTHON for each of them.
+    """
     older = [python for other in list(CORES)[: list(CORES).index(core)] for python in sum(CORES[other], [])]
     controller, target = CORES[core]
-    pythons = [python for python in here(target + controller) if python not in older]
-    return pythons + [python for python in here(controller)[-1:] if python not in pythons]
+    new = [python for python in here(target + controller) if python not in older]
+    both = new + [python for python in here(controller)[-1:] if python not in new]
+    whole = both if os.environ.get("EVERY_PYTHON") else [python for python in new if python in [*OLD_TARGETS, new[-1]]]
+    return whole, [python for python in both if python not in whole]
 
 
 TOOLS_PYTHON = first(["3.12", "3.13", "3.11", "3.14", "3.10"])
@@ -157,6 +168,20 @@ def ansible_test(session: nox.Session, core: str, command: str, *calls: list[str
     run_all(session, *[["ansible-test", command, *call, *session.posargs] for call in calls], env={"HOME": str(home)})
 
 
+def excluding(paths: list[str]) -> list[str]:
+    return [argument for path in paths for argument in ("--exclude", path)]
+
+
+def most_of_the_library() -> list[str]:
+    """Its tests, but for those of parsers and facts. The library does without Ansible."""
+    folder = Path("tests", "unit", "plugins", "module_utils")
+    tests = {path.relative_to(ROOT / folder).parts[0] for path in (ROOT / folder).rglob("test_*.py")}
+    return [
+        f"{folder / name}{'' if name.endswith('.py') else '/'}"
+        for name in sorted(tests - {"_procfs", "test__facts.py"})
+    ]
+
+
 def typed_packages(copy: str) -> list[str]:
     """What the controller runs, and its tests, as arguments of mypy."""
     arguments = []
@@ -167,25 +192,42 @@ def typed_packages(copy: str) -> list[str]:
     return arguments
 
 
+@nox.session(python=TOOLS_PYTHON)
+def kernels(session: nox.Session) -> None:
+    """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all."""
+    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
+    install(session, *group("molecule"))
+    session.run("python", "molecule/kernels/run.py", *(session.posargs or MACHINES))
+
+
+@nox.session(python=TOOLS_PYTHON)
+def molecule(session: nox.Session) -> None:
+    """The tuning role in containers; one scenario after the other, since they share images."""
+    require(session, CONTAINER_TOOLS, "roles in containers")
+    install(session, *group("molecule"))
+    run_all(
+        session,
+        *[["molecule", "test", "--scenario-name", name, *session.posargs] for name in ("default", "alternative")],
+        env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
+    )
+
+
 @nox.session
 @nox.parametrize("python,core", on(*CORES))
 def units(session: nox.Session, core: str) -> None:
-    """The unit tests: every Python here with one ansible-core, every ansible-core with one Python."""
+    """The unit tests on every Python here, with the oldest ansible-core that supports it, and with every ansible-core."""
     if os.environ.get("CI"):
         # One test asks the real journalctl. A person without it has that test skipped, not the session.
         require(session, {"journalctl": "systemd"}, "the tests of the journal")
-    # ansible-test starts a process for every test; more workers than cores cost more than they give.
-    arguments = ["--num-workers", str(max(1, (os.cpu_count() or 1) // 2)), "--controller", "origin:python=venv/default"]
-    for python in unit_pythons(core):
-        arguments += ["--target-python", f"venv/{python}"]
-    ansible_test(session, core, "units", arguments)
-
-
-@nox.session
-@nox.parametrize("python,core", on(*CORES))
-def sanity(session: nox.Session, core: str) -> None:
-    """ansible-test's static checks; what depends on the Python, on every Python here."""
-    ansible_test(session, core, "sanity", ["--venv", "--python", "default"])
+    # Some tests wait; the others go on meanwhile.
+    common = ["--num-workers", str(os.cpu_count() or 1), "--controller", "origin:python=venv/default"]
+    common += excluding([] if core == newest_core() else [ONCE])
+    calls = []
+    for pythons, left_out in zip(unit_pythons(core), ([], most_of_the_library()), strict=True):
+        targets = [argument for python in pythons for argument in ("--target-python", f"venv/{python}")]
+        if targets:
+            calls.append([*common, *targets, *excluding(left_out)])
+    ansible_test(session, core, "units", *calls)
 
 
 @nox.session
@@ -199,20 +241,11 @@ def integration(session: nox.Session, core: str) -> None:
     ansible_test(session, core, "integration", *[[*arguments, python] for python in targets])
 
 
-@nox.session(python=TOOLS_PYTHON, default=False)
-def quick(session: nox.Session) -> None:
-    """The unit tests with the newest ansible-core and one Python; arguments go to pytest."""
-    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
-    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
-
-
-@nox.session(python=TOOLS_PYTHON, default=False)
-def oracle(session: nox.Session) -> None:
-    """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
-    install(session, f"ansible-core~={newest_core()}.0")
-    session.run(
-        *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
-    )
+@nox.session
+@nox.parametrize("python,core", on(*CORES))
+def sanity(session: nox.Session, core: str) -> None:
+    """ansible-test's static checks; what depends on the Python, on every Python here."""
+    ansible_test(session, core, "sanity", ["--venv", "--python", "default"])
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -227,17 +260,6 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON)
-def fleet(session: nox.Session) -> None:
-    """The audit of three hosts over real ssh, in network namespaces, and of one that nobody answers for."""
-    tools = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
-    require(session, tools, "hosts in network namespaces")
-    if os.geteuid():
-        cannot_run(session, "hosts in network namespaces: needs root")
-    install(session, f"ansible-core~={newest_core()}.0")
-    session.run(*["python", "tests/fleet/fleet.py"], env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections())})
-
-
-@nox.session(python=TOOLS_PYTHON)
 def monitoring(session: nox.Session) -> None:
     """Rules and alerts on the captures, by promtool, a real node_exporter and a real Prometheus."""
     require(session, MONITORING_TOOLS, "the tests of rules and alerts")
@@ -246,35 +268,6 @@ def monitoring(session: nox.Session) -> None:
         *["python", "-m", "pytest", "tests/monitoring", *session.posargs],
         env={"PYTHONPATH": str(environment.collections())},
     )
-
-
-@nox.session(python=TOOLS_PYTHON)
-def lint(session: nox.Session) -> None:
-    """Formatting, linters, types, licences, changelog and documentation."""
-    install(session, *group("lint"))
-    copy = workcopy.update(CACHE / "test" / "lint")
-    environment_variables = {"ANSIBLE_COLLECTIONS_PATH": str(CACHE / "test" / "lint"), "NO_COLOR": "1"}
-    session.chdir(copy)
-    run_all(
-        session,
-        ["ruff", "format", "--check", "--diff", "."],
-        ["ruff", "check", "."],
-        ["yamllint", "--strict", "."],
-        ["mypy", *typed_packages(copy)],
-        ["reuse", "lint", "--lines"],
-        ["antsibull-changelog", "lint"],
-        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],
-        ["ansible-lint", "--offline", "--strict"],
-        env=environment_variables,
-    )
-
-
-@nox.session(name="format", python=TOOLS_PYTHON, default=False)
-def format_(session: nox.Session) -> None:
-    """Lay out the Python code and mend what can be mended safely."""
-    install(session, *group("lint"))
-    session.run("ruff", "check", "--fix-only", ".")
-    session.run("ruff", "format", ".")
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -312,6 +305,17 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON)
+def fleet(session: nox.Session) -> None:
+    """The audit of three hosts over real ssh, in network namespaces, and of one that nobody answers for."""
+    tools = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
+    require(session, tools, "hosts in network namespaces")
+    if os.geteuid():
+        cannot_run(session, "hosts in network namespaces: needs root")
+    install(session, f"ansible-core~={newest_core()}.0")
+    session.run(*["python", "tests/fleet/fleet.py"], env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections())})
+
+
+@nox.session(python=TOOLS_PYTHON)
 def docs(session: nox.Session) -> None:
     """The documentation as a site, .cache/docs: nothing is fetched, no warning let through."""
     install(session, *group("docs"))
@@ -334,20 +338,45 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON)
-def molecule(session: nox.Session) -> None:
-    """The tuning role in containers; one scenario after the other, since they share images."""
-    require(session, CONTAINER_TOOLS, "roles in containers")
-    install(session, *group("molecule"))
+def lint(session: nox.Session) -> None:
+    """Formatting, linters, types, licences, changelog and documentation."""
+    install(session, *group("lint"))
+    copy = workcopy.update(CACHE / "test" / "lint")
+    environment_variables = {"ANSIBLE_COLLECTIONS_PATH": str(CACHE / "test" / "lint"), "NO_COLOR": "1"}
+    session.chdir(copy)
     run_all(
         session,
-        *[["molecule", "test", "--scenario-name", name, *session.posargs] for name in ("default", "alternative")],
-        env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
+        ["ruff", "format", "--check", "--diff", "."],
+        ["ruff", "check", "."],
+        ["yamllint", "--strict", "."],
+        ["mypy", *typed_packages(copy)],
+        ["reuse", "lint", "--lines"],
+        ["antsibull-changelog", "lint"],
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],
+        ["ansible-lint", "--offline", "--strict"],
+        env=environment_variables,
     )
 
 
-@nox.session(python=TOOLS_PYTHON)
-def kernels(session: nox.Session) -> None:
-    """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all."""
-    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
-    install(session, *group("molecule"))
-    session.run("python", "molecule/kernels/run.py", *(session.posargs or MACHINES))
+@nox.session(python=TOOLS_PYTHON, default=False)
+def quick(session: nox.Session) -> None:
+    """The unit tests with the newest ansible-core and one Python; arguments go to pytest."""
+    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def oracle(session: nox.Session) -> None:
+    """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
+    install(session, f"ansible-core~={newest_core()}.0")
+    session.run(
+        *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
+    )
+
+
+@nox.session(name="format", python=TOOLS_PYTHON, default=False)
+def format_(session: nox.Session) -> None:
+    """Lay out the Python code and mend what can be mended safely."""
+    install(session, *group("lint"))
+    session.run("ruff", "check", "--fix-only", ".")
+    session.run("ruff", "format", ".")

@@ -4,7 +4,7 @@
 
 """Runs sessions of noxfile.py: ``sessions.py [--jobs N] [SESSION ...]``; without a name, all that test.
 
-Named sessions get make's ``ARGS``, quoted as in a shell. Ends with a line that counts the sessions.
+Named sessions get make's ``ARGS``, quoted as in a shell, and take every Python. Ends with a line that counts the sessions.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main():
     command += ["--non-interactive", "--report", str(report), "--parallel", arguments.jobs, "--allow-parallel"]
     if arguments.sessions:
         command += ["--session"] + arguments.sessions + ["--"] + shlex.split(os.environ.get("GIVEN_ARGS", ""))
+        os.environ.setdefault("EVERY_PYTHON", "1")
     status, wrong = run(command)
     if not report.exists():
         sys.exit(status)

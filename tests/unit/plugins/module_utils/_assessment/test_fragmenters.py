@@ -14,22 +14,20 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.asse
 
 
 def row(comm, pageblocks, pollutes=True, **more):
-    return dict(
-        {
-            "comm": comm,
-            "cgroup": "/system.slice/%s.service" % comm,
-            "container": None,
-            "function": "anon_pipe_write",
-            "stack": ["get_page_from_freelist", "anon_pipe_write"],
-            "alloc_migratetype": "Unmovable",
-            "fallback_migratetype": "Movable",
-            "pollutes": pollutes,
-            "pageblocks": pageblocks,
-            "taken": pageblocks,
-            "events": pageblocks,
-        },
-        **more,
-    )
+    entry = {
+        "comm": comm,
+        "cgroup": "/system.slice/%s.service" % comm,
+        "container": None,
+        "function": "anon_pipe_write",
+        "stack": ["get_page_from_freelist", "anon_pipe_write"],
+        "alloc_migratetype": "Unmovable",
+        "fallback_migratetype": "Movable",
+        "pollutes": pollutes,
+        "pageblocks": pageblocks,
+        "taken": pageblocks,
+        "events": pageblocks,
+    }
+    return dict(entry, **more)
 
 
 def findings(rows, stopped_early=False, blocks=1000):

@@ -15,6 +15,8 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import redaction
 
+cpu_clock = getattr(time, "process_time", None) or time.clock
+
 SECRET = "hunter" + "2Xy" + "Zzy9"
 B64 = "dXNlcjpw" + "YXNzd29yZDEyMw=="
 JWT = "eyJ" + "hbGciOiJSUzI1NiIsImtpZCI6IiJ9" + ".eyJ" + "zdWIiOiJzeXN0ZW0ifQ" + ".c2lnbmF0dXJl" + "LXZhbHVl_-x"
@@ -144,8 +146,8 @@ def test_no_text_takes_long(number):
         for filler in ("a1", " ", "-", "=a", '\\"'):
             for part in (filler, word + filler):
                 text = (word + part * (65536 // len(part)))[:65536]
-                started = time.time()
+                started = cpu_clock()
                 compiled.sub(becomes, text)
-                slowest = max(slowest, time.time() - started)
+                slowest = max(slowest, cpu_clock() - started)
     # A machine of its own needs a tenth of it.
     assert slowest < 1.0

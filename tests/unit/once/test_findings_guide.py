@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue, policy, score
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
 def tool(name: str) -> t.Any:
