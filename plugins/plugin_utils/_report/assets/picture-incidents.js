@@ -32,7 +32,8 @@ function incidentsPicture(width) {
   const x = (age) => left + plot * (1 - Math.min(from, Math.max(0, age)) / from), parts = [];
   const each = Math.max(1, Math.floor(LANE_NODES / lanes.length));
   let top = 4;
-  const label = (text, small, indent) => svg("text", { class: small ? "start small" : "start strong", x: left - (narrow ? 0 : 296) + indent, y: top + 14 }, fitted(text, narrow ? width : 288 - indent, small ? 6.4 : 7));
+  // The titles of the links say the whole of it, the texts may be cut.
+  const label = (text, small, indent) => svg("text", { class: small ? "start small" : "start strong", x: left - (narrow ? 0 : 296) + indent, y: top + 14 }, fitted(text, narrow ? width : 288 - indent, small ? 6.8 : 7));
   for (const { cause, own, nodes } of lanes) {
     const slots = Math.floor(plot / LANE_SLOT), counts = Array.from({ length: slots }, () => new Set());
     for (const [node, , first, last] of own) {
@@ -41,12 +42,12 @@ function incidentsPicture(width) {
     }
     const most = Math.max(...counts.map((set) => set.size)), words = causeWords(cause) + ": " + plural(nodes.length, "node") + ", " + plural(own.length, "incident") + ", from " + time(Math.max(...own.map((span) => span[2]))) + " to " + time(Math.min(...own.map((span) => span[3])));
     const bars = counts.map((set, place) => { const tall = set.size && Math.max(3, (base - (narrow ? 19 : 4)) * set.size / most); return tall ? "M" + (left + place * LANE_SLOT) + " " + (top + base - tall).toFixed(1) + "h" + (LANE_SLOT - 1) + "V" + (top + base) + "h-" + (LANE_SLOT - 1) + "z" : ""; }).join("");
-    parts.push(svg("a", { href: address({ cause, node: "" }), "aria-label": words }, svg("title", {}, words), label(causeWords(cause) + " (" + thousands(nodes.length) + ")", false, 0), svg("path", { class: "rule", d: "M" + left + " " + (top + base) + "h" + plot }), svg("path", { class: "bars", d: bars }), svg("rect", { class: "hit", x: 0, y: top, width, height: lane })));
+    parts.push(svg("a", { href: address({ cause, node: "" }) }, svg("title", {}, words), label(causeWords(cause) + " (" + thousands(nodes.length) + ")", false, 0), svg("path", { class: "rule", d: "M" + left + " " + (top + base) + "h" + plot }), svg("path", { class: "bars", d: bars }), svg("rect", { class: "hit", x: 0, y: top, width, height: lane })));
     top += lane;
     for (const index of nodes.slice(0, each)) {
       const mine = own.filter((span) => span[0] === index), name = HOSTS[index][NAME];
       const told = name + ": " + mine.map((span) => thousands(span[4]) + (span[4] === 1 ? " time, " : " times, ") + time(span[2]) + (span[3] < span[2] - 59 ? " to " + time(span[3]) : "")).join("; ");
-      parts.push(svg("a", { href: address({ node: name }), "aria-label": told }, svg("title", {}, told), label(name, true, 12),
+      parts.push(svg("a", { href: address({ node: name }) }, svg("title", {}, told), label(name, true, 12),
         mine.map((span) => { const start = x(span[2]), end = Math.max(x(span[3]), start + 1), middle = top + (narrow ? 25 : 11); return svg("path", { class: "span", d: "M" + start.toFixed(1) + " " + (middle - 4) + "v8m0 -4H" + end.toFixed(1) + "m0 -4v8" }); }),
         svg("rect", { class: "hit", x: 0, y: top, width, height: lane - 2 })));
       top += lane - 2;
@@ -63,5 +64,8 @@ function incidentsPicture(width) {
   return [svg("svg", { viewBox: "0 0 " + width + " " + (top + 20), width, height: top + 20, role: "group", "aria-label": "Incidents by cause and node" }, marks, parts),
     el("p", {}, el("small", {}, "From " + time(Math.round(from)) + " to " + time(0) + ". A cause leads to its nodes, a node to its page."))];
 }
-/* Text that is not wider than so many pixels, at about so many for a letter. */
-const fitted = (text, pixels, letter) => text.length * letter > pixels ? text.slice(0, Math.max(1, Math.floor(pixels / letter) - 1)) + "…" : text;
+/* Text that is not wider than so many pixels, at about so many for a letter; cut between words where there are any. */
+function fitted(text, pixels, letter) {
+  const most = Math.max(1, Math.floor(pixels / letter) - 1);
+  return text.length <= most + 1 ? text : text.slice(0, most).replace(/(?<=\S)\s+\S*$/, "") + " …";
+}

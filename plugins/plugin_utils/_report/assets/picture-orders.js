@@ -4,7 +4,7 @@
  */
 // ---- picture: what each node, or group of nodes, can hand out of each order. It is the way to them, too.
 // Pixels: a node's width, an order's height, what stands left of the columns, and between the bands that they are broken into.
-const MAP = { node: 6, widest: 22, order: 11, label: 20, gap: 12 }, MAP_BANDS = 4, MAP_PARTS = 24;
+const MAP = { node: 6, widest: 22, order: 11, label: 20, gap: 12 }, MAP_BANDS = 4, MAP_PARTS = 12;
 
 /* The cells of one state are one path, and so are their signs: thousands of rectangles of their own would take seconds. */
 function cells() {
@@ -103,13 +103,19 @@ function partMap(parts, key, width, all, more) {
   graded.sort((a, b) => b.worse - a.worse || collator.compare(a.name, b.name));
   const shown = all ? graded : graded.slice(0, MAP_PARTS), high = 16;
   // What is left beside the names, in a table as wide as the card.
-  const wide = Math.max(12, Math.min(48, Math.floor((width - Math.min(220, width * .34) - 50) / ORDERS)));
+  const wide = Math.max(12, Math.min(64, Math.floor((width - Math.min(220, width * .34) - 50) / ORDERS)));
   const line = ({ name, nodes, counts }) => {
     const drawn = cells();
     counts.forEach((count, order) => {
       let x = order * wide;
       // The worst first; nodes that were not audited leave their share blank.
-      for (const kind of [3, 2, 1, 4, 0]) if (count[kind]) { drawn.add(kind, x, 0, count[kind] / nodes * (wide - 2), high); x += count[kind] / nodes * (wide - 2); }
+      for (const kind of [3, 2, 1, 4, 0]) {
+        if (!count[kind]) continue;
+        // One node among hundreds is to be seen, too.
+        const share = Math.min(order * wide + wide - 2 - x, kind ? Math.max(4, count[kind] / nodes * (wide - 2)) : count[0] / nodes * (wide - 2));
+        drawn.add(kind, x, 0, share, high);
+        x += share;
+      }
     });
     const words = counts.map((count, order) => [order, STATE.map((state, kind) => count[kind] ? count[kind] + " " + state : "").filter(Boolean).join(", ")]).filter(([, text], order, every) => !order || text !== every[order - 1][1]).map(([order, text]) => "from order " + order + ": " + (text || "nothing known")).join("; ");
     return el("tr", {}, el("th", { scope: "row" }, el("a", { href: address({ [key]: name, node: "" }), title: name }, el("bdi", {}, name))), el("td", { class: "num" }, thousands(nodes)),

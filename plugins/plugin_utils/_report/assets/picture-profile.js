@@ -5,7 +5,7 @@
 // ---- picture: a zone's free memory in blocks of each order, by migratetype; one for each zone of each NUMA node
 // The letters are the kernel's own (mm/page_alloc.c, show_migration_types()).
 const MIGRATE = { Unmovable: "U", Reclaimable: "E", Movable: "M", HighAtomic: "H", CMA: "C", Isolate: "I" };
-const PROFILES = 16, PROFILE = { wide: 300, high: 212, left: 40, top: 16, plot: 120 };
+const PROFILES = 16, PROFILE = { wide: 300, high: 190, left: 50, top: 16, plot: 120 };
 const migrateLetter = (name) => Object.hasOwn(MIGRATE, name) ? MIGRATE[name] : "?";
 /* Orders that the node's reports of failed allocations were about. */
 function failedOrders(detail) {
@@ -51,7 +51,7 @@ function profilePicture(row, zone, more, about) {
   const words = about.name + ": " + amount(total) + " free. By order: " + pages.map((here, order) => order + " " + amount(here)).join(", ") + ". Watermarks: min " + (typeof marks.min === "number" ? amount(marks.min) : "unknown") + ", low " + (typeof marks.low === "number" ? amount(marks.low) : "unknown") +
     ". Needed orders: " + several(pages.map((each, order) => order).filter((order) => (about.needs[order] || []).length)) + ". Failed orders: " + several([...about.failed.keys()]) + ". Orders that cannot be had at once: " + several([...about.states].map((each, order) => order).filter((order) => about.states[order] !== "0")) + ".";
   return el("figure", { class: "profile" }, el("figcaption", {}, el("b", {}, about.name), " " + amount(total) + " free"),
-    svg("svg", { viewBox: "0 0 " + wide + " " + high, role: "img", "aria-label": words },
+    svg("svg", { viewBox: "0 0 " + wide + " " + (high + (about.failed.size ? 14 : 0)), role: "img", "aria-label": words },
       [most, most / 2].map((tick) => [svg("path", { class: "rule faint", d: "M" + left + " " + y(tick) + "H" + wide }), svg("text", { class: "axis end", x: left - 4, y: y(tick) + 4 }, amount(tick))]),
       parts, letters, svg("path", { class: "at-least", d: line }), level(marks.min, "min"), level(marks.low, typeof marks.low === "number" && Math.abs(y(marks.low) - y(marks.min)) > 10 && !about.scaled && "low"),
       svg("path", { class: "rule", d: "M" + left + " " + (top + plot) + "H" + wide }), feet));
