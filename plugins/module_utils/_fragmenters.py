@@ -13,6 +13,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import contextlib
+import os
 import re
 import signal
 import time
@@ -202,6 +203,8 @@ def _fragmenters(node, rows, owners):
     """-> contract memfrag_watch, ``fragmenters``: those first that take for good what could have been compacted, of them the worst."""
     names, groups = _migratetypes(node), {}
     for row in rows:
+        if row["pid"] == os.getpid():
+            continue  # The tables of the watch itself.
         function = extfrag_events.caller(row["stack"])
         key = row["comm"], _owner(node, row["pid"], owners), function, row["alloc_migratetype"]
         key += (row["fallback_migratetype"],)

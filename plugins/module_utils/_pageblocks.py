@@ -36,6 +36,9 @@ _BURST = 0.004
 # (migrate_pages() gives up after ten passes, and compaction goes on behind it).
 _RESISTING = 0.1
 
+# The part of a zone that the per-cpu lists of its NUMA node's CPUs may hold together (MIN_PERCPU_PAGELIST_HIGH_FRACTION).
+_LISTED_SHARE = 8
+
 # Memory that the kernel was never given, or had taken away, carries no flags; so do pages of its own. It is told by the zone's
 # managed pages where it is a twentieth of the zone at least, and accounts for half of such pageblocks.
 _TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
@@ -46,7 +49,7 @@ _Z95 = 1.96
 class Block:
     """One surveyed pageblock: pages by kind, and per order the aligned blocks without a page that stays where it is."""
 
-    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved", "unflagged")
+    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved", "unflagged", "without_flag")
 
     def __init__(self, letters, moves):
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
@@ -55,8 +58,9 @@ class Block:
         self.bare = letters == "k" * len(letters)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
-        # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list.
-        self.unflagged = len(stays) if letters.count("k") == len(stays) else 0
+        # Pages without a flag: the kernel's, or free on a per-cpu list. And those where nothing else stays.
+        self.without_flag = letters.count("k")
+        self.unflagged = len(stays) if self.without_flag == len(stays) else 0
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
         self.clean = _clean(stays, len(letters))
 
@@ -90,7 +94,7 @@ def _as_offline(block):
 class Zone:
     """A zone's span of page frames, and its surveyed pageblocks in order of address."""
 
-    def __init__(self, node, name, start, end, pages_per_block, present=None, managed=None, lists=(), listed=0):
+    def __init__(self, node, name, start, end, pages_per_block, present=None, managed=None):
         self.node, self.name = node, name
         self.start, self.end, self.size = start, end, pages_per_block
         self.first = start // pages_per_block
@@ -103,8 +107,8 @@ class Zone:
         # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
         self.unmanaged = present - managed if present and managed else 0
         self._ram = None
-        # What each CPU's list of free pages may hold before it gives some back, and what they hold now, in pages.
-        self.lists, self.listed = sorted(lists), listed
+        # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; and those on lists now.
+        self.kept, self.most_kept, self.listed = 0, 0, 0
 
     def lies_in(self, ram):
         """Where the memory is, [(first page frame, behind the last)]; not believed where it has less than the zone."""
@@ -165,11 +169,29 @@ def zones_of(zoneinfo, pages_per_block):
                     pages_per_block,
                     zone.get("present"),
                     zone.get("managed"),
-                    zone.get("pcp_high", ()),
-                    zone.get("pcp_pages") or 0,
                 )
             )
     return found
+
+
+def know_lists(zones, zoneinfo, tuned):
+    """What the per-cpu lists of the zones may keep, by /proc/zoneinfo.
+
+    tuned   whether the kernel lets a list grow with its use, up to an eighth of the zone for the CPUs of its NUMA node (Linux 6.7 and
+            later; mm/page_alloc.c, zone_highsize()); newer ones say how far
+    """
+    about = {(zone["node"], zone["zone"]): zone for zone in zoneinfo}
+    nodes = len({zone.node for zone in zones}) or 1
+    for zone in zones:
+        told = about[zone.node, zone.name]
+        lists, zone.listed = told["pcp_high"], told["pcp_pages"] or 0
+        if lists:
+            zone.kept = sum(lists) / len(lists)
+            # Whoever compacts may be moved to another CPU on the way.
+            most = [sum(sorted(lists)[-2:])] + told["pcp_high_max"]
+            if tuned and not told["pcp_high_max"]:
+                most.append((told.get("managed") or 0) // _LISTED_SHARE // max(1, len(lists) // nodes))
+            zone.most_kept = max(most)
 
 
 def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
@@ -268,12 +290,11 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
 
     What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
     (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
-    memory is short. Expected is what is there at once; high is what there is then, low is with the lists of two CPUs, where the
-    kernel moved the one who compacts.
+    memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
+    when the lists are given back.
     """
     blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed)
-    usual = sum(zone.lists) / len(zone.lists) if zone.lists else 0
-    ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (sum(zone.lists[-2:]), usual)]
+    ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
     more = _unlisted(zone, blocks[:emptied])
     answer = []
     for order, ready in enumerate(now):
@@ -333,14 +354,10 @@ def _on_lists(zone, emptied, pages):
 
 
 def _unlisted(zone, emptied):
-    """How many pageblocks more there may be, whose only pages that stay are on per-cpu lists and not the kernel's, at the most."""
-    found, pages = 0, zone.listed / zone.scale if zone.scale else 0
-    for unflagged in sorted(block.unflagged for block in emptied if block.unflagged):
-        pages -= unflagged
-        if pages < 0:
-            break
-        found += 1
-    return found * zone.scale
+    """How many pageblocks more there may be: those whose only pages that stay are free, on per-cpu lists, and not the kernel's."""
+    unflagged = sum(block.without_flag for block in zone.observed) * zone.scale
+    share = min(1.0, zone.listed / unflagged) if unflagged else 0.0
+    return sum(share**block.unflagged for block in emptied if block.unflagged) * zone.scale
 
 
 def _emptied(blocks, reclaimed=0.0):

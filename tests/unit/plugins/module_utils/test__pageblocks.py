@@ -89,18 +89,42 @@ def test_one_compaction_empties_the_zone_from_its_start(tmp_path):
 def test_what_a_per_cpu_list_may_keep_is_promised_for_later(tmp_path):
     # Each of the 20 pageblocks that are emptied gives 8 pages to the list of that CPU; the last ones stay there.
     found = zone("mf" * 8 * 40, tmp_path)
-    found.lists = [8, 40]
+    found.kept, found.most_kept = 24, 48
     row = order_of(found, 4)
-    # 24 pages on average, 48 with two lists; and one pageblock in ten that resists.
+    # And one pageblock in ten that resists.
     assert (row["low"], row["expected"], row["high"]) == (12, 17, 20)
 
 
 def test_pages_that_are_free_on_a_per_cpu_list_may_come_back(tmp_path):
     found = zone(("mf" * 8 + "mfmkmfmfmfmfmfmf") * 20, tmp_path)
     assert order_of(found, 4)["high"] == 10
-    found.listed = 6
+    # 10 of the 20 unflagged pages are on lists. Of the 9 pageblocks that are emptied and have one, half may be of that kind.
+    found.listed = 10
     row = order_of(found, 4)
-    assert (row["expected"], row["high"]) == (10, 16)
+    assert (row["expected"], row["high"]) == (10, 15)
+
+
+@pytest.mark.parametrize(
+    "tuned, told, kept, most",
+    [
+        (False, [], 200, 400),
+        # An eighth of the 40,000 pages, for two CPUs.
+        (True, [], 200, 2500),
+        (True, [900, 700], 200, 900),
+    ],
+)
+def test_how_long_the_lists_get(tuned, told, kept, most):
+    found = _pageblocks.Zone(0, "Normal", 0, 40960, SIZE)
+    about = {
+        "node": 0,
+        "zone": "Normal",
+        "pcp_high": [100, 300],
+        "pcp_high_max": told,
+        "pcp_pages": 7,
+        "managed": 40000,
+    }
+    _pageblocks.know_lists([found], [about], tuned)
+    assert (found.kept, found.most_kept, found.listed) == (kept, most, 7)
 
 
 def test_pages_that_stay_are_not_promised(tmp_path):
