@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-from . import _pageblocks
+from . import _outlook, _pageblocks
 from ._consumers import order_of
 from ._node import NodeError
 
@@ -20,8 +20,8 @@ _PER_NODE = "/sys/devices/system/node/node[0-9]*/hugepages/hugepages-*kB"
 _MACHINE = "/sys/kernel/mm/hugepages/hugepages-*kB"
 _POOL = re.compile(r"(?:/node([0-9]{1,5}))?/hugepages/hugepages-([0-9]{1,12})kB\Z")
 
-# hugetlb takes its pages from any zone that user memory comes from; the 16 MiB for ISA devices are not among them.
-_ZONES = ("DMA32", "Normal", "HighMem", "Movable")
+# hugetlb takes its pages from any zone that user memory comes from: the 16 MiB for ISA devices, too, where lowmem_reserve lets it.
+_ZONES = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
 
 
 def pools(node):
@@ -45,20 +45,22 @@ def _number(node, path):
     return int(text) if text.isdigit() and len(text) < 16 else None
 
 
-def plan(pools_, zones, page_size, surveyed=None, correct=None):
+def plan(pools_, facts, surveyed=None, correct=None):
     """-> contract memfrag_facts, ``hugepages``: the ``pools_`` with what there could be beside what they have.
 
-    zones      of the facts: node, zone, free_blocks, reclaimable_pages
+    facts      their kernel and zones. What is free below the watermarks is nobody's to take, as the test allocatable has it
     surveyed   [_pageblocks.Zone], None where the pageblocks were not looked at: then only ``now`` is known
     correct    a function ((NUMA node, zone), row of _pageblocks.yields()) -> the row by what the node has learned
     """
+    names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"].get("watermark_check") == "scaled"
+    outlooks = [
+        _outlook.Outlook(_outlook.complete(zone), names, scaled) for zone in facts["zones"] if zone["zone"] in _ZONES
+    ]
     answer = []
     for pool in pools_:
-        order = order_of(pool["size_kb"] * 1024, page_size)
-        here = [zone for zone in zones if zone["node"] == pool["node"] and zone["zone"] in _ZONES]
-        row = dict(
-            pool, now=sum(_free(zone["free_blocks"], order) for zone in here), after_compaction=None, after_reclaim=None
-        )
+        order = order_of(pool["size_kb"] * 1024, facts["kernel"]["page_size"])
+        here = [outlook for outlook in outlooks if outlook.zone["node"] == pool["node"]]
+        row = dict(pool, now=sum(outlook.now(order) for outlook in here), after_compaction=None, after_reclaim=None)
         if surveyed is not None:
             row["after_compaction"] = _after(here, surveyed, order, correct, reclaim=False)
             row["after_reclaim"] = _after(here, surveyed, order, correct, reclaim=True)
@@ -66,23 +68,21 @@ def plan(pools_, zones, page_size, surveyed=None, correct=None):
     return answer
 
 
-def _free(free_blocks, order):
-    return sum(count << (larger - order) for larger, count in enumerate(free_blocks) if larger >= order)
-
-
-def _after(zones, surveyed, order, correct, reclaim):
+def _after(outlooks, surveyed, order, correct, reclaim):
     """{low, expected, high} over the zones of a NUMA node."""
     total = {"low": 0, "expected": 0, "high": 0}
     spans = {(zone.node, zone.name): zone for zone in surveyed}
-    for zone in zones:
+    for outlook in outlooks:
+        zone = outlook.zone
         span = spans.get((zone["node"], zone["zone"]))
         if span is None or not span.observed:
+            total = {key: total[key] + outlook.now(order) for key in total}
             continue
         movable = sum(block.movable for block in span.observed) * span.scale
-        share = min(1.0, (zone.get("reclaimable_pages") or 0) / movable) if reclaim and movable else 0.0
+        share = min(1.0, zone["reclaimable_pages"] / movable) if reclaim and movable else 0.0
         now = _pageblocks.free_per_order(zone["free_blocks"], order + 1)
         row = _pageblocks.yields(span, now, reclaimed=share)[order]
         row = correct((span.node, span.name), row) if correct else row
         for key in total:
-            total[key] += row[key]
+            total[key] += outlook.bounded(order, row[key])
     return total

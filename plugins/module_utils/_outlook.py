@@ -205,10 +205,15 @@ class Outlook:
 
     def sure(self, order):
         """How many blocks can be taken after a compaction, at the least and within the watermarks: now() if no survey tells."""
-        row, size = self.surveyed(order), 1 << order
-        if self.reserved or row is None:
-            return self.now(order)
-        return max(self.now(order), min(row["low"], (self._margin() - size) // size + 1))
+        row = self.surveyed(order)
+        return self.now(order) if row is None else self.bounded(order, row["low"])
+
+    def bounded(self, order, blocks):
+        """How many of so many free ``blocks`` can be taken within the watermarks, those that can be taken now included."""
+        if self.reserved:
+            return 0
+        size = 1 << order
+        return max(self.now(order), min(blocks, (self._margin() - size) // size + 1))
 
     def surveyed(self, order):
         """The survey's row for the order, None where there is none."""

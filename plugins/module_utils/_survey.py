@@ -31,9 +31,7 @@ def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
     learned = learned or _yields.Learned()
     facts["pageblock_survey"], surveyed = _survey(node, facts, sample, seed, learned)
     pools = _hugepages.pools(node)
-    facts["hugepages"] = _hugepages.plan(
-        pools, facts["zones"], facts["kernel"]["page_size"], surveyed, learned.corrected
-    )
+    facts["hugepages"] = _hugepages.plan(pools, facts, surveyed, learned.corrected)
     return facts
 
 

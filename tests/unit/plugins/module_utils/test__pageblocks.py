@@ -19,6 +19,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _pageblocks,
     _survey,
 )
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
 
@@ -304,7 +305,41 @@ def test_pools_of_huge_pages(node_root):
 def test_pools_are_known_without_a_survey(node_root):
     pools = [{"node": 0, "size_kb": 2048, "reserved": 0, "free": 0}]
     zones = [{"node": 0, "zone": "Normal", "free_blocks": [0] * 9 + [3, 2], "reclaimable_pages": 0}]
-    assert _hugepages.plan(pools, zones, 4096) == [dict(pools[0], now=7, after_compaction=None, after_reclaim=None)]
+    told = {"kernel": {"page_size": 4096}, "zones": zones}
+    assert _hugepages.plan(pools, told) == [dict(pools[0], now=7, after_compaction=None, after_reclaim=None)]
+    # As many are left as the watermark wants free.
+    told["zones"] = [dict(zones[0], watermarks={"min": 1000, "low": 1250, "high": 1500}, managed_pages=10000)]
+    assert _hugepages.plan(pools, told)[0]["now"] == 5
+
+
+def put_pool(root, node=0, size_kb=2048):
+    pool = os.path.join(root, "sys/devices/system/node/node%d/hugepages/hugepages-%dkB" % (node, size_kb))
+    os.makedirs(pool)
+    for name in ("nr_hugepages", "free_hugepages"):
+        with open(os.path.join(pool, name), "w") as stream:
+            stream.write("0\n")
+
+
+@pytest.mark.parametrize(
+    "name", [CAPTURE, "6.1.0-56-cloud-amd64/healthy", "6.12.107+deb13-cloud-amd64/numa-fragmented"]
+)
+@pytest.mark.parametrize("letters", ["mf" * 256, "mfmf" * 128 + "s" * 512, "f" * 512])
+def test_huge_pages_and_the_test_allocatable_do_not_contradict_each_other(name, letters, node_root):
+    root = node_root(name)
+    nodes = sorted({zone["node"] for zone in _facts.collect(Node(root))["zones"]})
+    for number in nodes:
+        put_pool(root, number)
+    facts = looked_at(root, letters)
+    rows = {row["node"]: row for row in facts["hugepages"]}
+    assert sorted(rows) == nodes
+    for number, row in rows.items():
+        assert assess.blocks_left(facts, 9, number) == row["now"]
+        assert assess.blocks_after(facts, 9, "compaction", number) == row["after_compaction"]["low"]
+        assert assess.blocks_after(facts, 9, "reclaim", number) == row["after_reclaim"]["low"]
+        assert row["now"] <= row["after_compaction"]["low"] <= row["after_compaction"]["expected"]
+        for key in ("low", "expected", "high"):
+            assert row["after_compaction"][key] <= row["after_reclaim"][key]
+    assert assess.blocks_after(facts, 9, "compaction") == sum(row["after_compaction"]["low"] for row in rows.values())
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path):
