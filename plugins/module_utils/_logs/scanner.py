@@ -15,7 +15,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .prefixes import MAX_LINE, contains_any, split
+import re
+
+from .lazy import contains_any
+from .literals import Literals
+from .prefixes import MAX_LINE, split
 
 # Up to this size every line is looked at: pasted logs may be wrapped in the middle of a literal.
 WHOLE = 2 * 1024 * 1024
@@ -36,8 +40,9 @@ KERNEL_GATES = (
 RUNTIME_GATES = (b"rpc error: code = ", b"level=error msg=", b"failed to create container")
 # The tag of kernel messages: where logs have it, one search for it replaces those for KERNEL_GATES.
 KERNEL_TAG = b"kernel: "
-# A byte that comes at most once in so many is searched for in place of the literals that have it: memchr(3) is many times as fast.
-RARE = 1000
+_OF_KERNEL = re.compile(KERNEL_TAG + b"[^\n]*")
+# With a line of the kernel every so many bytes, and more, searching for each literal is cheaper than looking at its lines.
+SPARSE = 500
 
 
 class Scanner:
@@ -53,8 +58,7 @@ class Scanner:
         self.counting = True
         self.last = b""
         self.tagged = None
-        # Rare bytes and the literals that they lead to; literals without any. None until there is text to tell what is rare.
-        self._led = self._plain = None
+        self._runtime = self._kernel = None
         self._idle = 0
         self._carry = b""
         self._skipping = self._cut = False
@@ -144,69 +148,13 @@ class Scanner:
 
     def _hits(self, block, position, size):
         """Positions of literals at or after ``position``, the last one first."""
-        found, gates = [], self.gates
-        if self.tagged:
-            # A kernel line every 500 bytes and more: then searching for each literal is cheaper.
-            limit = (size - position) // 500
-            at = block.find(KERNEL_TAG, position, size)
-            while at >= 0 and limit:
-                limit -= 1
-                end = block.find(b"\n", at)
-                text = block[at:end]
-                if contains_any(text, KERNEL_GATES):
-                    found.append(at)
-                at = block.find(KERNEL_TAG, end, size)
-            if at >= 0:
-                found, gates = [], gates + KERNEL_GATES
-        else:
-            gates = gates + KERNEL_GATES
-        if self._plain is None:
-            self._lead(block, self.gates + KERNEL_GATES)
-        for byte, led in list(self._led.items()):
-            if not self._led_to(byte, [entry for entry in led if entry[0] in gates], block, position, size, found):
-                # Not rare any more.
-                self._plain += tuple(gate for gate, _place in self._led.pop(byte))
-        for gate in self._plain:
-            if gate in gates:
-                at = block.find(gate, position, size)
-                while at >= 0:
-                    found.append(at)
-                    at = block.find(gate, at + 1, size)
+        if self._runtime is None:
+            self._runtime, self._kernel = Literals(self.gates), Literals(KERNEL_GATES)
+        found = self._runtime.places(block, position, size)
+        lines = _kernel_lines(block, position, size) if self.tagged else None
+        found += self._kernel.places(block, position, size) if lines is None else lines
         found.sort(reverse=True)
         return found
-
-    def _lead(self, block, gates):
-        """Finds out from the first block which bytes are rare in this log."""
-        self._led, self._plain = {}, ()
-        counts = {}
-        for gate in gates:
-            letters = [gate[place : place + 1] for place in range(len(gate))]
-            for letter in letters:
-                if letter not in counts:
-                    counts[letter] = block.count(letter)
-            rarest = min(letters, key=lambda letter: (counts[letter], letter))
-            if counts[rarest] * RARE < len(block):
-                self._led.setdefault(rarest, []).append((gate, letters.index(rarest)))
-            else:
-                self._plain += (gate,)
-
-    @staticmethod
-    def _led_to(byte, led, block, position, size, found):
-        """Appends the positions of literals that a byte leads to; False, and none, when it is not rare in this block."""
-        limit = (size - position) * 4 // RARE + 4
-        places = []
-        at = block.find(byte, position, size) if led else -1
-        while at >= 0:
-            limit -= 1
-            if not limit:
-                return False
-            for gate, place in led:
-                start = at - place
-                if start >= position and block.startswith(gate, start, size):
-                    places.append(start)
-            at = block.find(byte, at + 1, size)
-        found.extend(places)
-        return True
 
     def _follow(self, raw, offset):
         """A line after a hit: of a tagged log, only the kernel's lines and those with a literal are worth cutting up."""
@@ -235,3 +183,18 @@ class Scanner:
                 self.source.last = self.source.clock.of(split(raw.decode("utf-8", "replace")))
                 if self.source.last is not None:
                     return
+
+
+def _kernel_lines(block, position, size):
+    """Where the tag stands in the kernel's lines that have a literal; None where these are so many that the literals are better looked for."""
+    lines = _OF_KERNEL.findall(block, position, size)
+    if len(lines) * SPARSE > size - position:
+        return None
+    # Hardly ever one of them has a literal: all at once are asked for the price of one.
+    if not contains_any(b"\n".join(lines), KERNEL_GATES):
+        return []
+    return [
+        found.start()
+        for found in _OF_KERNEL.finditer(block, position, size)
+        if contains_any(found.group(), KERNEL_GATES)
+    ]
