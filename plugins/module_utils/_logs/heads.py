@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from . import patterns
+from .lazy import contains_any
 from .report import MAX_VICTIMS
 
 # Kinds of suppressed messages that are counted.
@@ -335,10 +336,14 @@ def _zone_ends(text):
 
 def broken(text):
     """What a line of Mem-Info waits for when it breaks off in the middle, None when it is whole."""
-    if "free:" in text and patterns.ZONE.search(text):
-        return None if "high:" in text else _zone_ends
-    if patterns.FREE_LIST.search(text):
-        return None if list_ends(text) else list_ends
+    # The cheap questions first: nearly every line is whole.
+    if "free:" in text:
+        if "high:" in text:
+            return None
+        if patterns.ZONE.search(text):
+            return _zone_ends
+    if ": " in text and contains_any(text, patterns.ZONES) and not list_ends(text) and patterns.FREE_LIST.search(text):
+        return list_ends
     return None
 
 

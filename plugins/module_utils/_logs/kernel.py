@@ -332,16 +332,12 @@ _GATE = (
     "alloc",
     "oom-kill",
     "invoked",
-    "ill process",
-    "illed process",
-    "killing process",
+    " process",
     "cache",
     "lockup",
     "blocked for",
     "callbacks",
-    "ut of memory",
-    "on memory",
-    "how Memory",
+    "emory",
     "Linux version",
 )
 

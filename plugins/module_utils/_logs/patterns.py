@@ -104,9 +104,11 @@ NODEMASK = Lazy(r"nodemask=([\d,-]{1,200})")
 
 # --- Mem-Info --------------------------------------------------------------------------------------------------------
 
+ZONES = ("Normal", "DMA", "HighMem", "Movable", "Device")
 _ZONE_NAME = r"(?<!\w)(?:Node (?P<node>\d{1,4}) )?(?P<zone>DMA32|DMA|Normal|HighMem|Movable|Device)"
 ZONE = Lazy(_ZONE_NAME + r" free:(?P<free>\d{1,15})kB")
-AMOUNT = Lazy(r"\b(boost|min|low|high|reserved_highatomic|free_highatomic|managed|free_cma):(\d{1,15})[kK]B")
+# With a blank before it, as the kernel prints them: expressions that begin with a certain character are searched for fast.
+AMOUNT = Lazy(r" (boost|min|low|high|reserved_highatomic|free_highatomic|managed|free_cma):(\d{1,15})[kK]B")
 FREE_LIST = Lazy(_ZONE_NAME + r": (?P<blocks>\d{1,15}\s?[*_]\d)")
 FREE_BLOCK = Lazy(r"(\d{1,15})[*_](\d{1,9})kB(?:\s\(([A-Z]{1,9})\))?")
 LIST_END = Lazy(r"= ?\d{1,15}kB\s{0,9}$")

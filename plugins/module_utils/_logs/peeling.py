@@ -40,6 +40,26 @@ def peel(line, text):
     return text
 
 
+def kernel_text(line, text):
+    """peel() of what stands behind the kernel's tag. Nearly always that is the message, or one stamp before it: no expression is needed."""
+    if _said(text.lstrip() if text[:1].isspace() else text):
+        return text
+    if text[:1] == "[" and line.uptime is None:
+        end = text.find("] ", 2, 28)
+        uptime, rest = text[1:end].lstrip() if end > 0 else "", text[end + 2 :]
+        if (
+            uptime[-7:-6] == "."
+            and _DIGITS.issuperset(uptime)
+            and uptime.count(".") == 1
+            and rest[:1].isalpha()
+            and rest[:1] not in _VENDORS
+            and _said(rest)
+        ):
+            line.uptime = uptime
+            return rest
+    return peel(line, text)
+
+
 def _said(text):
     """Whether the text behind the kernel's tag is surely its own: cheap, as it is asked of each of its lines."""
     first = text[:1]
@@ -292,5 +312,6 @@ for _digit in "0123456789":
 for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
 _VENDORS = frozenset("cC-([<")
+_DIGITS = frozenset("0123456789.")
 # What says nothing of where a message begins.
 _TRANSPORT = frozenset((_quote, _number, _field, _string, _labels))

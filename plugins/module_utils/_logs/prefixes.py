@@ -16,7 +16,7 @@ import re
 
 from . import records, tokens
 from .lazy import contains_any
-from .peeling import peel, program
+from .peeling import kernel_text, peel, program
 
 # Longer lines are cut: no kernel or runtime message that means anything is longer.
 MAX_LINE = 65536
@@ -64,33 +64,16 @@ _OPENING, _CLOSING = ("{", "["), ("}", "]", ")")
 class Line:
     """One line of a log: the message and what stood in front of it."""
 
-    __slots__ = (
-        "text",
-        "number",
-        "offset",
-        "stamp",
-        "uptime",
-        "host",
-        "tag",
-        "caller",
-        "place",
-        "cursor",
-        "prefixed",
-        "context",
-        "part",
-        "parts",
-        "width",
-        "trailing",
-    )
+    # What a line does not say is the class's: to set all of it for each line would cost as much as taking the line apart.
+    number = offset = stamp = uptime = host = tag = caller = place = cursor = context = part = None
+    prefixed = False
+    # Whether blanks stood at its end, and of how many broken lines it was made.
+    trailing, parts = False, 1
 
     def __init__(self, text):
         self.text = text
-        self.number = self.offset = self.stamp = self.uptime = self.host = self.tag = self.caller = self.place = (
-            self.cursor
-        ) = self.context = self.part = None
-        self.prefixed = False
-        # How long it was, whether blanks stood at its end, and of how many broken lines it was made.
-        self.width, self.trailing, self.parts = len(text), False, 1
+        # How long it was.
+        self.width = len(text)
 
     @property
     def userland(self):
@@ -130,13 +113,13 @@ def _split(raw, layers):
     if _before[0] and raw.startswith(_before[0]):
         # The line before began alike, as those of a report do.
         line.stamp, line.host, line.tag, line.prefixed = _before[1], _before[2], "kernel", True
-        line.text = peel(line, raw[len(_before[0]) :])
+        line.text = kernel_text(line, raw[len(_before[0]) :])
         return line
     if raw[10:11] == "." and " kernel: " in raw[:300] and _SHORT_UNIX.match(raw):
         # journalctl as this collection asks it: worth a way of its own.
         line.stamp, line.host, _tag, rest = raw.split(" ", 3)
         line.tag, line.prefixed = "kernel", True
-        line.text = peel(line, rest)
+        line.text = kernel_text(line, rest)
         return line
     match = _SYSLOG.match(raw)
     if match is not None and match.group("tag") not in tokens.NO_PROGRAM:

@@ -22,6 +22,7 @@ from .._procfs.uptime import parse_uptime
 from . import scanner as scanning
 from . import streams, years
 from .clock import Clock
+from .lazy import contains_any
 from .prefixes import MAX_LINE, split
 
 GREP_MEMORY = 48 * 1024 * 1024
@@ -251,7 +252,7 @@ def _around(stream, scanner, number, offset, position):
         if first:
             scanner._give(data[at:end], back + at)
         else:
-            scanner._follow(data[at:end], back + at)
+            scanner._follow(data[at:end], back + at, contains_any(data[at:end], scanner.gates))
         number, at, first = number + 1, end + 1, False
         lookahead = sink.lookahead()
         if scanner._idle >= lookahead:

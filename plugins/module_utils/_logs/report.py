@@ -98,11 +98,7 @@ _FIELDS = {
 class Report:
     """What the lines of one report said; the fields are named in the table above."""
 
-    __slots__ = tuple(sorted(_FIELDS))
-
     def __init__(self, line, kind, **found):
-        for name, default in _FIELDS.items():
-            setattr(self, name, default)
         self.trace, self.doubtful, self.modules, self.zones, self.killed = [], [], {}, {}, []
         self.line, self.kind, self.message = line, kind, line.text
         self.host, self.caller = line.host, line.caller
@@ -264,6 +260,11 @@ class Report:
         if match:
             self.cpuset, self.mems_allowed = match.group("cpuset"), match.group("mems").rstrip(",-")
         return match is not None
+
+
+for _name, _default in _FIELDS.items():
+    # What a report does not say is the class's: setting it all for each report would cost more than its head.
+    setattr(Report, _name, _default)
 
 
 def base_name(function):

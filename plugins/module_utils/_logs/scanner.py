@@ -116,22 +116,18 @@ class Scanner:
                 self.offset += len(raw) + 1
             return
         position = counted = 0
-        hits, sink = None, self.sink
+        sink, hits = self.sink, self._hits(block, 0, size)
         while position < size:
+            while hits and hits[-1] < position:
+                hits.pop()
             following = sink.lookahead() > self._idle
-            if not following and self._idle:
-                sink.flush()
-            if following:
-                start = position
-            else:
-                self._idle = 0
-                if hits is None:
-                    hits = self._hits(block, position, size)
-                while hits and hits[-1] < position:
-                    hits.pop()
+            if not following:
+                if self._idle:
+                    sink.flush()
+                    self._idle = 0
                 if not hits:
                     break
-                start = block.rfind(b"\n", position, hits.pop()) + 1 or position
+            start = position if following else block.rfind(b"\n", position, hits[-1]) + 1 or position
             if self.counting:
                 if counted != start:
                     self.number += block.count(b"\n", counted, start)
@@ -139,7 +135,7 @@ class Scanner:
             end = block.find(b"\n", start)
             position = counted = end + 1
             if following:
-                self._follow(block[start:end], self.offset + start)
+                self._follow(block[start:end], self.offset + start, bool(hits) and hits[-1] < end)
             else:
                 self._give(block[start:end], self.offset + start)
         if self.counting and counted < size:
@@ -156,12 +152,11 @@ class Scanner:
         found.sort(reverse=True)
         return found
 
-    def _follow(self, raw, offset):
-        """A line after a hit: of a tagged log, only the kernel's lines and those with a literal are worth cutting up."""
-        if self.tagged and KERNEL_TAG not in raw[:300] and not contains_any(raw, self.gates) and raw[:1] != b" ":
+    def _follow(self, raw, offset, hit):
+        """A line after a hit: of a tagged log, only the kernel's lines and those with a literal (``hit``) are worth cutting up."""
+        if self.tagged and not hit and KERNEL_TAG not in raw[:300] and raw[:1] != b" ":
             self._idle += 1
-            return
-        if self._give(raw, offset):
+        elif self._give(raw, offset):
             self._idle = 0
         else:
             self._idle += 1

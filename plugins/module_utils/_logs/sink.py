@@ -59,7 +59,10 @@ class Sink:
 
     def take(self, raw, number, offset):
         """A line of a large source -> whether it was part of something."""
-        return self._guarded(number, self._take, raw, number, offset)
+        try:
+            return self._line(self._split(raw, number, offset))
+        except Exception as error:
+            return self._faulty(number, error)
 
     def queue(self, raw, number, offset):
         """A line of a source of which every line is looked at: it may belong to the one before."""
@@ -70,15 +73,15 @@ class Sink:
         try:
             return step(*arguments)
         except Exception as error:
-            self.sources.fault(number, error)
-            self.held = None
-            if self.kernel is not None:
-                self.sources.kernel_notes(self.kernel)
-                self.kernel = KernelLog(self.events.kernel_report)
-            return False
+            return self._faulty(number, error)
 
-    def _take(self, raw, number, offset):
-        return self._line(self._split(raw, number, offset))
+    def _faulty(self, number, error):
+        self.sources.fault(number, error)
+        self.held = None
+        if self.kernel is not None:
+            self.sources.kernel_notes(self.kernel)
+            self.kernel = KernelLog(self.events.kernel_report)
+        return False
 
     def _queue(self, raw, number, offset):
         self.joiner.add(self._split(raw, number, offset))
@@ -101,10 +104,12 @@ class Sink:
                 return True
             held, self.held = self.held, None
             self._guarded(held.number, self._runtime, held)
+        if line.tag == "kernel":
+            return self.kernel.feed(line)
         if line.userland and self.events.told(line):
             return True
         # With an uptime, a line is the kernel's, or one of a program that says that memory ran out.
-        told = line.tag != "kernel" and (line.uptime is None or line.userland or notices.speaks(line.text))
+        told = line.uptime is None or line.userland or notices.speaks(line.text)
         if told and runtimes.speaks(line, self.signatures):
             # It may have been wrapped: wait for the next line.
             self.held, self.wraps = line, 0
