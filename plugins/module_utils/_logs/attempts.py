@@ -202,7 +202,7 @@ WORDING = Wording(
     + CERTAIN
     + tuple(word for row in SIGNATURES if not row.errnos for word in row.words)
 )
-_STARTS = frozenset(STARTING)
+_STARTS, _REMOVES = ({word: number for number, word in enumerate(words)} for words in (STARTING, REMOVING))
 _TELLING = frozenset(REMOVING + errors.LITERALS).union(*[row.errnos or row.words for row in SIGNATURES])
 # What a removal must name to be that of a container: others remove things as well.
 _CONTAINERS = ("container", "sandbox", "docker", "pod", "overlay", "runc", "crun", "cri-o", "storage-pools", "layer")
@@ -220,10 +220,9 @@ def tells_of_failure(text):
     return not _NOISE_START.match(text) or "PLEG is not healthy" in text
 
 
-def kind_of(line, text, low):
-    """Whether a text speaks first of starting or of removing a container; None when of neither."""
-    said = WORDING.of(low)
-    starting, removing = _first(low, STARTING, said), _first(low, REMOVING, said)
+def kind_of(line, text, low, said):
+    """Whether a text speaks first of starting or of removing a container; None when of neither. ``said``: WORDING.of(low)."""
+    starting, removing = _first(low, _STARTS, said), _first(low, _REMOVES, said)
     if (
         removing >= 0
         and starting < 0
@@ -244,15 +243,13 @@ def only_wraps(head):
     if notices.speaks(head):
         return False
     said = WORDING.of(plain(head).lower())
-    return not said.isdisjoint(_STARTS) and said.isdisjoint(_TELLING) and not subjects.HEX.search(head)
+    return not said.isdisjoint(STARTING) and said.isdisjoint(_TELLING) and not subjects.HEX.search(head)
 
 
 def _first(low, words, said):
-    """Where the first of the words is; -1 when there is none. ``said``: those that are anywhere."""
+    """Where the first of the words is; -1 when there is none. ``words``: {word: its rank}; ``said``: those that are anywhere."""
     first = -1
-    for word in words:
-        if word not in said:
-            continue
+    for word in sorted(said.intersection(words), key=words.get):
         at = low.find(word, 0, first) if first >= 0 else low.find(word)
         if at >= 0:
             first = at

@@ -51,9 +51,8 @@ def kernel_text(line, text):
             uptime[-7:-6] == "."
             and _DIGITS.issuperset(uptime)
             and uptime.count(".") == 1
-            and rest[:1].isalpha()
-            and rest[:1] not in _VENDORS
-            and _said(rest)
+            and (rest[:1] not in _VENDORS or tokens.CPU.match(rest) is None)
+            and _said(rest.lstrip() if rest[:1] == " " else rest)
         ):
             line.uptime = uptime
             return rest

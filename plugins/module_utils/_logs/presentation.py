@@ -24,6 +24,12 @@ _NAMES = frozenset(
 
 def presentable(value, redacts, name=None):
     """Plain data of a result as it may leave the node. ``redacts``: whether secrets are replaced; ``name``: the key of the value."""
+    # Numbers first: most of a result are such.
+    if isinstance(value, (int, float)):
+        # One that no kernel prints is somebody's joke, and one that is none is no number.
+        return value if isinstance(value, bool) or abs(value) < 1 << 63 else None
+    if value is None:
+        return value
     if isinstance(value, dict):
         return {key: presentable(entry, redacts, key) for key, entry in value.items()}
     if isinstance(value, list):
@@ -33,9 +39,7 @@ def presentable(value, redacts, name=None):
         if redacts and name not in _NAMES:
             text = redaction.redact(text)
         return text[: MAX_MESSAGE if name == "message" else MAX_KEPT]
-    if isinstance(value, bool) or value is None:
-        return value
-    # A number that no kernel prints is somebody's joke, and one that is none is no number.
+    # Python 2 has longer ones of another kind.
     return value if abs(value) < 1 << 63 else None
 
 

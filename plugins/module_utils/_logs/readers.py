@@ -136,7 +136,7 @@ def _large(node, path, size, scanner, since):
             scanner.offset, scanner.counting = start, False
             scanner.source.clock.offset = start
             scanner.source.notes.append("read from byte %d on, where the window begins" % start)
-        elif not _sparse(stream) and _with_grep(node, path, stream, scanner):
+        elif _with_grep(node, path, stream, scanner):
             scanner.source.bytes = size
             return
         scanner.chunks(streams.timed(node, path, streams.plain(stream)))
@@ -146,13 +146,6 @@ def _large(node, path, size, scanner, since):
             stream.seek(max(0, stream.tell() - 4096))
             scanner.last = stream.read(4096)
         stream.close()
-
-
-def _sparse(stream):
-    """Whether the log has the kernel's tag, and so seldom that the scanner's own search costs less than grep's for all literals."""
-    head = stream.read(streams.CHUNK)
-    stream.seek(0)
-    return scanning.KERNEL_TAG in head and head.count(scanning.KERNEL_TAG) * 2 * scanning.SPARSE < len(head)
 
 
 def _window(stream, size, clock, since):

@@ -67,7 +67,7 @@ def compile_signatures(rows):
 def speaks(line, own=()):
     """Whether a Line may tell of a container that could not be started or removed, or of memory that ran out.
 
-    What it speaks of is kept with it: ("own", Signature), ("notice", found) or ("failure", (kind, length of the text)).
+    What it speaks of is kept with it: ("own", Signature), ("notice", found) or ("failure", _Heard).
     """
     text = errors.bounded(line.text)
     for signature in own:
@@ -81,10 +81,21 @@ def speaks(line, own=()):
             return True
     if not attempts.tells_of_failure(text):
         return False
-    kind = attempts.kind_of(line, text, text.lower())
-    if kind is not None:
-        line.context = ("failure", (kind, len(line.text)))
-    return kind is not None
+    heard = _Heard(line, plain(text))
+    if heard.kind is not None:
+        line.context = ("failure", heard)
+    return heard.kind is not None
+
+
+class _Heard:
+    """What was understood of a line whose text was so long: it may be joined with the next one before it is read."""
+
+    __slots__ = ("length", "text", "low", "said", "kind")
+
+    def __init__(self, line, text):
+        self.length, self.text, self.low = len(line.text), text, text.lower()
+        self.said = attempts.WORDING.of(self.low)
+        self.kind = attempts.kind_of(line, text, self.low, self.said)
 
 
 def read(line, own=()):
@@ -92,27 +103,26 @@ def read(line, own=()):
     if line.context is None and not speaks(line, own):
         return None
     what, found = line.context
+    if what == "failure":
+        return _failure(line, found)
     text = plain(errors.bounded(line.text))
     if what == "own":
         return _event(line, text, found, found.kind or START, found.contains[0])
-    if what == "notice":
-        # The line may have been joined with the next one.
-        return _notice(line, text, notices.read(line, text) or found)
-    low = text.lower()
-    signature, mark = _signature(low)
-    if signature is None:
-        return None
-    if mark == "need to kill pod" and subjects.repeats(text) < _ENOUGH_KILLS:
-        return None
-    kind, length = found
-    if len(line.text) != length:
-        # It was joined with the next one.
-        kind = attempts.kind_of(line, text, low) or kind
-    return _event(line, text, signature, kind, mark)
+    # The line may have been joined with the next one.
+    return _notice(line, text, notices.read(line, text) or found)
 
 
-def _signature(low):
-    said = attempts.WORDING.of(low)
+def _failure(line, heard):
+    kind = heard.kind
+    if len(line.text) != heard.length:
+        heard = _Heard(line, plain(errors.bounded(line.text)))
+    signature, mark = _signature(heard.low, heard.said)
+    if signature is None or mark == "need to kill pod" and subjects.repeats(heard.text) < _ENOUGH_KILLS:
+        return None
+    return _event(line, heard.text, signature, heard.kind or kind, mark)
+
+
+def _signature(low, said):
     failures = errors.failures(low, said)
     shown = said.union([failure.errno for failure in failures])
     for number in sorted({number for what in shown for number in _ROWS.get(what, ())}):
