@@ -43,18 +43,21 @@ _ENTITIES = (
     ("&nbsp;", " "),
     ("&amp;", "&"),
 )
+# What the kernel says of a task: the word before it is no tag.
+_OF_TASKS = ("page allocation", "vmalloc", "vmap ")
 # A syslog line and a kernel stamp of the usual form: nearly all lines are one of these.
 _SYSLOG = re.compile(
     r"(?P<stamp>[^\W\d_]{3,5}\.?\s{1,2}\d{1,2}\s\d\d:\d\d:\d\d(?:\.\d{1,9})?"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) "
     r"(?P<host>[^\s:\[\]<>(){}=\"'|,;]{1,255}) (?P<tag>[^\s:\[\]<>(){}=\"'|,;]{1,64})(?:\[\d{1,10}\])?: "
-    r"(?!page allocation|vmalloc|vmap )",
+    r"(?!" + "|".join(_OF_TASKS) + r")",
     re.UNICODE,
 )
 _SHORT_UNIX = re.compile(r"\d{10}\.\d{6} [^\s:]{1,255} kernel: ")
 
-# The last prefix of a kernel line: text, stamp, host.
-_before = [None, None, None]
+# The last prefix of a kernel line, and that of a program's: text, stamp, host, tag.
+_before = [None, None, None, "kernel"]
+_programs = [None, None, None, None]
 
 # How many layers of wrapping are taken off.
 _LAYERS = 4
@@ -112,7 +115,7 @@ def _split(raw, layers):
     line.trailing = len(raw) < line.width
     if _before[0] and raw.startswith(_before[0]):
         # The line before began alike, as those of a report do.
-        line.stamp, line.host, line.tag, line.prefixed = _before[1], _before[2], "kernel", True
+        (line.stamp, line.host, line.tag), line.prefixed = _before[1:], True
         line.text = kernel_text(line, raw[len(_before[0]) :])
         return line
     if raw[10:11] == "." and " kernel: " in raw[:300] and _SHORT_UNIX.match(raw):
@@ -121,13 +124,15 @@ def _split(raw, layers):
         line.tag, line.prefixed = "kernel", True
         line.text = kernel_text(line, rest)
         return line
-    match = _SYSLOG.match(raw)
-    if match is not None and match.group("tag") not in tokens.NO_PROGRAM:
-        line.stamp, line.host, tag = match.groups()
-        line.tag, line.prefixed = program(tag), True
-        if tag == "kernel":
-            _before[:] = raw[: match.end()], line.stamp, line.host
-        raw = raw[match.end() :]
+    if _programs[0] and raw.startswith(_programs[0]) and not raw.startswith(_OF_TASKS, len(_programs[0])):
+        raw, (line.stamp, line.host, line.tag), line.prefixed = raw[len(_programs[0]) :], _programs[1:], True
+    else:
+        match = _SYSLOG.match(raw)
+        if match is not None and match.group("tag") not in tokens.NO_PROGRAM:
+            line.stamp, line.host, tag = match.groups()
+            line.tag, line.prefixed = program(tag), True
+            (_before if tag == "kernel" else _programs)[:] = raw[: match.end()], line.stamp, line.host, line.tag
+            raw = raw[match.end() :]
     rest = raw if raw[:2] == '{"' else peel(line, raw)
     if layers and rest[-1:] in _CLOSING and rest.lstrip()[:1] in _OPENING:
         record = records.unwrap(rest)
