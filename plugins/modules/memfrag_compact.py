@@ -27,8 +27,8 @@ notes:
     What came of it is in RV(satisfied) and RV(helped). A node that is still not satisfied is no failure, unless
     O(fail_if_unsatisfied=true) makes it one.
   - Where something is lacking, the pageblocks of the node are surveyed before, as for the subset V(pageblocks) of
-    M(kernelops.memfrag.memfrag_facts): C(/proc/kpageflags), for a fifth of a second of CPU. What is expected by it goes before what the
-    migratetypes let expect. What came of it is kept in C(/var/lib/memfrag/yields.json), if the node tool has that directory there, and
+    M(kernelops.memfrag.memfrag_facts), from C(/proc/kpageflags) and for a fifth of a second of CPU. What is expected by it goes
+    before what the migratetypes let expect. What came of it is kept in C(/var/lib/memfrag/yields.json), if the node tool has that directory there, and
     corrects what is expected the next time.
   - The lock, and the back-off after a run that did not help, are shared with the job of the role
     P(kernelops.memfrag.memfrag_tuning#role). Up to Linux 6.4 any value written compacts, newer kernels take V(1) only; this

@@ -386,7 +386,7 @@ ansible_facts:
             - C(zones) has for each zone C(held_by), the pageblocks by what keeps them from becoming free (C(movable) is nothing),
               with their 95 % intervals where a sample was taken; and C(yields), the blocks of each order that would be free after one
               compaction. C(map) is the zone from its start to its end, a letter for each C(cell_blocks) pageblocks, by what most of
-              them are held by: V(f) free throughout, V(m) free or movable, V(s) slab, V(p) page table, V(k) kernel, V(r) reserved,
+              them are held by, V(f) being free throughout, V(m) free or movable, V(s) slab, V(p) page table, V(k) kernel, V(r) reserved,
               V(h) hugetlb, V(c) other compound pages, V(u) unevictable, V(o) offline or taken by a hypervisor, V(x) poisoned,
               V(.) a hole, V(?) not looked at.
             - Where the node tool is installed, what earlier compactions brought corrects C(yields); C(uncorrected) is what was expected

@@ -202,9 +202,9 @@ def differences(before: t.Any, after: t.Any, place: str = "") -> t.Iterator[tupl
     """(place, before, after) of each leaf that differs; of lists of another length, the entries that only one has."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(set(before) | set(after)):
-            yield from differences(
-                before.get(key, _NOTHING), after.get(key, _NOTHING), f"{place}.{key}" if place else key
-            )
+            # Numbers are names of nodes and rows of tables.
+            named = "[]" if key.isdecimal() else f".{key}"
+            yield from differences(before.get(key, _NOTHING), after.get(key, _NOTHING), place + named)
     elif isinstance(before, list) and isinstance(after, list):
         if len(before) == len(after):
             for first, second in zip(before, after, strict=True):
@@ -245,7 +245,7 @@ def main() -> int:
     for key in sorted(set(before) | set(after)):
         what = key.split(" ")[0] + (f" {key.split(' ')[1]}" if key.startswith("report") else "")
         for place, old, new in differences(before.get(key, _NOTHING), after.get(key, _NOTHING)):
-            kinds.setdefault(f"{what}: {place}", []).append((key, old, new))
+            kinds.setdefault(what + place, []).append((key, old, new))
     bad = 0
     for place, found in kinds.items():
         allowed = any(re.search(pattern, place) for pattern in arguments.allow)
