@@ -37,6 +37,27 @@ def survey(zone="Normal", **more):
 def surveyed_record(*arguments, survey, **options):
     record = make_record(*arguments, **options)
     record["facts"]["pageblock_survey"] = survey
+    record["facts"]["watch"] = {
+        "seconds": 60.0,
+        "events": 130,
+        "overrun": 0,
+        "stopped_early": True,
+        "fragmenters": [
+            {
+                "comm": HOSTILE[:200],
+                "cgroup": "/system.slice/" + HOSTILE[:200],
+                "container": None,
+                "function": "pipe_write",
+                "stack": ["pipe_write"],
+                "alloc_migratetype": "Unmovable",
+                "fallback_migratetype": "Movable",
+                "pollutes": True,
+                "pageblocks": 130,
+                "taken": 30,
+                "events": 130,
+            }
+        ],
+    }
     return record
 
 
@@ -294,6 +315,18 @@ def test_a_profile_for_each_numa_node_to_one_scale(browser, fleet):
     for zone, scale in scales:
         of_zone.setdefault(zone, set()).add(scale)
     assert all(len(each) == 1 for each in of_zone.values())
+
+
+def test_who_breaks_up_the_memory(browser, fleet):
+    browser.open(url(fleet, node="ill"))
+    cards = "[...document.querySelectorAll('h3')].filter((each) => each.textContent === 'Who breaks up its memory')"
+    card = cards + "[0].parentElement"
+    assert browser.run(cards + ".length") == 1
+    text = browser.run(card + ".textContent")
+    assert "130 allocations took a block of another migratetype in 60 s; ended early" in text
+    assert "pipe_write" in text and "Movable → Unmovable" in text and HOSTILE[:20] in text
+    browser.open(url(fleet, node="numa"))
+    assert browser.run(cards + ".length") == 0
 
 
 def test_the_map_of_pageblocks(browser, fleet):

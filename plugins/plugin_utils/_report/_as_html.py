@@ -49,6 +49,7 @@ SCRIPTS = (
     "picture-incidents.js",
     "picture-profile.js",
     "picture-pageblocks.js",
+    "watch.js",
     "pictures.js",
     "compare.js",
     "node.js",
@@ -63,6 +64,7 @@ MOST_DETAILS = 400
 _MOST_INCIDENTS = 8
 _MOST_EVENTS = 6
 _SLABS_IN_ROW = 3
+_MOST_WATCHED = 20
 
 # What the page of a node shows of each; the rest stays in the record.
 _EVENT = frozenset(
@@ -176,6 +178,7 @@ class Page:
             },
             "pressure": facts.get("pressure"),
             "survey": facts.get("pageblock_survey"),
+            "watch": _watch(facts.get("watch")),
             "unparsed_lines": facts.get("unparsed_lines") or {},
         }
 
@@ -338,6 +341,16 @@ def _mark(status: str, level: str | None, score: int | None, states: str) -> int
         first = next((order for order, state in enumerate(states) if state != "0"), len(states))
         score = 100 * (len(states) - first) // len(states) if states else 0
     return 1000 * (_types.LEVELS.index(level) + 1 if level else 0) + min(score, 100)
+
+
+def _watch(watch: _types.Record | None) -> _types.Record | None:
+    """Who fragments the node, the worst of them and without their stacks."""
+    if not watch:
+        return None
+    rows = [
+        {key: value for key, value in row.items() if key != "stack"} for row in watch["fragmenters"][:_MOST_WATCHED]
+    ]
+    return {**watch, "fragmenters": rows}
 
 
 def _zone(zone: _types.Record) -> _types.Record:

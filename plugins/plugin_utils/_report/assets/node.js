@@ -103,6 +103,7 @@ function nodeView(index) {
     detail && detail.ignored.length ? part(() => card("Ignored by policy", plainList(detail.ignored.map(([id, title, reason]) => [value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))])))) : null,
     measured && part(() => card("What it can hand out", answerTable(row))),
     part(() => pageblocksCard(index)),
+    part(() => watchCard(index)),
     measured && part(() => folded("Free memory by zone and order", measured[ZONES].map((zone, number) => part(() => zoneTable(row, zone, detail && detail.zones[number], many))))),
     measured && part(() => memoryView(row, detail)),
     row[OUTLIERS].length ? part(() => peersView(row)) : null,
