@@ -250,13 +250,28 @@ def sanity(session: nox.Session, core: str) -> None:
 
 @nox.session(python=TOOLS_PYTHON)
 def browser(session: nox.Session) -> None:
-    """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names."""
-    require(session, {"chromium": "chromium"}, "the tests of the report in a browser")
+    """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names, axe."""
+    require(session, {"chromium": "chromium", "npm": "npm"}, "the tests of the report in a browser")
     install(session, f"ansible-core~={newest_core()}.0", *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/browser", *session.posargs],
-        env={"PYTHONPATH": str(environment.collections())},
+        env={"PYTHONPATH": str(environment.collections()), "AXE": str(axe(session))},
     )
+
+
+def axe(session: nox.Session) -> Path:
+    """axe-core, which looks for what keeps people from using a page, as tests/browser/package-lock.json has it."""
+    folder = CACHE / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    wanted = [ROOT / "tests" / "browser" / name for name in ("package.json", "package-lock.json")]
+    if script.exists() and all((folder / each.name).read_bytes() == each.read_bytes() for each in wanted):
+        return script
+    for each in wanted:
+        shutil.copy(each, folder)
+    npm = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+    session.run(*npm, external=True)
+    return script
 
 
 @nox.session(python=TOOLS_PYTHON)

@@ -241,7 +241,7 @@ def test_a_node_opens_to_everything_that_is_known(browser, small):
         "Free memory by zone and order",
         "Zone Normal",
         "Free: Unmovable",
-        "Largest slab caches",
+        "Memory and slab caches",
         "Earlier runs",
         "network buffers",
     ):
@@ -356,6 +356,18 @@ def test_the_keyboard_is_enough(browser, small):
     assert text(browser, ".node h2") != name
     browser.key("/")
     assert browser.run("document.activeElement.dataset.key") == "q"
+
+
+def test_the_page_says_what_the_keys_do(browser, small):
+    browser.open(url(small, node="ill"))
+    browser.key("?")
+    assert visible(browser, ".list") and visible(browser, ".keyhelp kbd")
+    assert "search" in text(browser, ".keyhelp ul") and "previous node" in text(browser, ".keyhelp ul")
+    browser.key("?")
+    assert not visible(browser, ".keyhelp kbd")
+    browser.key("/")
+    browser.key("?")
+    assert not visible(browser, ".keyhelp kbd") and state(browser) == {"q": "?"}
 
 
 def test_nothing_of_others_is_markup(browser, small):

@@ -53,6 +53,7 @@ SCRIPTS = (
     "pictures.js",
     "compare.js",
     "node.js",
+    "keys.js",
     "print.js",
     "report.js",
 )

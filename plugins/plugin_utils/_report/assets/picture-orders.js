@@ -37,6 +37,8 @@ function answerWords(states) {
 const standing = (row) => row[STATUS] ? statusWord(row) : [level(row) || "not assessed", row[SCORE] >= 0 && row[SCORE]].filter((each) => each !== false).join(" ");
 /* rows: numbers of the nodes; open(number) is called for the one that is chosen. */
 function nodeMap(rows, width, open) {
+  // Nothing fits, and the list says so.
+  if (!rows.length) return [];
   const room = Math.max(MAP.node, width - MAP.label);
   const step = Math.max(MAP.node, Math.min(MAP.widest, Math.floor(room / Math.max(1, rows.length)))), band = Math.floor(room / step);
   const high = ORDERS * MAP.order, bands = Math.max(1, Math.ceil(rows.length / band)), drawn = cells();
@@ -80,7 +82,7 @@ function nodeMap(rows, width, open) {
       else if ((event.key === "Enter" || event.key === " ") && at >= 0) { event.preventDefault(); open(rows[at]); }
     } }, picture, heard);
   show(-1);
-  if (rows.length) heard.textContent = words(0).join("");
+  heard.textContent = words(0).join("");
   return [map, seen];
 }
 /* How many nodes stand in a map that is not taller than a window. */

@@ -187,6 +187,7 @@ function build() {
   $("app").append(fleet, node);
   $("static").remove();
   buildCompare();
+  buildKeyHelp();
   for (const each of document.querySelectorAll(".command")) each.append(copyButton(each.firstChild.textContent));
   if (!HOSTS.some((row) => row[PAST].length)) fleet.classList.add("no-trend");
 }
@@ -352,7 +353,7 @@ function syncTools() {
   }
   const filtered = ["q", "level", "status", "finding", "group", "kernel", "cause", "change", "action"].some((name) => state[name]);
   count.textContent = filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") + (state.change ? ", " + state.change : "") : plural(HOSTS.length, "node");
-  chips.lastChild.hidden = !filtered;
+  chips.querySelector("button").hidden = !filtered;
 }
 const onRow = () => document.activeElement.matches(".list .row");
 function move(by) {
@@ -364,6 +365,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (event.key === "/" && !typing) { event.preventDefault(); if (state.node) go({ node: "" }); search.focus(); search.select(); }
+  else if (event.key === "?" && !typing) { event.preventDefault(); toggleKeyHelp(); }
   else if (event.key === "Escape" && state.node) go({ node: "" });
   else if (event.key === "Escape" && typing && search.value) { search.value = ""; go({ q: "" }, true); }
   else if (!typing && opened < 0 && (event.key === "j" || event.key === "ArrowDown" && onRow())) { event.preventDefault(); move(1); }
