@@ -12,6 +12,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import re
+
 from . import _hugepages, _pageblocks, _yields
 from ._node import NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
@@ -19,6 +21,14 @@ from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 SUBSET = "pageblocks"
 
 _TOP_CALLERS = 10
+# By file, as /proc/allocinfo has them, or by function: mm/memory.c, mm/filemap.c, mm/readahead.c, mm/shmem.c, mm/mempolicy.c, mm/slub.c ...
+_OTHERS = re.compile(
+    r"\(mm/(?:memory|filemap|readahead|shmem|mempolicy|migrate|huge_memory|khugepaged|hugetlb\w*|ksm|slub|slab\w*|swap\w*|memory_hotplug)\.c:"
+    r"|pgtable\.c:|pgalloc\.h:"
+    r"|^(?:alloc_slab_page|allocate_slab|new_slab|\w*folio_prealloc|alloc_anon_folio|do_anonymous_page|do_fault\w*|do_cow_fault|wp_page_copy"
+    r"|do_swap_page|vma_alloc\w*|\w*filemap_\w+|\w*page_cache_\w+|ractl_alloc_folio|grab_cache_page\w*|shmem_\w+|\w*hugetlb\w*"
+    r"|do_huge_pmd_\w+|\w*alloc_migration_\w+|pte_alloc\w*|__(?:pte|pmd|pud|p4d)_alloc|pgd_alloc\w*|pagetable_alloc\w*)"
+)
 _LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
 
 
@@ -110,7 +120,10 @@ def _tunes_lists(node):
 
 
 def _callers(node, facts):
-    """[{name, pages}] of those who hold the most of the kernel's pages, None where the kernel does not keep count (normal)."""
+    """[{name, pages}] of those who hold the most of the kernel's pages, None where the kernel does not keep count (normal).
+
+    Left out is what has a kind of its own: pages of users and files, slab, page tables, pools of huge pages.
+    """
     page = facts["kernel"]["page_size"]
     for path, parse in (
         ("/proc/allocinfo", allocations.parse_allocinfo),
@@ -122,6 +135,12 @@ def _callers(node, facts):
             continue
         if unparsed:
             facts["unparsed_lines"][path] = unparsed
+        # Objects of slab caches are counted for whoever asked for them, and their pages once more.
+        found = [
+            row
+            for row in found
+            if row.get("bytes", 0) >= row.get("calls", 0) * page and not _OTHERS.search(row["name"])
+        ]
         rows = [{"name": row["name"], "pages": row.get("pages", row.get("bytes", 0) // page)} for row in found]
         return sorted(rows, key=lambda row: (-row["pages"], row["name"]))[:_TOP_CALLERS]
     return None

@@ -198,6 +198,9 @@ def guide(catalogue: t.Any, policy: t.Any, score: t.Any, measured: dict[str, t.A
         # The heading is the id alone, so that its anchor is what the findings link to.
         parts.append(f"\n{ident}\n{'^' * len(ident)}\n\n**{known.about}.** {known.meaning}\n")
         parts.append(f"\n.. code-block:: shell\n\n   {known.remedy}\n")
+        for (name, kind), command in catalogue.REMEDY_OF_KIND.items():
+            if name == ident:
+                parts.append(f"\nWhere it is {kind}:\n\n.. code-block:: shell\n\n   {command}\n")
         if known.variable:
             parts.append(f"\nFor good: ``{known.variable}`` of the role ``memfrag_tuning``.\n")
         parts.append(f"\nSilence it with ``ignore: {{{ident}: <reason>}}`` in the policy.\n")

@@ -11,6 +11,8 @@ __metaclass__ = type
 
 import collections
 
+from .._options import TEXT_TYPES
+
 # How much a finding weighs, least first. "unknown" outranks "low": not knowing is no reason for calm.
 SEVERITIES = ("info", "low", "unknown", "medium", "high", "critical")
 
@@ -343,10 +345,43 @@ def make(ident, severity, title, **evidence):
     }
 
 
-def remedy_of(name, action, will_help):
-    """-> the command for a finding on a node with that remediation, None for findings that are not in the table."""
+# What moves a kind of pages where it is not what the table has for its finding: (finding, kind in its evidence) -> command.
+SHRINKING_SLAB = "shrinking slab"
+REMEDY_OF_KIND = {
+    ("MF307", SHRINKING_SLAB): "sync; echo 2 > /proc/sys/vm/drop_caches",
+    (
+        "MF311",
+        "poisoned",
+    ): "grep HardwareCorrupted /proc/meminfo    # faulty memory: replace it; systemctl reboot    # gives back what is sound",
+    (
+        "MF311",
+        "reserved",
+    ): "cat /proc/cmdline; dmesg | grep -i -E 'reserved|crashkernel|cma'    # set aside at boot: only a reboot without it helps",
+    (
+        "MF312",
+        "compound",
+    ): "grep -E 'HugePages:|HugePmd|Huge' /proc/meminfo    # they go with their owners; systemctl reboot if those are not known",
+}
+
+
+def remedy_of_kind(name, evidence):
+    """-> the command for what holds the pageblocks by a finding's evidence, None where the finding's own command is the one."""
+    kind = (evidence if isinstance(evidence, dict) else {}).get("kind")
+    if kind == "slab" and evidence.get("shrinks") is True:
+        kind = SHRINKING_SLAB
+    return REMEDY_OF_KIND.get((name, kind)) if isinstance(kind, TEXT_TYPES) else None
+
+
+def remedy_of(name, action, will_help, evidence=None):
+    """-> the command for a finding on a node with that remediation, None for findings that are not in the table.
+
+    evidence   of the finding, as a record has it: commands come from the tables here, whatever it says
+    """
     if name not in FINDINGS:
         return None
+    of_kind = remedy_of_kind(name, evidence)
+    if of_kind:
+        return of_kind
     if name in REMEDY_BY_ACTION and action in REMEDY_OF_ACTION:
         return REMEDY_OF_ACTION[action]
     if name == "MF306":

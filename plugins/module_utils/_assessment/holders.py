@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import collections
 
-from .catalogue import make
+from .catalogue import make, remedy_of_kind
 from .node_state import percent
 
 # finding and gravest severity; what it is, and what moves it
@@ -28,8 +28,10 @@ KINDS = {
     "hugetlb": Holder("MF310", "info", "reserved huge pages", "free the pool (vm.nr_hugepages) where it is not needed"),
     "balloon": Holder("MF311", "low", "balloon pages", _WITHHELD),
     "offline": Holder("MF311", "low", "ballooned or offline pages", _WITHHELD),
-    "poisoned": Holder("MF311", "info", "poisoned pages", "the memory is faulty and stays out of use"),
-    "reserved": Holder("MF311", "info", "reserved pages", "they are the firmware's and the kernel's own, and stay"),
+    "poisoned": Holder("MF311", "info", "poisoned pages", "the memory is faulty: replace it, and reboot"),
+    "reserved": Holder(
+        "MF311", "info", "reserved pages", "they are the firmware's and the kernel's own, and stay until a reboot"
+    ),
     "unevictable": Holder("MF312", "low", "locked pages", "restart what locks memory"),
     "compound": Holder("MF312", "info", "large pages", "they go when their owners free them"),
 }
@@ -61,11 +63,9 @@ def find(state):
             continue
         severity = about.severity if share >= state.policy["unmovable_percent"] else "info"
         words = _capitalized(_named(state, kind)), held[kind], total, share
-        finding = make(
-            about.ident, severity, "%s: in %d of %d pageblocks (%d %%)" % words, kind=kind, zones=zones[kind]
-        )
-        if kind == "slab" and _shrinks(state):
-            finding["remedy"] = "sync; echo 2 > /proc/sys/vm/drop_caches"
+        title = "%s: in %d of %d pageblocks (%d %%)" % words
+        finding = make(about.ident, severity, title, kind=kind, zones=zones[kind], **_known(state, kind))
+        finding["remedy"] = remedy_of_kind(about.ident, finding["evidence"]) or finding["remedy"]
         found.append(finding)
     return found
 
@@ -90,16 +90,45 @@ def in_the_way(state, outlook):
     )
 
 
+def _known(state, kind):
+    """What else is known of a kind, for the evidence: whose it is, and how much in all."""
+    if kind == "slab":
+        caches = [{"name": cache["name"], "size_kb": cache["size_kb"]} for cache in _caches(state)]
+        return {"caches": caches, "shrinks": _shrinks(state)}
+    if kind == "kernel":
+        return {"callers": _callers(state), "named": _callers(state) is not None}
+    if kind == "hugetlb":
+        pools = [row for row in state.facts.get("hugepages") or () if row.get("reserved")]
+        return {"pools": [{key: row.get(key) for key in ("node", "size_kb", "reserved", "free")} for row in pools]}
+    return {field: state.memory[field] for field in _FIELDS.get(kind, ()) if state.memory.get(field) is not None}
+
+
+# Of /proc/meminfo, in kB.
+_FIELDS = {
+    "page_table": ("pagetables",),
+    "unevictable": ("unevictable", "mlocked"),
+    "compound": ("anonhugepages",),
+}
+
+
+def _caches(state):
+    return (state.slab.get("caches") or [])[:_NAMED]
+
+
+def _callers(state):
+    """Who allocated the kernel's pages, None where the kernel keeps no count of that."""
+    callers = (state.facts.get("pageblock_survey") or {}).get("callers")
+    return None if callers is None else callers[:_NAMED]
+
+
 def _named(state, kind):
     """What it is, with the names that are known."""
-    names = []
-    if kind == "slab":
-        names = [cache["name"] for cache in state.slab.get("caches") or ()]
-    elif kind == "kernel":
-        callers = (state.facts.get("pageblock_survey") or {}).get("callers") or ()
-        names = [caller["name"] for caller in callers]
-    names = [name[:_LONGEST_NAME] for name in names[:_NAMED]]
-    return KINDS[kind].what + (" (mostly %s)" % ", ".join(names) if names else "")
+    named = {"slab": _caches, "kernel": _callers}.get(kind)
+    names = [row["name"][:_LONGEST_NAME] for row in named(state) or ()] if named else []
+    if names:
+        return "%s (mostly %s)" % (KINDS[kind].what, ", ".join(names))
+    unknown = " (whose is not known: this kernel has neither /proc/allocinfo nor page_owner)"
+    return KINDS[kind].what + (unknown if kind == "kernel" and _callers(state) is None else "")
 
 
 def _moved_by(state, kind):

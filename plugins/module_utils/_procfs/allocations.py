@@ -22,6 +22,10 @@ ALLOCATORS = re.compile(
     "slab_post_alloc_hook|refill_objects|pcs_replace)"
 )
 
+# What both files call the pages of slab caches.
+SLAB_PAGES = "alloc_slab_page"
+_OF_SLAB = re.compile("(?:alloc_slab_page|allocate_slab|new_slab|___slab_alloc)\\b")
+
 
 def parse_allocinfo(text):
     """-> ([{name: function (file:line), bytes, calls}], unparsed lines); what holds nothing is left out."""
@@ -52,6 +56,9 @@ def parse_page_owner_stacks(text):
             stack.append(function.group(1))
         elif count:
             name = next((one for one in stack if not ALLOCATORS.match(one)), stack[0] if stack else None)
+            if any(map(_OF_SLAB.match, stack)):
+                # Of a slab's pages whoever happened to ask first is named no more than the others.
+                name = SLAB_PAGES
             if name:
                 pages[name] = pages.get(name, 0) + int(count.group(1))
             else:

@@ -46,7 +46,7 @@ def _own_words(assessment: Record) -> Record:
     action, will_help = remediation.get("action"), remediation.get("will_help")
     for finding in assessment["findings"] + (assessment.get("ignored") or []):
         known = catalogue.FINDINGS.get(finding["id"])
-        finding["remedy"] = catalogue.remedy_of(finding["id"], action, will_help)
+        finding["remedy"] = catalogue.remedy_of(finding["id"], action, will_help, finding.get("evidence"))
         finding["variable"] = known.variable if known else None
         finding["docs"] = f"{catalogue.DOCS}#{finding['id'].lower()}" if known else None
     return assessment

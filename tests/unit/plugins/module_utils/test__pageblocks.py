@@ -276,6 +276,29 @@ def test_the_facts_of_a_capture(node_root):
     assert "pageblocks" not in facts["unavailable"]
 
 
+ALLOCINFO = """\
+allocinfo - version: 1.0
+#     <size>  <calls> <tag info>
+  2147483648   524288 mm/memory.c:1063 func:folio_prealloc
+  1073741824   262144 mm/filemap.c:1950 func:__filemap_get_folio
+   104857600    25600 mm/slub.c:2424 func:alloc_slab_page
+    94371840    90000 fs/ext4/super.c:1400 [ext4] func:ext4_alloc_inode
+    83886080    20480 fs/pipe.c:120 func:anon_pipe_write
+    52428800    12800 arch/x86/mm/pgtable.c:33 func:pte_alloc_one
+    33554432     1024 net/core/skbuff.c:6602 func:alloc_skb_with_frags
+"""
+
+
+def test_callers_are_those_of_the_kernels_own_pages(node_root):
+    root = node_root(CAPTURE)
+    with open(os.path.join(root, "proc/allocinfo"), "w") as stream:
+        stream.write(ALLOCINFO)
+    assert looked_at(root, "mfmf" * 128)["pageblock_survey"]["callers"] == [
+        {"name": "anon_pipe_write (fs/pipe.c:120)", "pages": 20480},
+        {"name": "alloc_skb_with_frags (net/core/skbuff.c:6602)", "pages": 8192},
+    ]
+
+
 def test_without_the_file_the_reason_is_given(node_root):
     facts = _facts.collect(Node(node_root(CAPTURE)), ["pageblocks"], survey=_survey.collect)
     assert facts["pageblock_survey"] is None

@@ -83,7 +83,7 @@ OBJECTS = {"caches": [{"name": "kmalloc-4k", "size_kb": 9000, "utilization_perce
     [
         ("slab", {"slab": SLAB}, "slab (mostly ext4_inode_cache) in 300 pageblocks, drop it (echo 2 > "),
         ("slab", {"slab": OBJECTS}, "slab (mostly kmalloc-4k) in 300 pageblocks, it goes when its objects are freed"),
-        ("kernel", {}, "pages of the kernel in 300 pageblocks, restart what holds pipes, sockets and buffers"),
+        ("kernel", {}, "nor page_owner) in 300 pageblocks, restart what holds pipes, sockets and buffers"),
         (
             "kernel",
             {"callers": [{"name": "anon_pipe_write", "pages": 9}]},
@@ -124,7 +124,60 @@ def test_findings_say_who_holds_the_pageblocks(kind, pageblocks, severity):
     assert [(one["id"], one["severity"]) for one in found] == [(holders.KINDS[kind].ident, severity)]
     assert " in %d of 512 pageblocks (" % pageblocks in found[0]["title"]
     row = {"node": 0, "zone": "Normal", "pageblocks": pageblocks, "interval": [20, 450]}
-    assert found[0]["evidence"] == {"kind": kind, "zones": [row]}
+    assert (found[0]["evidence"]["kind"], found[0]["evidence"]["zones"]) == (kind, [row])
+
+
+@pytest.mark.parametrize(
+    "kind, more, evidence",
+    [
+        ("slab", {"slab": SLAB}, {"caches": [{"name": "ext4_inode_cache", "size_kb": 9000}], "shrinks": True}),
+        ("slab", {"slab": OBJECTS}, {"caches": [{"name": "kmalloc-4k", "size_kb": 9000}], "shrinks": False}),
+        ("kernel", {}, {"callers": None, "named": False}),
+        (
+            "kernel",
+            {"callers": [{"name": "anon_pipe_write", "pages": 9}]},
+            {"callers": [{"name": "anon_pipe_write", "pages": 9}], "named": True},
+        ),
+        (
+            "hugetlb",
+            {"hugepages": [{"node": 0, "size_kb": 2048, "reserved": 490, "free": 400, "now": 0}]},
+            {"pools": [{"node": 0, "size_kb": 2048, "reserved": 490, "free": 400}]},
+        ),
+        ("page_table", {"meminfo": {"pagetables": 77, "mlocked": 5}}, {"pagetables": 77}),
+        ("unevictable", {"meminfo": {"unevictable": 99, "mlocked": 5}}, {"unevictable": 99, "mlocked": 5}),
+        ("offline", {}, {}),
+        ("poisoned", {}, {}),
+        ("reserved", {}, {}),
+        ("compound", {"meminfo": {"anonhugepages": 2048}}, {"anonhugepages": 2048}),
+    ],
+)
+def test_the_evidence_says_whose_it_is_and_the_report_has_the_same_remedy(kind, more, evidence):
+    found = assess(facts(0, 1, 2, held_by={"movable": 12, kind: 500}, **more))["findings"]
+    finding = [one for one in found if one["id"] == holders.KINDS[kind].ident][0]
+    known = {key: value for key, value in finding["evidence"].items() if key not in ("kind", "zones")}
+    assert known == evidence
+    assert finding["remedy"] == catalogue.remedy_of(finding["id"], "compact", True, finding["evidence"])
+
+
+def test_each_kind_has_a_remedy_of_its_own_or_of_its_finding():
+    remedies = {}
+    for kind, about in holders.KINDS.items():
+        remedies[kind] = catalogue.remedy_of(about.ident, None, None, {"kind": kind})
+        assert remedies[kind]
+    assert "reboot" in remedies["poisoned"] and "reboot" in remedies["reserved"]
+    assert "online" in remedies["offline"] and "nr_hugepages" in remedies["hugetlb"]
+    known = {about.ident: kind for kind, about in holders.KINDS.items()}
+    assert {ident for ident, kind in catalogue.REMEDY_OF_KIND} <= set(known)
+
+
+@pytest.mark.parametrize("evidence", [None, 5, [], {"kind": ["slab"]}, {"kind": "rm -rf /"}, {"kind": "poisoned"}])
+def test_what_a_record_says_of_the_evidence_is_no_command(evidence):
+    assert catalogue.remedy_of("MF307", None, None, evidence) == catalogue.FINDINGS["MF307"].remedy
+
+
+def test_whose_pages_the_kernel_does_not_say_is_said():
+    reason = advice(0, 1, 2, held_by={"kernel": 400})["reason"]
+    assert "(whose is not known: this kernel has neither /proc/allocinfo nor page_owner)" in reason
 
 
 def test_a_pool_that_somebody_reserved_is_no_fault():

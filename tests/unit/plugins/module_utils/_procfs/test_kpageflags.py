@@ -90,10 +90,12 @@ def test_the_caller_of_a_stack_is_the_first_function_that_is_no_allocator():
         "nr_base_pages: 512\n\n"
         " __alloc_pages+0x1b9/0x380\n anon_pipe_write+0x1e4/0x5f0\nstack_count: 8\n\n"
         " pte_alloc_one+0x14/0x80\nnr_base_pages: 7\n\nnr_base_pages: 3\nnonsense\n"
+        " post_alloc_hook+0x14/0x80\n allocate_slab+0x7/0x90\n ext4_alloc_inode+0x1/0x2\nnr_base_pages: 9\n"
     )
     found, unparsed = allocations.parse_page_owner_stacks(text)
     assert unparsed == 2
     assert sorted(found, key=lambda row: row["name"]) == [
+        {"name": "alloc_slab_page", "pages": 9},
         {"name": "anon_pipe_write", "pages": 520},
         {"name": "pte_alloc_one", "pages": 7},
     ]
