@@ -122,17 +122,18 @@ def resolve_subset(wanted):
     return chosen - dropped
 
 
-def collect(node, gather_subset=("all",), top_slabs=10, survey=None):
+def collect(node, gather_subset=("all",), top_slabs=10, survey=None, long_free_list=_LONG_FREE_LIST):
     """-> the facts of contract memfrag_facts (docs: M(kernelops.memfrag.memfrag_facts), RETURN). Parts not asked for are None.
 
     survey   a function (node, facts) that adds the subset "pageblocks" to the facts, for callers that bring its code along
+    long_free_list  blocks of a free list from which on the migratetypes are left alone, where the kernel would count them all
 
     Never raises for what a node lacks: it says so under ``unavailable``. Raises SubsetError for a wrong gather_subset.
     """
     subset = resolve_subset(gather_subset)
     sources = Sources(node)
     # The states of memory first and close together, so that they fit each other.
-    raw = _read_memory(sources, subset)
+    raw = _read_memory(sources, subset, long_free_list)
     settings = _sysctls(sources) if "sysctl" in subset else None
     kernel = _kernel.collect(sources, raw, settings)
     caches = _slab_caches(sources) if "slab" in subset else None
@@ -171,7 +172,7 @@ def _only(values, wanted):
     return None if values is None else {name: value for name, value in values.items() if wanted(name)}
 
 
-def _read_memory(sources, subset):
+def _read_memory(sources, subset, long_free_list):
     raw = dict.fromkeys(("buddyinfo", "extfrag", "unusable", "pagetypeinfo", "zoneinfo", "pressure"))
     if "zones" in subset:
         raw["buddyinfo"] = sources.take("buddyinfo", ("/proc/buddyinfo",), buddyinfo.parse_buddyinfo)
@@ -182,7 +183,7 @@ def _read_memory(sources, subset):
             raw["unusable"] = sources.take("extfrag", (debugfs + "unusable_index",), extfrag.parse_extfrag)
     if "zones" in subset:
         if "migratetypes" in subset:
-            raw["pagetypeinfo"] = _pagetypeinfo(sources, raw["buddyinfo"])
+            raw["pagetypeinfo"] = _pagetypeinfo(sources, raw["buddyinfo"], long_free_list)
         raw["zoneinfo"] = sources.take("zoneinfo", ("/proc/zoneinfo",), zoneinfo.parse_zoneinfo)
     raw["meminfo"] = sources.take("meminfo", ("/proc/meminfo",), meminfo.parse_meminfo)
     raw["vmstat"] = sources.take("vmstat", ("/proc/vmstat",), vmstat.parse_vmstat)
@@ -191,11 +192,11 @@ def _read_memory(sources, subset):
     return raw
 
 
-def _pagetypeinfo(sources, zones):
+def _pagetypeinfo(sources, zones, long_free_list):
     """Where reading would hold the zone lock for long, the migratetypes are left alone and the reason is given."""
     path = "/proc/pagetypeinfo"
     longest = max([max(zone["free_blocks"]) for zone in zones or ()] or [0])
-    if longest > _LONG_FREE_LIST and sources.node.live:
+    if longest > long_free_list and sources.node.live:
         try:
             # Mode 0400 came with the kernel that stops counting at 100000 (5.4, and the same backports).
             unbounded = sources.node.stat(path).st_mode & 0o044

@@ -9,61 +9,101 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import errno
 import importlib
 import io
 import json
+import marshal
+import struct
 import sys
+import time
 import zipfile
 
-from . import _metrics, _tool, _yields
+from . import _entry, _metrics, _metrics_state, _policy_file, _yields
 from ._compaction import run, state
 from ._compaction.target import OPTIONS
+from ._library import LIBRARY
 from ._node import Node, NodeError
 from ._node_writes import WritableNode
 
 PACKAGE = "memfrag_lib"
 PATH = "/usr/local/sbin/memfrag"
-_POLICY_DIRECTORY = _tool.POLICY_FILE.rpartition("/")[0]
+_POLICY_DIRECTORY = _policy_file.POLICY_FILE.rpartition("/")[0]
 
 # Of a line that names an interpreter kernels before 5.1 read 127 bytes (include/uapi/linux/binfmts.h, BINPRM_BUF_SIZE).
 _LONGEST_INTERPRETER = 120
 
 # What a job may take beyond its time limit: the kernel ends a compaction when it comes to it.
 _GRACE_SECONDS = 60
+# How long one look at the node may take that is under way when the tool is removed.
+_METRICS_SECONDS = 30
 
-_MAIN = (
-    """\
+_MAIN = """\
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
 import sys
 
-from %s._tool import main
+from %s.%s import main
 
 sys.exit(main())
-"""
-    % PACKAGE
-)
+""" % (PACKAGE, _entry.__name__.rpartition(".")[2])
 
 # A fixed date, the first that a zip archive can hold: the same library always makes the same file.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def build(interpreter):
+def build(interpreter, compiled=False):
     """-> the tool as one file: a line that names its Python, and an uncompressed archive of the library, which Python runs as it is.
 
     -E and -s keep the caller's environment and home from choosing what is imported; Python 2.7 knows no -I.
+    compiled   with the code beside its source, as the Python that runs this makes it: compiling is most of what a short run costs.
+               Any other Python passes over it, and takes the source.
     """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         # A docstring would be enough to make it a package; its first line is what somebody who looks into it reads.
         _add(archive, PACKAGE + "/__init__.py", b'"""The library of the Ansible collection kernelops.memfrag."""\n')
-        for name in _tool.LIBRARY:
-            _add(archive, "%s/%s.py" % (PACKAGE, _file_of(name)), _source(name))
+        for name in LIBRARY:
+            path, source = "%s/%s.py" % (PACKAGE, _file_of(name)), _source(name)
+            if compiled:
+                _add(archive, path + "c", _bytecode(path, source))
+            _add(archive, path, source)
         _add(archive, "__main__.py", _MAIN.encode("ascii"))
     return ("#!%s -Es\n" % interpreter).encode("ascii") + stream.getvalue()
+
+
+def _bytecode(path, source):
+    """What a .pyc holds: since 3.7 one that is not compared with its source, before that one of the date that the archive has (PEP 552)."""
+    code = marshal.dumps(compile(source, path, "exec", 0, True))
+    if sys.version_info < (3,):
+        import py_compile
+
+        return py_compile.MAGIC + struct.pack("<I", _archive_seconds()) + code
+    from importlib import util
+
+    if sys.version_info < (3, 7):
+        return util.MAGIC_NUMBER + struct.pack("<II", _archive_seconds(), len(source)) + code
+    return util.MAGIC_NUMBER + struct.pack("<I", 1) + util.source_hash(source) + code
+
+
+def _archive_seconds():
+    return int(time.mktime(_DATE + (0, 0, -1))) & 0xFFFFFFFF
+
+
+def sources(tool):
+    """-> what is decisive of a tool: its first line, and the sources in its archive. Compiling the same twice need not give the same bytes."""
+    line, dummy, rest = tool.partition(b"\n")
+    try:
+        with zipfile.ZipFile(io.BytesIO(rest)) as archive:
+            names = archive.namelist()
+            kept = tuple((name, archive.read(name)) for name in names if not name.endswith(".pyc"))
+            magic = {archive.read(name)[:4] for name in names if name.endswith(".pyc")}
+            return line, kept, tuple(name for name in names if name.endswith(".pyc")), sorted(magic)
+    except (zipfile.BadZipfile, KeyError, ValueError, EOFError, IOError):
+        return line, rest
 
 
 def _add(archive, name, content):
@@ -79,7 +119,7 @@ def _file_of(name):
 
 
 def _is_package(name):
-    return any(other.startswith(name + ".") for other in _tool.LIBRARY)
+    return any(other.startswith(name + ".") for other in LIBRARY)
 
 
 def _source(name):
@@ -98,7 +138,8 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
 
     Raises NodeError, also where somebody else than root could change the tool, or the Python that it is run by.
     """
-    wanted = build(checked_interpreter(node, interpreter or sys.executable))
+    interpreter = checked_interpreter(node, interpreter or sys.executable)
+    wanted = build(interpreter, compiled=_is_this_python(node, interpreter))
     directory = path.rpartition("/")[0] or "/"
     changed = False
     if not node.exists(directory):
@@ -113,11 +154,26 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
         if node.exists(own):
             changed = node.own_directory(own, check_mode=check_mode) or changed
     changed = _forget_untrusted_state(node, check_mode) or changed
-    if node.file_differs(path, wanted, 0o755):
+    if node.file_differs(path, wanted, 0o755) and (
+        node.file_differs(path, _read(node, path), 0o755) or sources(_read(node, path)) != sources(wanted)
+    ):
         changed = True
         if not check_mode:
             node.write_file(path, wanted, 0o755)
     return changed
+
+
+def _read(node, path):
+    try:
+        return node.read_bytes(path)
+    except NodeError:
+        return b""
+
+
+def _is_this_python(node, interpreter):
+    """Whether code compiled here is for the Python that the tool is to be run by."""
+    where = node if node.exists(interpreter) else Node("/")
+    return where.same_file(interpreter, sys.executable)
 
 
 def checked_interpreter(node, path):
@@ -142,7 +198,7 @@ def checked_interpreter(node, path):
 def _forget_untrusted_state(node, check_mode):
     """What the runs before have learned counts only if nobody else could have written it. -> whether there was such a thing"""
     changed = False
-    for path in (state.FILE, _yields.FILE, _metrics.WRITTEN):
+    for path in (state.FILE, _yields.FILE, _metrics_state.FILE, _metrics.WRITTEN):
         if node.exists(path) and (node.weakness(path) or node.mode(path) != 0o644):
             changed = True
             if not check_mode:
@@ -167,12 +223,26 @@ def remove(node, path=PATH, check_mode=False, wait_seconds=None):
     ) as held:
         if not held:
             raise NodeError(lock, "a job is still running; nothing was removed", errno.EBUSY)
-        return _remove(node, path, lock, check_mode)
+        with _metrics_lock(node) as free:
+            if not free:
+                raise NodeError(_metrics.lock_file(node), "metrics are being written; nothing was removed", errno.EBUSY)
+            return _remove(node, path, lock, check_mode)
+
+
+@contextlib.contextmanager
+def _metrics_lock(node):
+    """Gives whether no metrics are being written."""
+    path = _metrics.lock_file(node)
+    if path is None:
+        yield True
+        return
+    with node.lock(path, create=False, wait_seconds=_METRICS_SECONDS, remove=True) as held:
+        yield held
 
 
 def _longest_run(node):
     try:
-        limit = json.loads(node.read_trusted(_tool.POLICY_FILE))["time_limit_seconds"]
+        limit = json.loads(node.read_trusted(_policy_file.POLICY_FILE))["time_limit_seconds"]
         return min(float(limit), OPTIONS["time_limit_seconds"]["max"]) + _GRACE_SECONDS
     except (NodeError, ValueError, KeyError, TypeError):
         return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
@@ -180,7 +250,8 @@ def _longest_run(node):
 
 def _remove(node, path, lock, check_mode):
     # First what starts runs, and at the end what says where the rest is: a removal that is killed can be taken up again.
-    left = [path] + _metrics_files(node) + [_metrics.WRITTEN, _yields.FILE, state.FILE, _tool.POLICY_FILE]
+    left = [path] + _metrics_files(node)
+    left += [_metrics.WRITTEN, _yields.FILE, state.FILE, _metrics_state.FILE, _policy_file.POLICY_FILE]
     left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json") + ([lock] if lock else [])
     there = [one for one in left if node.left_of(one)]
     if not check_mode:
@@ -196,7 +267,7 @@ def _metrics_files(node):
     """The metrics wherever runs have written them, and where the policy would have the next one write them."""
     paths = set(_metrics.written(node))
     try:
-        directory = json.loads(node.read_trusted(_tool.POLICY_FILE)).get("textfile_directory")
+        directory = json.loads(node.read_trusted(_policy_file.POLICY_FILE)).get("textfile_directory")
         if directory and directory.startswith("/"):
             paths.add(directory.rstrip("/") + "/" + _metrics.FILE_NAME)
     except (NodeError, ValueError, AttributeError):

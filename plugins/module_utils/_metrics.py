@@ -5,27 +5,94 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """A node's contiguous memory as Prometheus metrics, for the textfile collector of node_exporter on that node.
 
-As in node_exporter's node_buddyinfo_blocks, ``size`` is the order; free blocks themselves are left to it.
+Run each minute, so that it has to be cheap: what is loaded here is loaded each time, and the reader of logs only when a log has
+something to say.
 """
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import calendar
 import time
 
-from ._compaction import state
-from ._compaction.target import measure
+from . import _facts, _families, _log_cursor, _metrics_state, _yields
+from ._assessment.assess import assess
+from ._assessment.node_state import NodeState
+from ._assessment.policy import complete
+from ._compaction import state as compaction_state
 from ._exposition import Exposition
 from ._node import NodeError, is_root
-from ._options import OptionError
-from ._outlook import STATES
+from ._node_writes import WritableNode
 
 FILE_NAME = "memfrag.prom"
 
 # Where metrics were ever written on this node, a path a line: they go with the tool.
-WRITTEN = state.DIRECTORY + "/textfiles"
+WRITTEN = compaction_state.DIRECTORY + "/textfiles"
+
+# The job and the timer may both be about to write: one after the other, so that no event is counted twice.
+LOCK_FILES = ("/run/memfrag-metrics.lock", "/var/run/memfrag-metrics.lock")
+LOCK_SECONDS = 10
+
+# What the audit looks at, but for the kernel's own indices: they are computed, with the same result.
+SUBSET = ("all", "!extfrag")
+# As long a free list as the kernel itself goes through since Linux 5.4, where it stops counting.
+_LONG_FREE_LIST = 100000
+# Walking thousands of cgroups each minute is more than the answer is worth.
+_DIRECTORIES_SECONDS = 900
+
+
+class _SparingNode(WritableNode):
+    """A node whose cgroups are counted now and then. ``known`` is {count, at} of the last time."""
+
+    def __init__(self, root, known, now):
+        super(_SparingNode, self).__init__(root)
+        self._known, self._now = known, now
+
+    def count_directories(self, path, limit=200000):
+        if not 0 <= self._now - self._known.get("at", 0) < _DIRECTORIES_SECONDS:
+            self._known.update(count=super(_SparingNode, self).count_directories(path, limit), at=int(self._now))
+        return self._known["count"]
+
+
+# --- the file -----------------------------------------------------------------------------------------------------
+
+
+def update(node, policy, directory, installed=None):
+    """Looks, counts what is new in the log, and puts the file in place. -> whether it did: not if the tool was removed meanwhile.
+
+    policy      of _policy_file.load()
+    installed   asked under the lock: whether whoever runs this is still there
+    Raises NodeError; the file that was there stays then.
+    """
+    path = lock_file(node)
+    if path is None:
+        raise NodeError(LOCK_FILES[0], "no directory for the lock")
+    with node.lock(path, wait_seconds=LOCK_SECONDS, remove=True) as held:
+        if not held:
+            raise NodeError(path, "another run has held the lock for %d seconds" % LOCK_SECONDS)
+        if installed and not installed():
+            return False
+        state = _metrics_state.load(node)
+        text = _look(node, policy, state)
+        # First what was counted: of a run that is killed in between, the next one tells.
+        if may_keep(node):
+            _metrics_state.save(node, state)
+        write(node, directory, text)
+    return True
+
+
+def may_keep(node):
+    """Whether counters can be kept on the node; somebody who is not root only looks."""
+    return is_root() or node.root != "/"
+
+
+def current(node, policy):
+    """-> the text of the file, to be looked at: the log is left to the next run that writes."""
+    return _look(node, policy, _metrics_state.load(node), read_log=False)
+
+
+def lock_file(node):
+    return next((path for path in LOCK_FILES if node.exists(path.rpartition("/")[0])), None)
 
 
 def write(node, directory, text):
@@ -34,7 +101,7 @@ def write(node, directory, text):
     known = written(node)
     if path not in known:
         try:
-            node.own_directory(state.DIRECTORY)
+            node.own_directory(compaction_state.DIRECTORY)
             if not known:
                 # It may be there, and not to be believed.
                 node.remove(WRITTEN)
@@ -57,136 +124,56 @@ def written(node):
     )
 
 
-def render(facts, target, runs, last=None):
+# --- what is in it ------------------------------------------------------------------------------------------------
+
+
+def _look(node, policy, state, read_log=True):
+    began = now = time.time()
+    sparing = _SparingNode(node.root, state["directories"], now)
+    facts = _facts.collect(sparing, SUBSET, long_free_list=_LONG_FREE_LIST)
+    unavailable = dict(facts["unavailable"])
+    if read_log:
+        error = _count_new(node, state, now)
+        if error:
+            unavailable["log"] = error
+    sources = [name for name in _families.SOURCES if read_log or name != "log"]
+    _metrics_state.note_sources(state, sources, unavailable, now)
+    return render(facts, policy, compaction_state.load(node), state, _yields.load(node).last, began)
+
+
+def _count_new(node, state, now):
+    """-> why the log could not be read, or None"""
+    reading = _log_cursor.read_new(node, state["log"], now)
+    pieces = [piece for piece in reading.pieces if piece.says_something()]
+    if pieces:
+        from ._logs.pieces import count
+
+        _metrics_state.count(state, count(node, pieces, now))
+    state["log"] = reading.place
+    state["gaps"] += reading.gaps
+    return reading.error
+
+
+def render(facts, policy, runs, state, last=None, began=None):
     """-> the text of the file.
 
-    runs   what _compaction.state.load() gives
-    last   the last compaction that was promised something, of _yields.load()
+    runs    what _compaction.state.load() gives
+    state   that of _metrics_state.load()
+    last    the last compaction that was promised something, of _yields.load()
     """
+    rules = complete(policy["assessment"])
+    verdict = assess(facts, None, policy["assessment"])
     page = Exposition()
-    for name, kind, words, samples in _zones(facts) + _target(facts, target) + _runs(runs) + _promises(last):
+    rows = _families.families(facts, verdict, NodeState(facts, None, rules), policy["target"], runs, state, last)
+    for name, kind, words, samples in rows:
         # What this node cannot tell is not there, not even by name.
         for labels, value in samples:
             page.family(name, kind, words).sample(labels, value)
+    page.family(
+        "memfrag_collected_timestamp_seconds", "gauge", "When the node was looked at, in seconds since 1970."
+    ).sample((), _families.seconds(facts["collected_at"]))
+    if began is not None:
+        page.family("memfrag_collect_duration_seconds", "gauge", "How long it took to look.").sample(
+            (), round(time.time() - began, 4)
+        )
     return page.text()
-
-
-def _zones(facts):
-    def per_order(index):
-        return [
-            ((("node", zone["node"]), ("zone", zone["zone"]), ("size", order)), value / 1000.0)
-            for zone in facts["zones"]
-            for order, value in enumerate(zone[index])
-        ]
-
-    return [
-        (
-            "memfrag_unusable_ratio",
-            "gauge",
-            "Share of the free memory in blocks too small for the order.",
-            per_order("unusable_index"),
-        ),
-        (
-            "memfrag_extfrag_ratio",
-            "gauge",
-            "The kernel's fragmentation index: -1 a block is free, near 0 memory is short, near 1 it is fragmented.",
-            per_order("extfrag_index"),
-        ),
-        (
-            "memfrag_allocatable_state",
-            "gauge",
-            "How a block of the order can be had: %s." % ", ".join("%d %s" % pair for pair in enumerate(STATES)),
-            [
-                ((("node", node), ("size", entry["order"])), STATES.index(entry["nodes"][node]))
-                for entry in facts["allocatable"]
-                for node in sorted(entry["nodes"], key=int)
-            ],
-        ),
-    ]
-
-
-def _target(facts, target):
-    try:
-        nodes = measure(facts, target)["nodes"]
-    except OptionError:
-        nodes = {}
-    rows = [
-        ((("node", name), ("size", row["order"])), row)
-        for name in sorted(nodes, key=int)
-        for row in nodes[name]["orders"]
-    ]
-    return [
-        (
-            "memfrag_compaction_target_met",
-            "gauge",
-            "Whether the node has what the compaction job is to see to, by order.",
-            [(labels, int(row["satisfied"])) for labels, row in rows],
-        ),
-        (
-            "memfrag_compaction_target_free_blocks",
-            "gauge",
-            "Free blocks of the job's target orders that a kernel request could take.",
-            [(labels, row["free_blocks"]) for labels, row in rows],
-        ),
-    ]
-
-
-def _runs(runs):
-    last = runs.get("last_run", {})
-    return [
-        (
-            "memfrag_compaction_runs_total",
-            "counter",
-            "Runs of the compaction job by their outcome; needed and forced are those that compacted.",
-            [((("reason", reason),), runs["runs"][reason]) for reason in sorted(runs.get("runs", {}))],
-        ),
-        (
-            "memfrag_compaction_last_run_timestamp_seconds",
-            "gauge",
-            "When the last run was begun, in seconds since 1970.",
-            [((), calendar.timegm(time.strptime(last["started_at"], "%Y-%m-%dT%H:%M:%SZ")))] if last else [],
-        ),
-        (
-            "memfrag_compaction_last_run_duration_seconds",
-            "gauge",
-            "How long the last run took.",
-            [((), last["duration_seconds"])] if last else [],
-        ),
-        (
-            "memfrag_compaction_ineffective_runs",
-            "gauge",
-            "Runs in a row that compacted and did not help.",
-            [((), runs["failures"])] if "failures" in runs else [],
-        ),
-    ]
-
-
-def _promises(last):
-    rows = [
-        ((("node", row["node"]), ("zone", row["zone"]), ("size", row["order"])), row)
-        for row in (last or {"promised": ()})["promised"]
-    ]
-    return [
-        (
-            "memfrag_compaction_expected_blocks",
-            "gauge",
-            "Free blocks that the last compaction was expected to leave, by a survey of the pageblocks: low, expected and high.",
-            [
-                (labels + (("bound", bound),), row[bound])
-                for labels, row in rows
-                for bound in ("low", "expected", "high")
-            ],
-        ),
-        (
-            "memfrag_compaction_obtained_blocks",
-            "gauge",
-            "Free blocks that there were after that compaction.",
-            [(labels, row["obtained"]) for labels, row in rows],
-        ),
-        (
-            "memfrag_compaction_before_blocks",
-            "gauge",
-            "Free blocks that there were before that compaction.",
-            [(labels, row["now"]) for labels, row in rows],
-        ),
-    ]

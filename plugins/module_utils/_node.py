@@ -22,7 +22,6 @@ import io
 import os
 import signal
 import stat
-import subprocess
 import sys
 import time
 
@@ -201,6 +200,13 @@ class Node:
         except (IOError, OSError) as error:
             raise _translated(path, error)
 
+    def same_file(self, path, here):
+        """Whether a path of the node is a file of this machine, by whatever links."""
+        try:
+            return os.path.samefile(self.path(path), here)
+        except (IOError, OSError):
+            return False
+
     def readlink(self, path):
         """Where a symbolic link leads, as it stands there."""
         self.deadline.check(path)
@@ -284,6 +290,9 @@ class Node:
 
         It is ended with all that it has started when the caller is done with it, so that one may stop reading early.
         """
+        # Loading it costs as much as all facts together, and most who look at a node run no command.
+        import subprocess
+
         options = dict(_OWN_GROUP, env=dict(os.environ, LC_ALL="C", LANG="C"), close_fds=True)
         with io.open(os.devnull, "r+b") as null:
             options.update(stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -10,78 +10,19 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import argparse
-import errno
 import json
 import sys
 
-from . import _facts, _fragmenters, _logline, _metrics, _yields
+from . import _checks, _entry, _facts, _fragmenters, _logline, _metrics, _policy_file, _yields
 from ._compaction import guards, promise, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
 from ._compaction.run import run
-from ._compaction.target import OPTIONS, complete, subset
+from ._compaction.target import OPTIONS, subset
 from ._node import NodeError
 from ._node_writes import WritableNode
-from ._options import TEXT_TYPES, OptionError
-
-POLICY_FILE = "/etc/memfrag/policy.json"
-
-# The modules of the library that the tool consists of; it is installed as one file made of these.
-LIBRARY = (
-    "_blockmap",
-    "_compaction",
-    "_compaction.container",
-    "_compaction.guards",
-    "_compaction.plan",
-    "_compaction.promise",
-    "_compaction.reading",
-    "_compaction.run",
-    "_compaction.state",
-    "_compaction.target",
-    "_consumers",
-    "_exposition",
-    "_facts",
-    "_fragmentation",
-    "_fragmenters",
-    "_hugepages",
-    "_kernel",
-    "_logline",
-    "_metrics",
-    "_node",
-    "_node_trust",
-    "_node_writes",
-    "_options",
-    "_outlook",
-    "_pageblocks",
-    "_procfs",
-    "_procfs._lines",
-    "_procfs.allocations",
-    "_procfs.buddyinfo",
-    "_procfs.cgroups",
-    "_procfs.choice",
-    "_procfs.cpulist",
-    "_procfs.extfrag",
-    "_procfs.extfrag_events",
-    "_procfs.iomem",
-    "_procfs.kconfig",
-    "_procfs.kpageflags",
-    "_procfs.loadavg",
-    "_procfs.meminfo",
-    "_procfs.pagetypeinfo",
-    "_procfs.pressure",
-    "_procfs.process",
-    "_procfs.slabinfo",
-    "_procfs.sysctl",
-    "_procfs.uptime",
-    "_procfs.vmstat",
-    "_procfs.zoneinfo",
-    "_sources",
-    "_survey",
-    "_text",
-    "_tool",
-    "_yields",
-    "_zones",
-)
+from ._options import OptionError
+from ._policy_file import POLICY_FILE, PolicyFileError
 
 DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
 
@@ -92,6 +33,7 @@ exit status:
   2  wrong options, or a wrong policy
   3  the goal is not met, and compaction does not help, or has not helped enough
   4  the goal is not met, and a guard, the window, the back-off or another run holds it off (compact only)
+  "check" ends with 0 for OK, 1 for WARNING, 2 for CRITICAL, and 3 where no answer could be had.
 
 The policy is read from %s if that is there, and obeyed if nobody but root could have written it; options here go
 before it. While %s is there, nothing is compacted on this node.
@@ -118,10 +60,6 @@ _HELP = {
 }
 
 
-class UsageError(Exception):
-    """Exit status 2."""
-
-
 def main(argv=None):
     arguments = _parser().parse_args(argv)
     if not getattr(arguments, "command", None):
@@ -129,7 +67,7 @@ def main(argv=None):
         _parser().error("too few arguments")
     try:
         return arguments.command(arguments, WritableNode(arguments.root))
-    except (UsageError, OptionError) as error:
+    except (PolicyFileError, OptionError) as error:
         return _failed(arguments, error, USAGE)
     except NodeError as error:
         return _failed(arguments, error, ERROR)
@@ -156,6 +94,7 @@ def _parser():
         ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
         ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
         ("watch", _watch_command, "watch for some seconds who takes pageblocks from others; needs root"),
+        ("check", _check_command, "say in one line how this node is, and end as monitoring plugins do"),
         ("policy", _policy_command, "check the policy and print it with all its defaults"),
     ):
         sub = commands.add_parser(
@@ -179,10 +118,18 @@ def _parser():
             sub.add_argument("--json", action="store_true", help="print JSON")
             continue
         sub.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
-        if name != "metrics":
+        if name not in ("metrics", "check"):
             sub.add_argument("--json", action="store_true", help="print JSON")
         if name == "metrics":
             sub.add_argument("--textfile", metavar="DIR", help="write %s in this directory" % _metrics.FILE_NAME)
+        if name == "check":
+            for status, level in (("warning", _checks.WARNING_FROM), ("critical", _checks.CRITICAL_FROM)):
+                sub.add_argument(
+                    "--" + status,
+                    choices=_checks.LEVELS,
+                    metavar="LEVEL",
+                    help="level of the assessment from which on it is %s (%s)" % (status.upper(), level),
+                )
         if name == "compact":
             sub.add_argument("--dry-run", action="store_true", help="decide only, write nothing")
             sub.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -228,34 +175,14 @@ def _number(text, kind):
         return text
 
 
-def _read_policy(arguments, node):
-    """-> (policy, directory for the textfile collector or None)"""
-    options, path = {}, arguments.policy or POLICY_FILE
-    try:
-        # A file that is named lies here, the usual one on the node. Root obeys only what root has written.
-        options = json.loads((WritableNode() if arguments.policy else node).read_trusted(path))
-        if not isinstance(options, dict):
-            raise ValueError("it is not an object")
-    except NodeError as error:
-        if error.errno == errno.EPERM:
-            raise UsageError(str(error))
-        if arguments.policy or not error.missing:
-            raise
-    except ValueError as error:
-        raise UsageError("%s: this is not a policy: %s" % (path, error))
-    textfile = options.pop("textfile_directory", None)
-    if textfile is not None and not (isinstance(textfile, TEXT_TYPES) and textfile.startswith("/")):
-        raise UsageError("%s: textfile_directory: %s is not an absolute path" % (path, json.dumps(textfile)))
-    for name in OPTIONS:
-        value = getattr(arguments, name)
-        if value is not None:
-            options[name] = value if value is True else _typed(name, value)
-    try:
-        return complete(options), getattr(arguments, "textfile", None) or textfile
-    except OptionError as error:
-        # Whoever typed an option knows where it is; who did not is told the file.
-        typed = getattr(arguments, str(error).partition(":")[0], None) is not None
-        raise UsageError(str(error) if typed else "%s: %s" % (path, error))
+def _typed_options(arguments):
+    """{option: value} of a target, as far as the command line has them."""
+    given = [(name, getattr(arguments, name)) for name in OPTIONS]
+    return {name: value if value is True else _typed(name, value) for name, value in given if value is not None}
+
+
+def _policy(arguments, node):
+    return _policy_file.load(node, arguments.policy, _typed_options(arguments))
 
 
 def _say(text):
@@ -270,15 +197,15 @@ def _print_json(data):
 
 
 def _policy_command(arguments, node):
-    policy, textfile = _read_policy(arguments, node)
-    _print_json(dict(policy, textfile_directory=textfile))
+    policy = _policy(arguments, node)
+    _print_json(dict(policy["target"], textfile_directory=policy["textfile"], assessment=policy["assessment"]))
     return DONE
 
 
 def _watch_command(arguments, node):
     seconds = _number(arguments.seconds, "int")
     if seconds not in range(1, _fragmenters.LONGEST_SECONDS + 1):
-        raise UsageError(
+        raise PolicyFileError(
             "seconds: must be a whole number from 1 to %d, not %s"
             % (_fragmenters.LONGEST_SECONDS, json.dumps(arguments.seconds))
         )
@@ -294,29 +221,29 @@ def _watch_command(arguments, node):
     return DONE
 
 
-def _metrics_text(node, policy):
-    return _metrics.render(_facts.collect(node, subset(policy)), policy, state.load(node), _yields.load(node).last)
+def _metrics_command(arguments, dummy_node):
+    return _entry.metrics(arguments.root, arguments.policy, _typed_options(arguments), arguments.textfile)
 
 
-def _metrics_command(arguments, node):
-    policy, dummy = _read_policy(arguments, node)
-    text = _metrics_text(node, policy)
-    if arguments.textfile:
-        _metrics.write(node, arguments.textfile, text)
-    else:
-        sys.stdout.write(text)
-    return DONE
+def _check_command(arguments, dummy_node):
+    typed = _typed_options(arguments)
+    return _entry.check(arguments.root, arguments.policy, typed, arguments.warning, arguments.critical)
 
 
 def _compact(arguments, node):
-    policy, textfile = _read_policy(arguments, node)
+    policy = _policy(arguments, node)
+    textfile = arguments.textfile or policy["textfile"]
 
     def write_metrics(dummy_result):
-        _metrics.write(node, textfile, _metrics_text(node, policy))
+        _metrics.update(node, policy, textfile)
 
     wanted = textfile and not arguments.dry_run
     result = run(
-        node, policy, dry_run=arguments.dry_run, installed=_installed, afterwards=write_metrics if wanted else None
+        node,
+        policy["target"],
+        dry_run=arguments.dry_run,
+        installed=_entry.installed,
+        afterwards=write_metrics if wanted else None,
     )
     if arguments.json:
         _print_json(result)
@@ -327,12 +254,6 @@ def _compact(arguments, node):
     if result["error"]:
         sys.stderr.write("memfrag: %s\n" % result["error"])
     return exit_status(result)
-
-
-def _installed():
-    """Whether the file that this runs from is still there. Tests have no such file."""
-    archive = getattr(globals().get("__loader__"), "archive", None)
-    return archive is None or WritableNode().exists(archive)
 
 
 def exit_status(result):
@@ -351,7 +272,7 @@ def _sentence(result):
 
 
 def _status(arguments, node):
-    policy, dummy = _read_policy(arguments, node)
+    policy = _policy(arguments, node)["target"]
     # Who needs what depends on slab caches, whatever the order of the policy.
     facts = _facts.collect(node, subset(policy) + ("slab",))
     verdict = plan(facts, policy, guards.conditions(node, facts))

@@ -32,7 +32,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import build_roots
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _metrics, _settings, _tool, _tuning
+from ansible_collections.kernelops.memfrag.plugins.module_utils import (
+    _install,
+    _metrics,
+    _policy_file,
+    _settings,
+    _tuning,
+)
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run, state
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
@@ -111,7 +117,7 @@ def install(root):
     node = WritableNode(root)
     _install.install(node, TOOL, PYTHON)
     node.own_directory("/etc/memfrag")
-    node.write_file(_tool.POLICY_FILE, json.dumps({"textfile_directory": "/prom", "time_limit_seconds": 30}))
+    node.write_file(_policy_file.POLICY_FILE, json.dumps({"textfile_directory": "/prom", "time_limit_seconds": 30}))
 
 
 def take_back(root):

@@ -9,8 +9,6 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import calendar
-import datetime
 import math
 import re
 
@@ -33,17 +31,26 @@ _UNKNOWN_KB = 1 << 20
 # Two runs are of the same boot if what they say of its time differs by no more than this.
 _BOOT_SECONDS = 120
 
-# time.strptime() would load its tables anew in the process of every host.
+# Neither calendar nor datetime: they would be loaded anew by each run of the node tool, and in the process of every host.
 _TIME = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})")
+_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def parse_time(text):
     """ISO 8601 UTC -> seconds since the epoch, or None."""
     match = _TIME.match(str(text))
-    try:
-        return calendar.timegm(datetime.datetime(*map(int, match.groups())).timetuple()) if match else None
-    except ValueError:
+    if not match:
         return None
+    year, month, day, hour, minute, second = map(int, match.groups())
+    if not year or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 59:
+        return None
+    leap = month == 2 and (year % 4 == 0 and year % 100 != 0 or year % 400 == 0)
+    if not 1 <= day <= _MONTHS[month - 1] + leap:
+        return None
+    # January and February count as the last months of the year before, so that a leap day is the last of its year.
+    years, months = (year - 1, month + 9) if month < 3 else (year, month - 3)
+    days = years * 365 + years // 4 - years // 100 + years // 400 + (months * 153 + 2) // 5 + day - 719469
+    return ((days * 24 + hour) * 60 + minute) * 60 + second
 
 
 def percent(part, whole):

@@ -15,9 +15,10 @@ __metaclass__ = type
 import time
 
 from .._node import NodeError
-from . import locations, readers, runtimes, scanner
+from . import locations, readers, runtimes
 from .clock import iso
 from .events import Events
+from .gates import NOTICE_GATES, RUNTIME_GATES
 from .incidents import Store
 from .presentation import presentable
 from .sink import Sink
@@ -46,7 +47,7 @@ CAUSES = (
 )
 
 
-class _Journal:
+class Journal:
     """One run of collect()."""
 
     def __init__(self, node, options, now):
@@ -62,8 +63,8 @@ class _Journal:
         self.sources = Sources(node, now, self.window.zone)
         self.sink = Sink(self.sources, Events(self.window, self.sources, self.store, signatures), signatures)
         self.gates = (
-            scanner.RUNTIME_GATES
-            + runtimes.GATES
+            RUNTIME_GATES
+            + NOTICE_GATES
             + tuple(literal.encode("utf-8") for signature in signatures for literal in signature.contains)
         )
 
@@ -73,7 +74,7 @@ class _Journal:
         self.sink.open(family)
         return source
 
-    def _end(self):
+    def end(self):
         self.sources.end(self.sink.kernel)
 
     def files(self, patterns):
@@ -91,7 +92,7 @@ class _Journal:
                 readers.read_file(self.node, path, source, self.sink, self.window.since, self.gates)
             except NodeError as error:
                 source.broke_off(error)
-            self._end()
+            self.end()
         self.sink.flush()
         return bool(found)
 
@@ -103,7 +104,7 @@ class _Journal:
         name = directory or "systemd journal"
         kernel = self.begin("%s (kernel)" % name, "journal", ("journal", "kernel"))
         readers.read_journal_kernel(self.node, arguments, kernel, self.sink)
-        self._end()
+        self.end()
         self.sink.flush()
         if directory is None and self.node.root == "/" and kernel.status == "read":
             reason = readers.other_journals(self.node, self.window.since)
@@ -117,7 +118,7 @@ class _Journal:
             ("journal", "units"),
         )
         readers.read_journal_units(self.node, arguments, self.units, units, self.sink, self.gates)
-        self._end()
+        self.end()
         self.sink.flush()
         return min(source.first or float("inf") for source in (kernel, units))
 
@@ -143,7 +144,7 @@ class _Journal:
             return
         source = self.begin("dmesg", "command", "dmesg")
         readers.read_command(self.node, ["dmesg"], source, self.sink, self.gates)
-        self._end()
+        self.end()
         self.sink.flush()
 
     def result(self):
@@ -172,7 +173,7 @@ def collect(node, options):
 
     options: {files, journal_directory, since, until, units, max_events, signatures, redact}, all of them optional.
     """
-    journal = _Journal(node, options, time.time())
+    journal = Journal(node, options, time.time())
     files, directory = options.get("files"), options.get("journal_directory")
     if files:
         journal.files(files)

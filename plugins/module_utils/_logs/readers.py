@@ -22,6 +22,7 @@ from .._procfs.uptime import parse_uptime
 from . import scanner as scanning
 from . import streams, years
 from .clock import Clock
+from .gates import KERNEL_GATES
 from .lazy import contains_any
 from .prefixes import MAX_LINE, split
 
@@ -181,7 +182,7 @@ def _stamp_at(stream, offset, clock):
 def _with_grep(node, path, stream, scanner):
     """Lets grep find the hits of a large file; False when there is no grep that can, and nothing has been taken."""
     argv = ["prlimit", "--as=%d" % GREP_MEMORY, "grep", "-F", "-a", "-o", "-b", "-n"]
-    for gate in scanning.KERNEL_GATES + scanner.gates:
+    for gate in KERNEL_GATES + scanner.gates:
         argv += ["-e", gate.decode("ascii")]
     stream.seek(0)
     head = stream.read(streams.CHUNK)

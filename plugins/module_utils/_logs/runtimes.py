@@ -20,9 +20,6 @@ from .lazy import Lazy
 from .quotes import plain
 from .signatures import EMPTY_INIT, OTHER, SIGNATURES, START, Signature
 
-# What large logs are searched for beside scanner.RUNTIME_GATES: one literal per source of notices, long ones, as short ones cost more.
-GATES = (b"TaskOOM event", b"killed by the OOM killer", b"systemd-oomd", b"low memory! at or below")
-
 # Rows of SIGNATURES that may match, by errno and by word.
 _ROWS = {}
 for _number, _row in enumerate(SIGNATURES):

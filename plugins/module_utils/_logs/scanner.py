@@ -17,6 +17,7 @@ __metaclass__ = type
 
 import re
 
+from .gates import KERNEL_GATES
 from .lazy import contains_any
 from .literals import Literals
 from .prefixes import MAX_LINE, split
@@ -24,20 +25,6 @@ from .prefixes import MAX_LINE, split
 # Up to this size every line is looked at: pasted logs may be wrapped in the middle of a literal.
 WHOLE = 2 * 1024 * 1024
 
-# Literals that every kernel report, and every runtime failure that a signature knows, has one of.
-KERNEL_GATES = (
-    b"allocation f",
-    b"invoked oom-killer",
-    b"ut of memory: Kill",
-    b"kmem_cache_create",
-    b"alloc failed, req-size",
-    b"soft lockup",
-    b"blocked for more than",
-    b"vmalloc error",
-    b"allocation stall",
-    b"to allocate memory on",
-)
-RUNTIME_GATES = (b"rpc error: code = ", b"level=error msg=", b"failed to create container")
 # The tag of kernel messages: where logs have it, one search for it replaces those for KERNEL_GATES.
 KERNEL_TAG = b"kernel: "
 _OF_KERNEL = re.compile(KERNEL_TAG + b"[^\n]*")

@@ -42,7 +42,7 @@ def _library():
 
     modules = [
         importlib.import_module("memfrag." + name)
-        for name in ("_logs.journal", "_logs.readers", "_logs.scanner", "_node")
+        for name in ("_logs.journal", "_logs.readers", "_logs.gates", "_node")
     ]
     # Loaded with the first report otherwise, when the package is no longer there.
     importlib.import_module("memfrag._logs.reports")
@@ -52,10 +52,10 @@ def _library():
 
 def measure(options: dict[str, object]) -> dict[str, object]:
     """One run in this process."""
-    journal, _readers, _scanner, node = _library()
+    journal, _readers, _gates, node = _library()
     before = _cpu()
     if options.get("kernel_only"):
-        state = journal._Journal(node.Node("/"), options, time.time())
+        state = journal.Journal(node.Node("/"), options, time.time())
         arguments = _readers.journal_arguments(state.node, options["journal_directory"], None, None)
         source = state.begin("journal", "journal", "journal")
         _readers.read_journal_kernel(state.node, arguments, source, state.sink)
@@ -144,11 +144,11 @@ def main() -> int:
     if options.measure:
         print(json.dumps(measure(json.loads(options.measure))))
         return 0
-    _journal, _readers, scanner, _node = _library()
+    _journal, _readers, gates, _node = _library()
     directory = options.directory or pathlib.Path(tempfile.mkdtemp(prefix="bench-logs-"))
     directory.mkdir(parents=True, exist_ok=True)
     made = {name: str(path) for name, path in _prepare(directory, options.size, options.journal_remote).items()}
-    literals = [word.decode() for word in scanner.KERNEL_GATES + scanner.RUNTIME_GATES]
+    literals = [word.decode() for word in gates.KERNEL_GATES + gates.RUNTIME_GATES]
     grep = ["grep", "-F", *[part for literal in literals for part in ("-e", literal)], made["plain"]]
     always = "1970-01-01"
     rows = [

@@ -10,6 +10,8 @@ import ast
 import pathlib
 import re
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _library
+
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 LIBRARY = CHECKOUT / "plugins" / "module_utils"
 
@@ -47,3 +49,31 @@ def test_imports_go_down_only() -> None:
         if level[name] > level[path.relative_to(LIBRARY).parts[0].removesuffix(".py")]
     ]
     assert not upwards
+
+
+def modules_imported(name: str) -> set[str]:
+    """Modules of the library that one of them imports, also in its functions, and the packages that they are in."""
+    path = LIBRARY.joinpath(*name.split("."))
+    package = name.split(".") if path.is_dir() else name.split(".")[:-1]
+    tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8"))
+    names = {".".join(name.split(".")[:-1])}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            for alias in node.names:
+                whole = LIBRARY.joinpath(*base, alias.name)
+                found = whole.is_dir() or whole.with_suffix(".py").is_file()
+                names.add(".".join([*base, alias.name] if found else base))
+    return names - {""}
+
+
+def test_the_node_tool_is_made_of_all_that_it_imports_and_its_module_brings_it_along() -> None:
+    wanted, waiting = {"_entry"}, ["_entry"]
+    while waiting:
+        new = modules_imported(waiting.pop()) - wanted
+        wanted |= new
+        waiting += new
+    assert sorted(wanted) == sorted(_library.LIBRARY)
+    # What Ansible sends to a node is what the module imports, in functions as well.
+    assert "_entry" in modules_imported("_install")

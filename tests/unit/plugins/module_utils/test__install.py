@@ -6,6 +6,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import io
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ import zipfile
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _library, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
@@ -57,19 +59,64 @@ def tool_fixture(tmp_path):
 def test_the_tool_is_made_of_the_library_and_of_nothing_else(tool):
     with zipfile.ZipFile(tool) as archive:
         names = archive.namelist()
-        assert set(names) == {"__main__.py", "memfrag_lib/__init__.py"} | {
-            "memfrag_lib/%s.py" % _install._file_of(name) for name in _tool.LIBRARY
-        }
+        modules = {"memfrag_lib/%s.py" % _install._file_of(name) for name in _library.LIBRARY}
+        # Compiled code is only that of the Python which runs the tool.
+        same = _install._is_this_python(Node("/"), PYTHON)
+        compiled = {name + "c" for name in modules} if same else set()
+        assert set(names) == {"__main__.py", "memfrag_lib/__init__.py"} | modules | compiled
         package = os.path.dirname(_tool.__file__)
-        for name in _tool.LIBRARY:
+        for name in _library.LIBRARY:
             path = _install._file_of(name) + ".py"
             assert archive.read("memfrag_lib/" + path) == Node("/").read_bytes(os.path.join(package, path))
+
+
+def rebuilt(change):
+    """-> the compiled tool for this Python with change(name, content) in the place of each content."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(
+        io.BytesIO(_install.build(sys.executable, True).partition(b"\n")[2])
+    ) as archive, zipfile.ZipFile(stream, "w") as other:
+        for name in archive.namelist():
+            _install._add(other, name, change(name, archive.read(name)))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # The code is run where it fits, ...
+        lambda name, content: b"raise SystemExit(9)" if name.endswith("_checks.py") else content,
+        # ... and the source where it does not.
+        lambda name, content: b"\0\0\0\0" + content[4:] if name.endswith(".pyc") else content,
+    ],
+)
+def test_compiled_code_is_run_or_passed_over(change, tmp_path, node_root):
+    path = str(tmp_path / "memfrag")
+    with io.open(path, "wb") as stream:
+        stream.write(rebuilt(change))
+    root = node_root(MOVABLE)
+    assert subprocess.call([sys.executable, path, "check", "--root", root], cwd="/", stdout=subprocess.PIPE) == 1
+
+
+def test_code_that_was_compiled_again_is_no_change(tmp_path):
+    node = WritableNode(str(tmp_path))
+    _install.install(node, "/memfrag", PYTHON)
+    tool = rebuilt(lambda name, content: content + b" " if name.endswith(".pyc") else content)
+    line = node.read_bytes("/memfrag").partition(b"\n")[0] + b"\n"
+    if _install._is_this_python(Node("/"), PYTHON):
+        assert node.read_bytes("/memfrag") != line + tool
+        node.write_file("/memfrag", line + tool, 0o755)
+        assert _install.install(node, "/memfrag", PYTHON) is False
+    node.write_file("/memfrag", line + rebuilt(lambda name, content: content + b"\n"), 0o755)
+    assert _install.install(node, "/memfrag", PYTHON) is True
+    node.write_file("/memfrag", line + b"no archive", 0o755)
+    assert _install.install(node, "/memfrag", PYTHON) is True
 
 
 def test_the_tool_is_complete(tool, node_root):
     """Every command, in a Python that knows of nothing but the file: a module that is missing would be found here."""
     root = node_root(MOVABLE)
-    for command in ("status", "metrics", "policy", "compact --dry-run"):
+    for command in ("status", "metrics", "check", "policy", "compact --dry-run"):
         process = subprocess.Popen(
             [PYTHON, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
             cwd="/",
@@ -77,7 +124,7 @@ def test_the_tool_is_complete(tool, node_root):
             stderr=subprocess.PIPE,
         )
         out, errors = process.communicate()
-        assert (errors, process.returncode) == (b"", 3 if command == "status" else 0)
+        assert (errors, process.returncode) == (b"", {"status": 3, "check": 1}.get(command, 0))
         assert out
 
 
@@ -160,13 +207,20 @@ def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
         assert set(Node(root).listdir("/var/lib/memfrag")) <= {
             "compaction.json",
             "memfrag.prom",
+            "metrics.json",
             "textfiles",
             ".compaction.json.tmp",
             ".memfrag.prom.tmp",
+            ".metrics.json.tmp",
         }
     assert killed
     subprocess.Popen(arguments).wait()
-    assert Node(root).listdir("/var/lib/memfrag") == ["compaction.json", "memfrag.prom", "textfiles"]
+    assert Node(root).listdir("/var/lib/memfrag") == [
+        "compaction.json",
+        "memfrag.prom",
+        "metrics.json",
+        "textfiles",
+    ]
 
 
 # --- whose it is --------------------------------------------------------------------------------------------------
@@ -297,6 +351,6 @@ def test_the_kill_switch_and_what_is_not_ours_stay(tmp_path):
 def test_a_run_that_had_to_wait_for_the_removal_leaves_nothing(running):
     """It was started before, and gets the lock afterwards: from a file that is no longer there."""
     root = running(MOVABLE)
-    result = run.run(WritableNode(root), _tool.complete({}), installed=lambda: False)
+    result = run.run(WritableNode(root), complete({}), installed=lambda: False)
     assert (result["acted"], result["reason"]) == (False, "removed")
     assert Node(root).listdir("/run") == ["keep"] and not Node(root).exists("/var/lib/memfrag")

@@ -13,8 +13,8 @@ import syslog
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _install, _logline, _metrics, _tool
-from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS, SUBSET, complete
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _entry, _install, _logline, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
@@ -46,7 +46,7 @@ def memfrag_fixture(capsys):
     def run(*arguments):
         capsys.readouterr()
         try:
-            status = _tool.main(list(arguments))
+            status = _entry.main(list(arguments))
         except SystemExit as ended:
             status = ended.code
         printed = capsys.readouterr()
@@ -61,7 +61,7 @@ def memfrag_fixture(capsys):
 def test_help_has_every_command_option_and_exit_status(memfrag):
     status, text, dummy = memfrag("--help")
     assert status == 0
-    assert all(word in text for word in ("status", "compact", "metrics", "policy", "exit status:"))
+    assert all(word in text for word in ("status", "compact", "metrics", "check", "policy", "exit status:"))
     status, text, dummy = memfrag("compact", "--help")
     assert status == 0
     assert all("--" + name.replace("_", "-") in text for name in OPTIONS)
@@ -226,33 +226,6 @@ def test_exit_status(differences, status):
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", build_roots.names())
-def test_metrics_are_what_a_textfile_collector_takes(name, node_root):
-    facts = _facts.collect(Node(node_root(name)), SUBSET)
-    state = {
-        "failures": 2,
-        "runs": {'a"b\\c': 1, "met": 7},
-        "last_run": {"started_at": "2026-11-21T03:00:00Z", "duration_seconds": 0.5},
-    }
-    text = _metrics.render(facts, complete({}), state)
-    typed, seen = set(), set()
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            name_, kind = line.split()[2:]
-            assert name_ not in typed and kind == ("counter" if name_.endswith("_total") else "gauge")
-            typed.add(name_)
-        elif not line.startswith("# HELP "):
-            sample, dummy, value = line.rpartition(" ")
-            assert sample.partition("{")[0] in typed and sample not in seen
-            seen.add(sample)
-            float(value)
-    assert "memfrag_compaction_last_run_timestamp_seconds 1795230000\n" in text
-    assert 'memfrag_compaction_runs_total{reason="a\\"b\\\\c"} 1\n' in text
-    assert len([sample for sample in seen if sample.startswith("memfrag_unusable_ratio")]) == sum(
-        len(zone["free_blocks"]) for zone in facts["zones"]
-    )
 
 
 @pytest.mark.parametrize("mode, words", [(0o666, "may be written by everyone (mode 0666)"), (0o644, None)])

@@ -20,6 +20,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _install,
     _logline,
     _metrics,
+    _metrics_state,
     _pageblocks,
     _yields,
 )
@@ -745,7 +746,8 @@ def test_a_node_with_the_tools_state_learns(kernel):
     promised, obtained = known.runs[place][-1]
     assert promised == first["promised"][-1]["expected"] and obtained == second["promised"][-1]["obtained"]
     assert known.last["promised"] == second["promised"]
-    text = _metrics.render(collect(node.root), policy(order=9), state.load(node), known.last)
+    whole = {"target": policy(order=9), "assessment": {}}
+    text = _metrics.render(collect(node.root), whole, state.load(node), _metrics_state.load(node), known.last)
     labels = '{node="0",zone="%s",size="9"' % place[1]
     assert "memfrag_compaction_obtained_blocks%s} %d\n" % (labels, obtained) in text
     assert 'memfrag_compaction_expected_blocks%s,bound="low"} ' % labels in text

@@ -123,7 +123,7 @@ def test_below_a_root_the_journal_with_something_in_it_is_read(tmp_path):
 )
 def test_a_ring_buffer_that_is_kept_from_users(command, words):
     command("dmesg", "echo '%s' >&2; exit 1" % words)
-    state = journal._Journal(Node("/"), {}, time.time())
+    state = journal.Journal(Node("/"), {}, time.time())
     state.ring_buffer()
     source = state.result()["sources"][0]
     assert source["status"] == "failed"

@@ -12,9 +12,9 @@ import random
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import runtimes, scanner
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import gates, scanner
 
-GATES = scanner.RUNTIME_GATES + runtimes.GATES
+GATES = gates.RUNTIME_GATES + gates.NOTICE_GATES
 NOISE = [b"I1119 reconciler.go:207] volume of pod web-1\n", b"a=b !\n", b"OOM = \xff\n", b"\n"]
 
 
@@ -33,9 +33,9 @@ def plainly(block, gates):
 def test_rare_bytes_lead_to_every_literal(seed):
     """Whatever the first block made seem rare, in this block and in later ones."""
     chance = random.Random(seed)
-    pieces = list(GATES + scanner.KERNEL_GATES) + NOISE + NOISE
+    pieces = list(GATES + gates.KERNEL_GATES) + NOISE + NOISE
     blocks = [b"".join(chance.choice(pieces) for _piece in range(chance.randrange(40))) for _block in range(4)]
-    assert searched(blocks, False) == [plainly(block, GATES + scanner.KERNEL_GATES) for block in blocks]
+    assert searched(blocks, False) == [plainly(block, GATES + gates.KERNEL_GATES) for block in blocks]
 
 
 @pytest.mark.parametrize("gate", GATES)
