@@ -242,6 +242,19 @@ def test_the_levels_of_each_run_are_told(browser, fleet):
     assert all(abs(one - other) >= 14 for number, one in enumerate(places) for other in places[:number])
 
 
+def test_a_run_leads_to_what_has_changed_since(browser, fleet):
+    browser.open(url(fleet))
+    drawn(browser, "levels")
+    links = "[...document.querySelectorAll('#picture-levels svg a')]"
+    assert browser.run(f"{links}.map((each) => each.getAttribute('href'))") == ["#from=r0&to=r2", "#from=r1&to=r2"]
+    browser.run(f"{links}[0].focus()")
+    browser.run(f"{links}[0].dispatchEvent(new MouseEvent('click', {{ bubbles: true, cancelable: true }}))")
+    browser.settle()
+    assert state(browser) == {"from": "r0", "to": "r2"} and browser.run("document.getElementById('compare').open")
+    assert "ill" in text(browser, "#compare")
+    assert browser.run("document.getElementById('compare').getBoundingClientRect().top") < 200
+
+
 def test_incidents_lead_to_their_cause_and_their_node(browser, fleet):
     browser.open(url(fleet))
     drawn(browser, "incidents")

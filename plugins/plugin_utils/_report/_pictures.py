@@ -191,7 +191,8 @@ def data(
     return {
         "standings": STANDINGS,
         "runs": [
-            [age(run.time) if run.time else -1, [run.counts[standing] for standing in STANDINGS]] for run in runs(fleet)
+            [age(run.time) if run.time else -1, [run.counts[standing] for standing in STANDINGS], run.run_id]
+            for run in runs(fleet)
         ],
         "spans": [
             [places[span.host], strings(span.cause), age(span.first), age(span.last), span.count] for span in spans

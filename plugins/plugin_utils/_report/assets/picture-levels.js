@@ -4,6 +4,14 @@
  */
 // ---- picture: the levels of each run, as areas one upon the other, the worst at the bottom
 const STANDING_WORDS = { none: "not assessed", missing: "not audited" };
+/* A run of the picture: its numbers, and the way to what has changed since. */
+function runMark([, , id], words, x, room, top, high) {
+  const last = RUNS.length && RUNS[RUNS.length - 1][0], line = svg("path", { class: "run", d: "M" + x.toFixed(1) + " " + top + "v" + high });
+  if (!RUNS.some((run) => run[0] === id) || id === last) return svg("g", {}, svg("title", {}, words), line);
+  const open = (event) => { event.preventDefault(); go({ from: id, to: last, node: "" }); $("compare").scrollIntoView(); $("compare").querySelector("summary").focus({ preventScroll: true }); };
+  const wide = Math.min(60, room);
+  return svg("a", { href: address({ from: id, to: last, node: "" }), onclick: open }, svg("title", {}, words + ". Compare with the last run"), svg("rect", { class: "hit", x: (x - wide / 2).toFixed(1), y: top, width: wide.toFixed(1), height: high }), line);
+}
 function levelsPicture(width) {
   const runs = DATA.pictures.runs, names = DATA.pictures.standings, low = names.indexOf("low");
   const others = ([, counts]) => counts.reduce((sum, count, place) => place === low ? sum : sum + count, 0);
@@ -37,9 +45,10 @@ function levelsPicture(width) {
     return svg("text", { class: "axis", x: x(number), y: top + high + 16 }, time(run[0]).slice(0, 10));
   });
   const ticks = [...new Set([0, most > 3 ? Math.round(most / 2) : most, most])];
-  return [svg("svg", { viewBox: "0 0 " + width + " " + (top + high + bottom), width, height: top + high + bottom, role: "img", "aria-label": "Oldest first. " + words.join("; ") },
+  return [svg("svg", { viewBox: "0 0 " + width + " " + (top + high + bottom), width, height: top + high + bottom, role: "group", "aria-label": "Oldest first. " + words.join("; ") },
     ticks.map((tick) => [svg("path", { class: "rule", d: "M" + left + " " + y(tick) + "h" + plot }), svg("text", { class: "axis end", x: left - 6, y: y(tick) + 4 }, thousands(tick))]), areas, edges,
-    runs.map((run, number) => svg("path", { class: "run", d: "M" + x(number).toFixed(1) + " " + top + "v" + high }, svg("title", {}, words[number]))),
+    runs.map((run, number) => runMark(run, words[number], x(number), Math.max(8, Math.min(x(number) - x(Math.max(0, number - 1)), x(Math.min(runs.length - 1, number + 1)) - x(number)) || plot), top, high)),
     labels.map((label) => [svg("path", { class: "lead-line", d: "M" + (left + plot + 1) + " " + label.at.toFixed(1) + "L" + (left + plot + 9) + " " + (label.y + lift).toFixed(1) }), svg("text", { class: "start", x: left + plot + 12, y: label.y + lift + 4 }, label.text)]), dates),
-    without && el("p", {}, el("small", {}, "Nodes that are well are not drawn: " + thousands(runs[runs.length - 1][1][low]) + " in the last run."))];
+    without && el("p", {}, el("small", {}, "Nodes that are well are not drawn: " + thousands(runs[runs.length - 1][1][low]) + " in the last run.")),
+    RUNS.length > 1 && el("p", {}, el("small", {}, "A run leads to what has changed since, node by node."))];
 }

@@ -90,15 +90,14 @@ const nodesInMap = (width) => MAP_BANDS * Math.floor((width - MAP.label) / MAP.n
 /* parts: [[name, numbers of its nodes]]; each cell is divided by how many of them can hand out the order. */
 function partMap(parts, key, width, all, more) {
   const graded = parts.map(([name, rows]) => {
-    const counts = Array.from({ length: ORDERS }, () => [0, 0, 0, 0, 0]);
+    const counts = Array.from({ length: ORDERS }, () => [0, 0, 0, 0, 0]), alike = new Map();
     let worse = 0;
-    for (const index of rows) {
-      const states = HOSTS[index][STATES];
-      for (let order = 0; order < states.length; order++) {
-        const kind = states[order] in STATE ? states[order] : 4;
-        counts[order][kind]++;
-        if (kind) worse += (ORDERS - order) * kind;
-      }
+    // Most nodes answer the same.
+    for (const index of rows) alike.set(HOSTS[index][STATES], (alike.get(HOSTS[index][STATES]) || 0) + 1);
+    for (const [states, many] of alike) for (let order = 0; order < states.length; order++) {
+      const kind = states[order] in STATE ? Number(states[order]) : 4;
+      counts[order][kind] += many;
+      worse += (ORDERS - order) * kind * many;
     }
     return { name, nodes: rows.length, counts, worse: worse / rows.length };
   });
@@ -120,7 +119,7 @@ function partMap(parts, key, width, all, more) {
       }
     });
     const words = counts.map((count, order) => [order, STATE.map((state, kind) => count[kind] ? count[kind] + " " + state : "").filter(Boolean).join(", ")]).filter(([, text], order, every) => !order || text !== every[order - 1][1]).map(([order, text]) => "from order " + order + ": " + (text || "nothing known")).join("; ");
-    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: address({ [key]: name, node: "" }), title: name }, el("bdi", {}, name))), el("td", { class: "num" }, thousands(nodes)),
+    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: address({ [key]: name, node: "" }), title: name, onclick: (event) => { event.preventDefault(); go({ [key]: name, node: "" }); } }, el("bdi", {}, name))), el("td", { class: "num" }, thousands(nodes)),
       el("td", {}, svg("svg", { viewBox: "0 0 " + ORDERS * wide + " " + high, width: ORDERS * wide, height: high, role: "img", "aria-label": words }, drawn.paths())));
   };
   const axis = svg("svg", { viewBox: "0 0 " + ORDERS * wide + " 12", width: ORDERS * wide, height: 12, role: "img", "aria-label": "Orders 0 to " + (ORDERS - 1) }, Array.from({ length: ORDERS }, (each, order) => svg("text", { class: "axis", x: order * wide + wide / 2 - 1, y: 10 }, order)));

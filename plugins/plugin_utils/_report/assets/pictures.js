@@ -19,13 +19,15 @@ function partsBy(view) {
   }
   return [...parts];
 }
+// What the fleet can be divided by at all.
+const MANY_OF = { group: new Set(DATA.groups.flat()).size > 1, kernel: new Set(DATA.kernels.map((each) => each[0])).size > 1 };
 const MAP_VIEWS = { nodes: "Nodes", group: "Groups", kernel: "Kernels" };
 /* The map follows the filters of the list: a group that is chosen in it becomes a map of its nodes. */
 function drawMap() {
   const box = drawing("orders"), width = box ? Math.floor(box.clientWidth) : 0;
   if (!width) return;
-  const held = box.contains(document.activeElement), parts = { group: partsBy("group"), kernel: partsBy("kernel") }, fits = shown.length <= nodesInMap(width);
-  const able = Object.keys(MAP_VIEWS).filter((view) => view === "nodes" || parts[view].length > 1);
+  const held = box.contains(document.activeElement), fits = shown.length <= nodesInMap(width);
+  const able = Object.keys(MAP_VIEWS).filter((view) => view === "nodes" || MANY_OF[view]);
   const best = fits || able.length === 1 ? "nodes" : able[1], view = able.includes(mapView) ? mapView : best;
   const rows = shown.slice(0, nodesInMap(width)), filtered = shown.length < HOSTS.length;
   const choose = (next) => { mapView = next; mapAll = false; drawMap(); };
@@ -33,7 +35,7 @@ function drawMap() {
     el("div", { class: "views" }, able.length > 1 && el("div", { role: "group", "aria-label": "Divide the map by" }, able.map((each) => el("button", { type: "button", "data-view": each, "aria-pressed": String(each === view), onclick: () => { choose(each); box.querySelector("[data-view=" + each + "]").focus(); } }, MAP_VIEWS[each]))),
       el("span", {}, filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") : plural(HOSTS.length, "node"), view === "nodes" && rows.length < shown.length && ", the worst " + thousands(rows.length) + " drawn"),
       filtered && el("button", { type: "button", onclick: () => go(Object.assign({}, EMPTY, { sort: state.sort })) }, "Show all nodes")),
-    ...(view === "nodes" ? nodeMap(rows, width, (index) => go({ node: HOSTS[index][NAME] })) : partMap(parts[view], view, width, mapAll, () => { mapAll = true; drawMap(); })),
+    ...(view === "nodes" ? nodeMap(rows, width, (index) => go({ node: HOSTS[index][NAME] })) : partMap(partsBy(view), view, width, mapAll, () => { mapAll = true; drawMap(); })),
     stateLegend(shown.some((index) => !HOSTS[index][STATES])),
   ].filter(Boolean));
   // What stands below has moved.

@@ -44,7 +44,7 @@ def counts(pictures: t.Any) -> t.Any:
     """[{standing: nodes}] of each run, without those that no node has."""
     return [
         {name: count for name, count in zip(pictures["standings"], row, strict=True) if count}
-        for _age, row in pictures["runs"]
+        for _age, row, _run_id in pictures["runs"]
     ]
 
 
@@ -60,7 +60,7 @@ def test_each_run_has_its_levels(pictures_of: t.Any) -> None:
         {"high": 1, "low": 1},
         {"high": 1, "missing": 2, "low": 1},
     ]
-    assert [age for age, _counts in pictures["runs"]] == [10 * 86400, 8 * 86400, 0]
+    assert [(age, run_id) for age, _counts, run_id in pictures["runs"]] == [(864000, "r1"), (691200, "r2"), (0, "r3")]
     table = page.split('id="picture-levels"')[1].split("</section>")[0]
     assert '<th scope="row"><bdi>10 Nov 2026, 06:00 UTC</bdi></th>' in table and table.count("<tr>") == 4
 
