@@ -23,8 +23,8 @@ from ._procfs import kpageflags
 
 PATH = "/proc/kpageflags"
 
-# Pageblocks that a sample draws, in all: a fifth of a second of CPU.
-SAMPLE = 2000
+# Pageblocks that a sample draws, in all: a fifth of a second of CPU. Of larger ones than that (pages of 16 and 64 KiB) so many fewer.
+SAMPLE, _SAMPLED_PAGES = 2000, 512
 
 # Of a small zone so many at least, so that its estimate means something.
 _FEWEST = 32
@@ -195,12 +195,14 @@ def know_lists(zones, zoneinfo, tuned):
 
 
 def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
-    """Survey the ``zones``: about ``sample`` pageblocks in all, None for every one. -> was every pageblock read?
+    """Survey the ``zones``: about ``sample`` pageblocks of 512 pages in all, None for every one. -> was every pageblock read?
 
     moves   letters of the pages that are free or that compaction can move (_procfs/kpageflags.py)
     Raises NodeError where the file cannot be read, or the time is up.
     """
     total = sum(zone.blocks for zone in zones)
+    if sample is not None and zones:
+        sample = max(1, sample * _SAMPLED_PAGES // max(_SAMPLED_PAGES, zones[0].size))
     complete = sample is None or sample >= total
     reader = _Reader(node, moves, random.Random(seed))
     for zone in zones:

@@ -32,7 +32,7 @@ options:
     description:
       - How the subset V(pageblocks) of O(gather_subset) looks at the pageblocks. It is not part of V(all), needs root, and costs
         0.2 seconds of CPU on a machine of any size, for which what it says is an estimate with an interval.
-      - V(sample) reads 2000 pageblocks, drawn at random.
+      - V(sample) reads 2000 pageblocks, drawn at random; of pageblocks with more than 512 pages so many fewer.
       - V(full) reads every pageblock, which takes about 0.1 seconds of CPU per GB of memory with pages of 4 kB.
     type: str
     choices: [sample, full]

@@ -1,0 +1,210 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The survey on machines that no capture is of: HighMem, large pages, other pageblocks, memory that is not there. Made up, as sparse files."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+import random
+import struct
+
+import build_roots
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import assess
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+
+WORDS = {"f": 1 << 10, "m": 1 << 5, "s": 1 << 7, "p": 1 << 26, "k": 0, "r": 1 << 32, ".": 1 << 20}
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(_pageblocks, "_BURST", 60)
+
+
+def machine(root, zones, page_size=4096, order=9, orders=11, pools=()):
+    """The root of a machine. zones: [(name, first page frame, [the letters of each pageblock, over and over])] -> its Node."""
+    about, free, total = [], [], 0
+    size = 1 << order
+    for name, start, blocks in zones:
+        pages = [(block * size)[:size] for block in blocks]
+        there = sum(size - page.count(".") for page in pages)
+        total += there
+        text = "Node 0, zone %8s\n  pages free     %d\n        min      0\n        low      0\n        high     0\n"
+        text += "        spanned  %d\n        present  %d\n        managed  %d\n        protection: (0, 0, 0, 0)\n  start_pfn: %d\n"
+        singles = sum(page.count("f") for page in pages)
+        about.append(text % (name, singles, len(pages) * size, there, there, start))
+        free.append("Node 0, zone %8s %s\n" % (name, " ".join(["%d" % singles] + ["0"] * (orders - 1))))
+        if not about[1:]:
+            build_roots.write(root, "proc/kpageflags")
+        with open(os.path.join(root, "proc/kpageflags"), "r+b") as stream:
+            for number, page in enumerate(pages):
+                stream.seek((start + number * size) * 8)
+                stream.write(struct.pack("=%dQ" % size, *[WORDS[letter] for letter in page]))
+    kilobytes = page_size // 1024
+    huge = kilobytes << order
+    files = {
+        "proc/zoneinfo": "".join(about),
+        "proc/buddyinfo": "".join(free),
+        "proc/pagetypeinfo": "Page block order: %d\nPages per block:  %d\n" % (order, size),
+        "proc/meminfo": "MemTotal: %d kB\nHugepagesize: %d kB\n" % (total * kilobytes, huge),
+    }
+    for number in pools or (huge,):
+        files["sys/devices/system/node/node0/hugepages/hugepages-%dkB/nr_hugepages" % number] = "0\n"
+        files["sys/devices/system/node/node0/hugepages/hugepages-%dkB/free_hugepages" % number] = "0\n"
+    for place, text in files.items():
+        build_roots.write(root, place, text)
+    return Node(root)
+
+
+def survey(node, sample=None, seed=None):
+    facts = _facts.collect(node, survey=lambda node, facts: None)
+    return _survey.collect(node, facts, sample, seed)
+
+
+def zones_of(facts):
+    return {zone["zone"]: zone for zone in facts["pageblock_survey"]["zones"]}
+
+
+def row_of(zone, order):
+    return [row for row in zone["yields"] if row["order"] == order][0]
+
+
+def test_highmem_gives_huge_pages_and_nothing_to_the_kernel(tmp_path):
+    node = machine(
+        str(tmp_path),
+        [("Normal", 0, ["mfs" * 2] * 16), ("HighMem", 16 * 512, ["mf"] * 24)],
+    )
+    facts = survey(node)
+    zones = zones_of(facts)
+    assert (zones["Normal"]["held_by"], zones["HighMem"]["held_by"]) == ({"slab": 16}, {"movable": 24})
+    assert row_of(zones["Normal"], 9)["high"] == 0 and row_of(zones["HighMem"], 9)["expected"] > 8
+    pool = facts["hugepages"][0]
+    assert (pool["size_kb"], pool["after_compaction"]["expected"]) == (2048, row_of(zones["HighMem"], 9)["expected"])
+    assert assess.blocks_after(facts, 9, "compaction") == 0
+
+
+@pytest.mark.parametrize("page_size, order, orders", [(16384, 11, 12), (65536, 13, 14)])
+def test_large_pages(page_size, order, orders, tmp_path):
+    node = machine(str(tmp_path), [("DMA", 0, ["mf"] * 6 + ["mfp"] * 2)], page_size, order, orders)
+    facts = survey(node)
+    assert facts["kernel"]["page_size"] == page_size and facts["kernel"]["hugepage_order"] == order
+    zone = zones_of(facts)["DMA"]
+    assert zone["blocks"] == zone["sampled"] == 8 and zone["held_by"] == {"movable": 6, "page_table": 2}
+    assert [row["order"] for row in zone["yields"]] == list(range(orders))
+    row = row_of(zone, order)
+    assert 0 < row["low"] <= row["expected"] <= row["high"] <= 6
+    pool = facts["hugepages"][0]
+    assert pool["size_kb"] == (page_size // 1024) << order
+    assert pool["after_compaction"]["expected"] == row["expected"]
+
+
+@pytest.mark.parametrize("order", [4, 5, 7, 10])
+def test_pageblocks_of_other_orders(order, tmp_path):
+    blocks = ["mf"] * 40 + ["mfk"] * 24
+    facts = survey(machine(str(tmp_path), [("Normal", 0, blocks)], order=order))
+    zone = zones_of(facts)["Normal"]
+    assert (zone["blocks"], zone["held_by"]) == (64, {"movable": 40, "kernel": 24})
+    assert 10 < row_of(zone, order)["expected"] <= 40
+    # Larger than a pageblock: as many in a row.
+    above = order + 1
+    if above < 11:
+        assert 0 < row_of(zone, above)["expected"] <= row_of(zone, order)["expected"] // 2
+
+
+def test_without_pagetypeinfo_a_pageblock_is_a_huge_page(tmp_path):
+    node = machine(str(tmp_path), [("Normal", 0, ["mf"] * 16)])
+    os.remove(node.path("/proc/pagetypeinfo"))
+    assert zones_of(survey(node))["Normal"]["blocks"] == 16
+
+
+def test_memory_blocks_that_are_offline_are_no_pageblocks(tmp_path):
+    blocks = ["mf"] * 20 + ["."] * 64 + ["s"] * 20
+    facts = survey(machine(str(tmp_path), [("Normal", 0, blocks)]))
+    zone = zones_of(facts)["Normal"]
+    assert (zone["blocks"], zone["held_by"]) == (40, {"movable": 20, "slab": 20})
+    assert zone["map"]["cells"].strip("ms") == "." * 64
+    # In a sample as well: draws that end up there are made up for.
+    zone = zones_of(survey(Node(str(tmp_path)), sample=36, seed=3))["Normal"]
+    assert (zone["blocks"], zone["sampled"]) == (40, 36)
+    assert set(zone["held_by"]) == {"movable", "slab"}
+
+
+def test_a_zone_may_begin_and_end_within_a_pageblock(tmp_path):
+    node = machine(str(tmp_path), [("DMA32", 4096, ["mf"] * 8)])
+    text = node.read_text("/proc/zoneinfo")
+    text = text.replace("start_pfn: 4096", "start_pfn: 4196").replace("spanned  4096", "spanned  3896")
+    build_roots.write(node.root, "proc/zoneinfo", text)
+    zone = zones_of(survey(node))["DMA32"]
+    assert (zone["blocks"], zone["sampled"]) == (8, 8)
+    # What lies at its ends can hold no block of the whole pageblock.
+    assert row_of(zone, 9)["high"] <= 6
+
+
+def test_gigantic_pages_are_rows_of_movable_pageblocks(tmp_path):
+    movable, held = ["mfff"] * 512, ["mffffs"] * 512
+    node = machine(str(tmp_path), [("Normal", 0, movable + held + movable)], pools=(2048, 1048576))
+    pools = {row["size_kb"]: row for row in survey(node)["hugepages"]}
+    assert pools[1048576]["now"] == 0
+    assert pools[1048576]["after_compaction"]["high"] == 2
+    assert 1 <= pools[1048576]["after_compaction"]["expected"] <= 2
+    # A sample does not see rows: there may be some, and none is promised.
+    sampled = {row["size_kb"]: row for row in survey(node, sample=200, seed=1)["hugepages"]}
+    assert sampled[1048576]["after_compaction"]["low"] == 0 < sampled[1048576]["after_compaction"]["high"]
+
+
+def test_large_pageblocks_are_sampled_by_pages(tmp_path):
+    node = machine(str(tmp_path), [("Normal", 0, ["mf"] * 40)], 65536, 13, 14)
+    facts = survey(node, sample=512, seed=1)
+    # Sixteen times as many pages in each; a zone has 32 at the least.
+    assert facts["pageblock_survey"]["sampled"] == 32 and not facts["pageblock_survey"]["complete"]
+
+
+# --- nineteen times out of twenty ---------------------------------------------------------------------------------
+
+DRAWS = 60
+
+
+def worn(chance, pageblocks, size):
+    """Pageblocks as on a machine that has run for a while: what stays stands together for the most part, and here and there alone."""
+    kinds, letters = "mmmmspk", []
+    while len(letters) < pageblocks:
+        kind = chance.choice(kinds)
+        for _block in range(chance.randrange(5, 60)):
+            block = [chance.choice("mmf") for _page in range(size)]
+            for _page in range(0 if kind == "m" else chance.choice([1, size // 4, size // 2])):
+                block[chance.randrange(size)] = kind
+            letters.append("".join(block))
+    return letters[:pageblocks]
+
+
+def test_a_sample_is_within_its_interval_nineteen_times_in_twenty(tmp_path):
+    chance, order = random.Random(7), 4
+    node = machine(str(tmp_path), [("Normal", 0, worn(chance, 3000, 1 << order))], order=order)
+    whole = zones_of(survey(node))["Normal"]
+    right = dict.fromkeys(list(whole["held_by"]) + [3, 4], 0)
+    for seed in range(DRAWS):
+        zone = zones_of(survey_of_sample(node, seed))["Normal"]
+        for kind, (low, high) in zone["held_by_interval"].items():
+            right[kind] += low <= whole["held_by"][kind] <= high
+        for order in (3, 4):
+            row = row_of(zone, order)
+            right[order] += row["low"] <= row_of(whole, order)["expected"] <= row["high"]
+    assert set(whole["held_by"]) == {"movable", "slab", "page_table", "kernel"}
+    # Of so few draws each kind by itself has its luck.
+    assert sum(right.values()) >= 0.95 * DRAWS * len(right)
+    assert {name: count for name, count in right.items() if count < 0.9 * DRAWS} == {}
+
+
+def survey_of_sample(node, seed):
+    facts = {"kernel": {"page_size": 4096, "hugepage_order": 4}, "sysctl": {"vm.compact_unevictable_allowed": 1}}
+    facts.update(zones=FACTS.setdefault(node.root, _facts.collect(node))["zones"], unavailable={}, unparsed_lines={})
+    return _survey.collect(node, facts, 300, seed)
+
+
+FACTS = {}
