@@ -43,18 +43,18 @@ class Clock:
     local      stamps without a zone are in the local time of this machine (else UTC)
     zone       or in that of this TZ string, for a tree with a time zone of its own
     years      what the order of the lines says of the years (Years), None where nothing is known of it
-    offset     where the next line to be dated stands, in bytes; None at the end
+    finding    while that is still being found out: what depends on it has to wait for the end of the log
     """
 
     def __init__(self, reference, boot=None, local=True, zone=None):
         self.reference, self.boot, self.local, self.zone = reference, boot, local, zone
-        self.years = self.offset = None
+        self.years, self.finding = None, False
         self._cache = (None, None)
 
-    def of(self, line):
-        """Epoch seconds of a Line, None where only the uptime is known, or the year is not."""
+    def of(self, line, offset=None):
+        """Epoch seconds of a Line, None where only the uptime is known, or the year is not. ``offset``: where it stands, None at the end."""
         if line.stamp is not None:
-            ago = 0 if self.years is None or self.offset is None else self.years.until_the_end(self.offset)
+            ago = 0 if self.years is None or offset is None else self.years.until_the_end(offset)
             if self._cache[0] != (line.stamp, ago):
                 self._cache = ((line.stamp, ago), self._stamp(line.stamp, ago))
             return self._cache[1]

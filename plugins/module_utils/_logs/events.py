@@ -14,6 +14,9 @@ from .clock import iso
 from .presentation import MAX_KEPT, sanitise
 from .signatures import START
 
+# So many wait for the end of a log that tells their years; those of a log with more are dated by what was read of it up to then.
+MAX_WAITING = 1000
+
 
 class Events:
     """Takes reports of the kernel and errors of runtimes; keeps in ``store`` those of the window."""
@@ -21,16 +24,40 @@ class Events:
     def __init__(self, window, sources, store, signatures):
         self.window, self.sources, self.store, self.signatures = window, sources, store, signatures
         self._last = (None, None, None)
+        self._waiting = []
+
+    def settle(self):
+        """A log has come to its end: the years of its lines are known."""
+        waiting, self._waiting = self._waiting, []
+        for line, event, add in waiting:
+            try:
+                self._dated(line, event, add)
+            except Exception as error:
+                self.sources.fault(line.number, error)
+
+    def _keep(self, line, event, add):
+        """Adds an event to the store with add(epoch). -> what that returns, None when the event is left out."""
+        if self._waiting or self.sources.of(line).clock.finding:
+            self._waiting.append((line, event, add))
+            if len(self._waiting) >= MAX_WAITING:
+                self.settle()
+            return event
+        return self._dated(line, event, add)
+
+    def _dated(self, line, event, add):
+        epoch = self.sources.of(line).clock.of(line, line.offset)
+        if self.window.leaves_out(epoch):
+            return None
+        event["time"] = iso(epoch)
+        return None if self.store.duplicate(event, event["time_raw"]) else add(epoch)
 
     def _base(self, kind, line, message, verdict):
         source = self.sources.of(line)
-        source.clock.offset = line.offset
-        epoch = source.clock.of(line)
         raw = line.stamp if line.stamp is not None else "[%s]" % line.uptime if line.uptime is not None else None
         message = message.strip().rstrip("\0").split("\n")[0]
         event = {
             "kind": kind,
-            "time": iso(epoch),
+            "time": None,
             "time_raw": raw,
             "host": line.host,
             "source": source.name,
@@ -43,7 +70,7 @@ class Events:
             event["line"] = line.number
         else:
             event["line"], event["cursor"] = None, line.cursor
-        return event, epoch
+        return event
 
     def kernel_report(self, report):
         """A finished report of KernelLog."""
@@ -51,23 +78,18 @@ class Events:
         from . import reports
 
         verdict = reports.judge(report)
-        event, epoch = self._base(report.kind, report.line, report.message, verdict)
-        if self.window.leaves_out(epoch):
-            return
+        event = self._base(report.kind, report.line, report.message, verdict)
         event.update(reports.FIELDS[report.kind](report, verdict))
         if report.kind == "oom_kill":
             event["reporter"] = "kernel"
         sanitise(event)
-        if self.store.duplicate(event, event["time_raw"]):
-            return
         verdict["reason"] = event["reason"]
-        self.store.add_kernel(
+        place, detail = report.line.place, reports.detail(report, event)
+        starter = reports.starts_container(event, verdict)
+        self._keep(
+            report.line,
             event,
-            verdict,
-            epoch,
-            report.line.place,
-            reports.detail(report, event),
-            reports.starts_container(event, verdict),
+            lambda epoch: self.store.add_kernel(event, verdict, epoch, place, detail, starter),
         )
 
     def told(self, line):
@@ -86,18 +108,25 @@ class Events:
     def runtime_failure(self, found):
         signature = found["signature"]
         verdict = {"cause": signature.cause, "reason": signature.reason, "confidence": signature.confidence}
-        event, epoch = self._base(found["kind"], found["line"], found["message"], verdict)
-        if self.window.leaves_out(epoch):
-            return
+        line, repeats = found["line"], found["repeats"]
+        event = self._base(found["kind"], line, found["message"], verdict)
         event.update(found["fields"])
         sanitise(event)
-        if self.store.duplicate(event, event["time_raw"]):
-            return
-        place = found["line"].place
         if found["kind"] == "oom_kill":
-            self.store.add_notice(event, signature, epoch, place, found["repeats"], found["pod"])
+            pod = found["pod"]
+            self._keep(
+                line,
+                event,
+                lambda epoch: self.store.add_notice(event, signature, epoch, line.place, repeats, pod),
+            )
             return
-        event = self.store.add_runtime(event, signature, epoch, place, found["repeats"])
-        inner = quotes.inner(found["line"].text) if found["kind"] == START else None
-        known = event["pod"] and event["pod_uid"] and inner
-        self._last = (event, inner, found["line"].stamp if known else None)
+        kept = self._keep(
+            line,
+            event,
+            lambda epoch: self.store.add_runtime(event, signature, epoch, line.place, repeats),
+        )
+        if kept is None:
+            return
+        inner = quotes.inner(line.text) if found["kind"] == START else None
+        known = kept["pod"] and kept["pod_uid"] and inner
+        self._last = (kept, inner, line.stamp if known else None)

@@ -15,7 +15,7 @@ __metaclass__ = type
 
 from . import patterns
 from .lazy import contains_any
-from .report import MAX_VICTIMS
+from .report import MAX_VICTIMS, held
 
 # Kinds of suppressed messages that are counted.
 MAX_SUPPRESSED = 16
@@ -217,7 +217,7 @@ def summary(log, line, text):
     report.constraint, report.last, report.until = found["constraint"], log.seen, line
     report.limit_cgroup, report.task_cgroup = found["oom_memcg"], found["task_memcg"]
     if found["pid"] is not None:
-        report.summary_victim = (found["task"].strip(), found["pid"])
+        report.summary_victim = (held(found["task"].strip()), found["pid"])
     report.nodes(text)
     return True
 
@@ -227,7 +227,7 @@ def kill(log, line, text):
     if not match:
         broken = patterns.KILL_CUT.search(text[-160:])
         return bool(broken) and not text.endswith("\0") and log.wait(line, patterns.KILL.search)
-    victim = (match.group("comm"), int(match.group("pid")))
+    victim = (held(match.group("comm")), int(match.group("pid")))
     why = match.group("why") or ""
     if not why and match.group("verb") == "Kill":
         return False
@@ -253,7 +253,7 @@ def old_kill(log, line, text):
     match = patterns.OLD_KILL.search(text)
     if match:
         report = log.start(line, "oom_kill", said_system=True)
-        report.killed.append((match.group("comm"), None))
+        report.killed.append((held(match.group("comm")), None))
     return bool(match)
 
 

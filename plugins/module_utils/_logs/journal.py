@@ -75,6 +75,7 @@ class Journal:
         return source
 
     def end(self):
+        self.sink.events.settle()
         self.sources.end(self.sink.kernel)
 
     def files(self, patterns):

@@ -17,7 +17,7 @@ __metaclass__ = type
 from . import callers, heads, patterns
 from .clusters import Cluster
 from .prefixes import contains_any
-from .report import Report, base_name, plain
+from .report import Report, base_name, held, plain
 
 # A report whose next line has not come after so many others is taken for finished.
 LOOKAHEAD = 200
@@ -120,8 +120,8 @@ class KernelLog:
     def new(self, line, kind, **found):
         report = Report(line, kind, **found)
         report.begun = report.last = self.seen
-        if report.comm is None and "comm" in found and line.tag not in (None, "kernel"):
-            report.comm = line.tag
+        if "comm" in found and found["comm"] is None and line.tag not in (None, "kernel"):
+            report.comm = held(line.tag)
         return report
 
     def start(self, line, kind, **found):
@@ -292,7 +292,7 @@ class KernelLog:
         match = patterns.WHO.search(text)
         if not match:
             return False
-        comm, pid, cpu = match.group("comm").strip(), int(match.group("pid")), match.group("cpu")
+        comm, pid, cpu = held(match.group("comm").strip()), int(match.group("pid")), match.group("cpu")
         at = text.find("ainted", match.start())
         release = patterns.RELEASE.search(text, at) if at >= 0 else None
         kernel = release and release.group("kernel")

@@ -28,9 +28,6 @@ from .prefixes import MAX_LINE, split
 
 GREP_MEMORY = 48 * 1024 * 1024
 MAX_NOTES = 20
-# Files up to these sizes are gone through twice for the years of their lines, compressed ones and plain ones; of larger plain ones samples are.
-MAX_TWICE = 2 * 1024 * 1024
-LARGE = 2 * 1024 * 1024
 JOURNALS = ("/var/log/journal", "/run/log/journal")
 _REMARK = re.compile(b"(?m)^-- .*\n")
 
@@ -84,8 +81,8 @@ def read_file(node, path, source, sink, since, gates):
     kind, chunks = streams.open_chunks(node, path)
     source.kind = kind if kind != "plain" else "file"
     small = status.st_size <= (scanning.WHOLE if kind == "plain" else scanning.WHOLE // 16)
-    source.clock.years, source.clock.offset = _years(node, path, kind, status.st_size), 0
     scanner = scanning.Scanner(sink, source, gates, small)
+    _years(node, path, source.clock, kind == "plain" and not (small and status.st_size <= years.CLOSELY))
     try:
         if kind == "plain" and not small:
             chunks.close()
@@ -100,31 +97,18 @@ def read_file(node, path, source, sink, since, gates):
         if type(error).__name__ != "LZMAError":
             raise
         source.failed("%s after %d bytes" % (error, source.bytes or 0), partial=bool(source.bytes))
-    source.clock.offset = None
+    finally:
+        source.clock.finding = False
     scanner.finish()
 
 
-def _years(node, path, kind, size):
-    """-> Years of a log file without years in its stamps, None where nothing is to be found out."""
-    if size > (LARGE if kind == "plain" else MAX_TWICE):
-        if kind != "plain":
-            return None
+def _years(node, path, clock, sampled):
+    """Samples of a large plain file say beforehand of which years its lines are; of others that is found out while they are read."""
+    if sampled:
         with contextlib.closing(node.open_binary(path)) as stream:
-            return years.of_stream(stream, size)
-    found, offset = None, 0
-    try:
-        with contextlib.closing(streams.open_chunks(node, path)[1]) as chunks:
-            for data in chunks:
-                if found is None:
-                    if not years.STAMP.search(data[:4096]):
-                        return None
-                    found = years.Years()
-                found.feed(data, offset)
-                offset += len(data)
-    except Exception:
-        # It will be read again, and that will tell what is wrong.
-        return found
-    return found
+            clock.years = years.of_stream(stream, node.stat(path).st_size)
+    else:
+        clock.years, clock.finding = years.Years(), True
 
 
 def _large(node, path, size, scanner, since):
@@ -135,7 +119,6 @@ def _large(node, path, size, scanner, since):
         if start:
             stream.seek(start)
             scanner.offset, scanner.counting = start, False
-            scanner.source.clock.offset = start
             scanner.source.notes.append("read from byte %d on, where the window begins" % start)
         elif _with_grep(node, path, stream, scanner):
             scanner.source.bytes = size
@@ -170,10 +153,9 @@ def _window(stream, size, clock, since):
 
 def _stamp_at(stream, offset, clock):
     stream.seek(offset)
-    clock.offset = offset
     lines = stream.read(streams.CHUNK).split(b"\n")[1:-1]
     for raw in lines[:50]:
-        epoch = clock.of(split(raw[:4096].decode("utf-8", "replace")))
+        epoch = clock.of(split(raw[:4096].decode("utf-8", "replace")), offset)
         if epoch is not None:
             return epoch
     return None

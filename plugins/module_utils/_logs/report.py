@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from . import patterns
+from .lazy import Lazy
 
 # Frames of a call trace, zones and victims that are kept.
 MAX_FRAMES = 32
@@ -280,12 +281,19 @@ def plain(function):
 
 # include/linux/sched.h, TASK_COMM_LEN: with the final NUL.
 MAX_COMM = 15
+# Of a worker, tools print its queue as well (kernel/workqueue.c, wq_worker_comm()).
+_WORKER = Lazy(r"kworker/(?:u?\d{1,5}:\d{1,5}H?|R)[+-][\w:./-]{1,48}$")
+
+
+def held(name):
+    """The name of a task, None where it is longer than the kernel keeps one and so is more, or another thing, than a name."""
+    return name if name and (len(name) <= MAX_COMM or _WORKER.match(name)) else None
 
 
 def task_name(text):
-    """The name of a task out of what stands before a message: no longer than the kernel keeps one."""
+    """The name of a task out of what stands before a message."""
     name = text.strip()
-    if len(name) > MAX_COMM:
+    if held(name) is None:
         # A prefix that was not known, or prose. A name may hold spaces, but then it is not known where it begins.
-        name = name.rsplit(None, 1)[-1].lstrip(">\"'`(")
-    return name[-64:] or None
+        name = name.rsplit(None, 1)[-1].lstrip(">\"'`(") if name else ""
+    return held(name)

@@ -21,6 +21,7 @@ from .gates import KERNEL_GATES
 from .lazy import contains_any
 from .literals import Literals
 from .prefixes import MAX_LINE, split
+from .years import STAMP
 
 # Up to this size every line is looked at: pasted logs may be wrapped in the middle of a literal.
 WHOLE = 2 * 1024 * 1024
@@ -45,15 +46,22 @@ class Scanner:
         self.counting = True
         self.last = b""
         self.tagged = None
-        self._runtime = self._kernel = None
+        self._runtime = self._kernel = self._begins = None
         self._idle = 0
         self._carry = b""
         self._skipping = self._cut = False
 
     def chunks(self, chunks):
         """Takes a stream of bytes to its end. Whatever ends it early, the lines so far have been taken."""
+        clock, passed = self.source.clock, 0
         try:
             for data in chunks:
+                if clock.finding:
+                    if not passed and not STAMP.search(data[:4096]):
+                        clock.years, clock.finding = None, False
+                    else:
+                        clock.years.pass_over(data, passed)
+                        passed += len(data)
                 self.source.bytes = (self.source.bytes or 0) + len(data)
                 if self.gates is None and self.source.bytes > 2 * WHOLE:
                     self.gates = self._later
@@ -153,13 +161,16 @@ class Scanner:
 
     def _first(self, block):
         for raw in block[:4096].split(b"\n")[:5]:
-            self.source.first = self.source.clock.of(split(raw.decode("utf-8", "replace")))
-            if self.source.first is not None:
+            self._begins = split(raw.decode("utf-8", "replace"))
+            if self.source.clock.of(self._begins) is not None:
+                self._begins.offset = self.offset
                 return
 
     def finish(self):
         """Fills in what is known of the source once its end is reached."""
         self.source.lines = self.number if self.counting else None
+        if self._begins is not None:
+            self.source.first = self.source.clock.of(self._begins, self._begins.offset)
         for raw in reversed(self.last[-4096:].split(b"\n")[-6:]):
             if raw:
                 self.source.last = self.source.clock.of(split(raw.decode("utf-8", "replace")))

@@ -7,7 +7,8 @@
 
 The end of a file is dated by when it was last written to. From there it goes back by the order of the lines: where the month goes
 backwards a year has changed, and where two lines of one boot have the kernel's own seconds, these say how many years lie between them.
-Where a step has two explanations (a clock set back by days, a silence of more than a month) the years before it are not known.
+Where a step has two explanations (a clock set back by days, a silence unlike the others of this log, or of more than a month) the years
+before it are not known.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -29,6 +30,11 @@ _KERNEL = b" kernel: ["
 YEAR = 365.25
 # Days: lines may be out of order by the first; a step back by more than the second is a year; a silence longer than the third could hide one.
 DISORDER, TURN, SILENCE = 2, 183, 30
+# So could one of more days than these, off for a week, that is not this log's habit: with fewer than so many others a third as long.
+REST, HABIT = 7, 2
+# Up to so many bytes a log is looked at line by line, behind that at both ends of each piece; the stamp is in one of so many lines there.
+CLOSELY = 2 * 1024 * 1024
+_TRIES = 5
 
 
 class Years:
@@ -37,8 +43,24 @@ class Years:
     def __init__(self):
         # (offset, years that have passed there, None where that is not known)
         self.steps = []
+        # (offset, days) of silences that may hide a year, should they not be the log's habit
+        self.silences = []
         self.days = None
         self._kernel = None
+
+    def pass_over(self, data, offset):
+        """feed() for a small part of its price: a piece is looked at only where it begins and ends, unless its days are apart."""
+        if offset < CLOSELY:
+            self.feed(data, offset)
+            return
+        first, last = _first_stamp(data), _last_stamp(data)
+        if first is None or last is None:
+            return
+        if 0 <= _days(*last.groups()[:2]) - _days(*first.groups()[:2]) <= DISORDER:
+            for found in (first, last):
+                self._see(offset + found.start(), *found.groups())
+        else:
+            self.feed(data, offset)
 
     def feed(self, data, offset):
         """Takes a piece of the text."""
@@ -61,11 +83,13 @@ class Years:
                 self._see(offset + start, *found.groups())
 
     def _see(self, offset, month, day, uptime):
-        days = _BEFORE[_NAMES.index(month)] + int(day)
+        days = _days(month, day)
         before, self.days = self.days, days
         gap = 0 if before is None else days - before
         passed = 1 if gap < -TURN else 0
         known = gap >= -DISORDER and gap <= SILENCE or gap < -TURN
+        if REST < gap <= SILENCE:
+            self.silences.append((offset, gap))
         if uptime is not None:
             up = int(uptime) / 86400.0
             if self._kernel is not None and up >= self._kernel[1]:
@@ -73,18 +97,35 @@ class Years:
                 since, ran = self._kernel[0], up - self._kernel[1]
                 years = int(round((ran - (days - since)) / YEAR))
                 if years >= 0 and abs(days - since + years * YEAR - ran) <= DISORDER:
-                    passed, known = years - self._between(self._kernel[2], offset), True
+                    passed, known = self._settle(self._kernel[2], offset, years, known), True
             self._kernel = (days, up, offset)
         if not known:
             self.steps.append((offset, None))
         elif passed > 0:
             self.steps.append((offset, passed))
 
-    def _between(self, first, last):
-        return sum(years or 0 for offset, years in self.steps if first < offset < last)
+    def _settle(self, first, last, years, known):
+        """So many years lie between two lines of one boot. -> how many of them have passed where the second one stands"""
+        self.silences = [silence for silence in self.silences if not first < silence[0] <= last]
+        inside = [step for step in self.steps if first < step[0] < last]
+        years -= sum(passed or 0 for _offset, passed in inside)
+        unknown = [step for step in inside if step[1] is None]
+        if len(unknown) == 1 and known:
+            # A program's line came first after the silence: there they have passed.
+            self.steps[self.steps.index(unknown[0])] = (unknown[0][0], max(0, years))
+            return 0
+        return years
+
+    def _doubtful(self):
+        """Offsets of silences that this log has no others like."""
+        for offset, gap in self.silences:
+            if sum(other * 3 >= gap for _offset, other in self.silences) <= HABIT:
+                yield offset
 
     def until_the_end(self, offset):
         """Years between a line and the end of the file, None where that is not known."""
+        if any(where > offset for where in self._doubtful()):
+            return None
         count = 0
         for where, years in self.steps:
             if where > offset:
@@ -92,6 +133,32 @@ class Years:
                     return None
                 count += years
         return count
+
+
+def _days(month, day):
+    return _BEFORE[_NAMES.index(month)] + int(day)
+
+
+def _first_stamp(data):
+    """The stamp of one of the first whole lines of a piece, None where they have none."""
+    at = data.find(b"\n") + 1
+    for _line in range(_TRIES):
+        found = STAMP.match(data, at) if at else None
+        if found is not None:
+            return found
+        at = data.find(b"\n", at) + 1
+    return None
+
+
+def _last_stamp(data):
+    end = data.rfind(b"\n")
+    for _line in range(_TRIES):
+        at = data.rfind(b"\n", 0, max(0, end)) + 1
+        found = STAMP.match(data, at) if at else None
+        if found is not None:
+            return found
+        end = at - 1
+    return None
 
 
 def of_stream(stream, size, step=4096, pieces=64, closer=512):
@@ -106,11 +173,14 @@ def of_stream(stream, size, step=4096, pieces=64, closer=512):
         if found is None:
             return None
         pieces_of[offset + start] = data[start:]
-        return _BEFORE[_NAMES.index(found.group(1))] + int(found.group(2))
+        return _days(*found.groups()[:2])
 
     if sample(0) is None:
         return None
-    places = sorted({size * number // pieces for number in range(pieces)} | {max(0, size - step)})
+    if size <= CLOSELY:
+        sample(0, size)
+        pieces = 0
+    places = sorted({size * number // pieces for number in range(pieces)} | {max(0, size - step)}) if pieces else []
     known = [(place, sample(place)) for place in places]
     pending = list(zip(known, known[1:]))
     while pending and closer:

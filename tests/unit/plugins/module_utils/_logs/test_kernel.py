@@ -620,3 +620,30 @@ def test_a_report_that_is_complete_takes_no_lines_of_the_one_beside_it():
         ("a", [60]),
         ("b", [40]),
     ]
+
+
+@pytest.mark.parametrize(
+    "head,comm",
+    [
+        ("kworker/u64:3-events_unbound", "kworker/u64:3-events_unbound"),
+        ("kworker/0:1H+kblockd", "kworker/0:1H+kblockd"),
+        ("kworker/R-netns", "kworker/R-netns"),
+        ("abcdefghijklmno", "abcdefghijklmno"),
+        ("of unknown origin> runc:[1:CHILD]", "runc:[1:CHILD]"),
+        # More than the kernel keeps of a name is something else, glued to it.
+        ("abcdefghijklmnop", None),
+        ("prefix-of-a-shipper|java", None),
+        ("kworker/u64:3-", "kworker/u64:3-"),
+        ("kworker/of/something/else", None),
+    ],
+)
+def test_a_name_is_no_longer_than_the_kernel_keeps_it(head, comm):
+    assert one(head + ": page allocation failure: order:5, mode:0x10c0d0").comm == comm
+    assert one(head + " invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0").comm == comm
+
+
+def test_a_victim_is_named_as_the_kernel_names_it():
+    text = "Out of memory: Killed process 7 (%s) total-vm:9kB, anon-rss:8kB, file-rss:0kB"
+    assert one(text % "Web Content").killed == [("Web Content", 7)]
+    assert one(text % "more than a name has").killed == [(None, 7)]
+    assert one("CPU: 1 PID: 7 Comm: more than a name has Not tainted 5.4.0 #1\n" + text % "java").comm is None

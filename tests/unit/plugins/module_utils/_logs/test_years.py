@@ -20,10 +20,12 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import (
     clock,
+    events,
     journal,
     prefixes,
     readers,
     scanner,
+    streams,
     years,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
@@ -130,6 +132,46 @@ def test_two_answers_are_none(dates, between):
     assert dates(text) == [None, "2026-11-25"]
 
 
+def test_a_silence_unlike_any_other_leaves_two_answers(dates):
+    """Twelve days, or a year and twelve days, in a log that has lines every day; where it has such silences always, it is one of them."""
+    start = END - 40 * DAY
+    daily = oom(start) + through(start, start + 5 * DAY)
+    assert dates(daily + through(start + 17 * DAY, END)) == [None]
+    assert dates(daily + through(start + 11 * DAY, END)) == ["2026-10-17"]
+    assert dates(daily + through(start + 17 * DAY, END, 9 * DAY)) == ["2026-10-17"]
+
+
+@pytest.mark.parametrize("silence,years_ago", [(12, 0), (60, 0), (377, 1), (800, 2)])
+def test_seconds_that_come_after_a_silence_tell_how_long_it_was(dates, silence, years_ago):
+    """The first line after it may be a program's."""
+    start = END - (silence + 20) * DAY
+    first = start + (5 + silence) * DAY
+    text = oom(start) + noise(start, 1000) + through(start, start + 5 * DAY) + noise(first)
+    text += noise(first + 60, 1060 + (5 + silence) * DAY) + through(first + DAY, END)
+    assert dates(text) == [time.strftime("%Y-%m-%d", time.gmtime(start))]
+    assert time.gmtime(END).tm_year - time.gmtime(start).tm_year - years_ago in (0, 1)
+
+
+@pytest.mark.parametrize("bits", [0, 300])
+def test_a_compressed_file_is_read_once(dates, monkeypatch, bits):
+    """The years are found out on the way, line by line or at the ends of its pieces, however many events there are."""
+    opened = []
+    open_chunks = streams.open_chunks
+    monkeypatch.setattr(streams, "open_chunks", lambda node, path: opened.append(path) or open_chunks(node, path))
+    monkeypatch.setattr(streams, "CHUNK", 2000)
+    monkeypatch.setattr(years, "CLOSELY", bits)
+    old = END - 400 * DAY
+    text = oom(old) + through(old + DAY, END - DAY, DAY // 4) + oom(END - DAY, 8)
+    assert dates(text, packed=True) == ["2025-10-22", "2026-11-25"]
+    assert len(opened) == 1
+
+
+def test_more_events_than_can_wait_for_the_end(dates, monkeypatch):
+    monkeypatch.setattr(events, "MAX_WAITING", 3)
+    text = "".join(oom(END - DAY + number * 60, number) + noise(END - DAY + number * 60) for number in range(1, 9))
+    assert dates(text, packed=True) == ["2026-11-25"] * 8
+
+
 def test_lines_out_of_order_change_no_year(dates):
     text = oom(END - 2 * DAY) + noise(END - 3 * DAY) + noise(END - 2 * DAY) + noise(END)
     assert dates(text) == ["2026-11-24"]
@@ -137,7 +179,6 @@ def test_lines_out_of_order_change_no_year(dates):
 
 def test_a_large_file(dates, monkeypatch):
     monkeypatch.setattr(scanner, "WHOLE", 1)
-    monkeypatch.setattr(readers, "LARGE", 1)
     old = END - 400 * DAY
     quiet = oom(old) + through(old + DAY, END - 20 * DAY, DAY)
     text = quiet + through(END - 20 * DAY, END - DAY, 60) + oom(END - DAY, 8) + through(END - DAY, END, 60)
@@ -147,7 +188,6 @@ def test_a_large_file(dates, monkeypatch):
 
 def test_a_window_in_a_file_of_years(tmp_path, monkeypatch):
     monkeypatch.setattr(scanner, "WHOLE", 1)
-    monkeypatch.setattr(readers, "LARGE", 1)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     old = END - 400 * DAY
@@ -161,10 +201,23 @@ def test_a_window_in_a_file_of_years(tmp_path, monkeypatch):
     time.tzset()
 
 
+class Deaf:
+    """A sink that makes nothing of the lines."""
+
+    def queue(self, raw, number, offset):
+        pass
+
+    def settle(self):
+        pass
+
+
 def test_files_with_years_are_not_gone_through(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"2026-11-20T08:00:00Z node kernel: x\n" * 100)
-    assert readers._years(Node("/"), str(path), "plain", 10) is None
+    source = readers.Source(str(path), "file")
+    source.clock = clock.Clock(END)
+    readers.read_file(Node("/"), str(path), source, Deaf(), None, ())
+    assert source.clock.years is None
     with io.open(str(path), "rb") as stream:
         assert years.of_stream(stream, 3600) is None
 
@@ -250,10 +303,8 @@ def test_a_line_of_an_unknown_year_is_none():
     watch.years = years.Years()
     watch.years.steps = [(50, None)]
     watch.years.days = 330
-    watch.offset = 10
-    assert watch.of(line) is None
-    watch.offset = 60
-    assert clock.iso(watch.of(line)) == "2026-11-24T10:00:00Z"
+    assert watch.of(line, 10) is None
+    assert clock.iso(watch.of(line, 60)) == clock.iso(watch.of(line)) == "2026-11-24T10:00:00Z"
 
 
 @pytest.mark.parametrize("seed", range(60))
