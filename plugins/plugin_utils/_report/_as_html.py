@@ -178,7 +178,7 @@ class Page:
                 "nf_conntrack_caches": slab.get("nf_conntrack_caches"),
             },
             "pressure": facts.get("pressure"),
-            "survey": facts.get("pageblock_survey"),
+            "survey": _pictures.survey(facts),
             "watch": _watch(facts.get("watch")),
             "unparsed_lines": facts.get("unparsed_lines") or {},
         }

@@ -23,6 +23,9 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _
 SPANS_OF_NODE = 20
 MOST_SPANS = 2000
 MOST_GROUPS = 40
+# Of the survey of one node.
+MOST_ZONES = 16
+MOST_CALLERS = 8
 
 # What becomes of a node in a run, worst first; "none" was not assessed, "missing" not audited.
 STANDINGS = ("critical", "high", "medium", "unknown", "none", "missing", "low")
@@ -80,12 +83,11 @@ class Pictures:
         spans = [span for incident in incidents[:SPANS_OF_NODE] if (span := _span(incident, host.name))]
         if spans:
             self._spans[host.name] = spans
-        survey = record["facts"].get("pageblock_survey")
-        if survey:
+        surveyed = record["facts"].get("pageblock_survey")
+        if surveyed:
             held: collections.Counter[str] = collections.Counter()
-            for zone in survey.get("zones") or ():
-                for kind, count in (zone.get("held_by") or {}).items():
-                    held[kind if kind in KINDS else "other"] += count
+            for zone in surveyed.get("zones") or ():
+                held.update(_by_kind(zone))
             self._held[host.name] = held
 
     def spans(self, fleet: _types.Fleet) -> tuple[list[Span], int]:
@@ -108,6 +110,41 @@ class Pictures:
         worst = sorted(rows.values(), key=lambda row: (-row.in_the_way, _words.natural(row.group)))
         # A single group says what the fleet does.
         return [whole, *(worst[:MOST_GROUPS] if len(worst) > 1 else ())] if whole else []
+
+
+def _by_kind(zone: _types.Record) -> collections.Counter[str]:
+    held: collections.Counter[str] = collections.Counter()
+    for kind, count in (zone.get("held_by") or {}).items():
+        held[kind if kind in KINDS else "other"] += count
+    return held
+
+
+def survey(facts: _types.Record) -> _types.Record | None:
+    """What the page of a node shows of its survey; a node can name kinds and callers without end."""
+    found = facts.get("pageblock_survey")
+    if not found:
+        return None
+    order = facts["kernel"].get("hugepage_order")
+    zones = [zone for zone in found.get("zones") or () if zone.get("blocks")]
+    return {
+        "last_compaction": found.get("last_compaction"),
+        "callers": [
+            {"name": _words.text(caller["name"], 200), "pages": caller["pages"]}
+            for caller in (found.get("callers") or ())[:MOST_CALLERS]
+        ],
+        "zones": [
+            {
+                **{key: zone.get(key) for key in ("node", "zone", "blocks", "sampled", "map")},
+                "held_by": _by_kind(zone),
+                "gain": next(
+                    (gain for gain in zone.get("yields") or () if gain["order"] == (9 if order is None else order)),
+                    None,
+                ),
+            }
+            for zone in zones[:MOST_ZONES]
+        ],
+        "more_zones": max(0, len(zones) - MOST_ZONES),
+    }
 
 
 def runs(fleet: _types.Fleet) -> list[Run]:

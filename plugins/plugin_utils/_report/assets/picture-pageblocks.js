@@ -49,30 +49,27 @@ function withoutHoles(cells) {
 function surveyedZone(row, zone, many, width) {
   const list = shares(zone.held_by || {}), name = zone.zone + (many ? " · NUMA " + zone.node : ""), map = zone.map, way = list.filter(([letter]) => inTheWay(letter)).sort((a, b) => b[1] - a[1]);
   const each = map ? map.cell_blocks : 0, [before, letters, behind] = map ? withoutHoles(map.cells) : [0, sharesAsLetters(list, Math.max(1, Math.min(SHARES, zone.blocks || SHARES))), 0];
-  const order = HUGE_ORDER(row), gain = (zone.yields || []).find((yields) => yields.order === order);
+  const gain = zone.gain;
   return el("div", { class: "surveyed" }, el("h4", {}, "Zone " + name),
     el("p", {}, el("small", {}, [plural(zone.blocks || 0, "pageblock") + (zone.sampled < zone.blocks ? ", " + thousands(zone.sampled) + " of them looked at" : ""),
       map ? "from the start of the zone to its end, a cell is " + (each === 1 ? "a pageblock" : plural(each, "pageblock") + ", by what most of them are held by") : "by share: where they lie is not known",
       before && plural(before * each, "pageblock") + " before it without memory", behind && plural(behind * each, "pageblock") + " behind it without memory"].filter(Boolean).join("; "))),
     letters && blockMap(letters, width, name + ": " + sharesWords(list)),
     el("p", {}, way.length ? ["In the way: ", el("b", {}, sharesWords(way)), "."] : "Nothing is in the way of compaction.",
-      gain && " Of order " + order + " (" + blockSize(order, pageSize(row)) + "), " + thousands(gain.now) + " can be had now; one compaction would " + (gain.high > gain.now ? "make it " + thousands(gain.expected) + ", between " + thousands(gain.low) + " and " + thousands(gain.high) + "." : "not make more.")));
-}
-function HUGE_ORDER(row) {
-  const detail = DATA.details[HOSTS.indexOf(row)], kernel = detail && DATA.settings[detail.settings].kernel;
-  return kernel && Number.isInteger(kernel.hugepage_order) ? kernel.hugepage_order : 9;
+      gain && " Of order " + gain.order + " (" + blockSize(gain.order, pageSize(row)) + "), " + thousands(gain.now) + " can be had now; one compaction would " + (gain.high > gain.now ? "make it " + thousands(gain.expected) + ", between " + thousands(gain.low) + " and " + thousands(gain.high) + "." : "not make more.")));
 }
 function pageblocksCard(index) {
   const row = HOSTS[index], detail = DATA.details[index], survey = detail && detail.survey;
-  if (!survey || !(survey.zones || []).length) return null;
-  const zones = survey.zones.filter((zone) => zone.blocks).slice(0, PROFILES), many = new Set(survey.zones.map((zone) => zone.node)).size > 1, width = Math.min(innerWidth, 1208) - (innerWidth > 600 ? 90 : 64);
+  if (!survey || !survey.zones.length) return null;
+  const zones = survey.zones, many = new Set(survey.zones.map((zone) => zone.node)).size > 1, width = Math.min(innerWidth, 1208) - (innerWidth > 600 ? 90 : 64);
   const last = survey.last_compaction, brought = (last && last.promised || []).filter((each) => each.obtained !== null);
   const used = new Set(zones.flatMap((zone) => zone.map ? [...withoutHoles(zone.map.cells)[1]] : shares(zone.held_by || {}).map(([letter]) => letter)));
   return card("Pageblocks, by what holds them", zones.map((zone) => part(() => surveyedZone(row, zone, many, width))),
     brought.length ? [el("h4", {}, "The last compaction, " + value(last.ended_at)), el("ul", { class: "plainlist" }, brought.map((each) => el("li", {},
       "Zone " + value(each.zone) + (many ? " · NUMA " + each.node : "") + ", order " + each.order + ": " + thousands(each.expected) + " free blocks were expected, between " + thousands(each.low) + " and " + thousands(each.high) + ", and " + thousands(each.obtained) + " were there (" + thousands(each.now) + " before).")))] : null,
     holderKeys([...Object.keys(HOLDERS), ...Object.keys(HOLES)].filter((letter) => used.has(letter))),
-    (survey.callers || []).length ? [el("h4", {}, "Who holds the kernel's pages"), el("ul", { class: "plainlist" }, survey.callers.slice(0, 8).map((caller) => el("li", {}, el("code", {}, value(caller.name)), " " + size(caller.pages * pageSize(row) / 1024))))] : null);
+    survey.more_zones > 0 && el("p", {}, el("small", {}, plural(survey.more_zones, "more zone") + " in the record.")),
+    (survey.callers || []).length ? [el("h4", {}, "Who holds the kernel's pages"), el("ul", { class: "plainlist" }, survey.callers.map((caller) => el("li", {}, el("code", {}, value(caller.name)), " " + size(caller.pages * pageSize(row) / 1024))))] : null);
 }
 /* Across the fleet: a bar for each group, of the share of its pageblocks by kind. */
 let heldAll = false;

@@ -119,6 +119,21 @@ def test_who_is_in_the_way_by_group(pictures_of: t.Any) -> None:
     assert "84.7 %" in table and "page table" in table and "<img" not in table
 
 
+def test_a_node_cannot_blow_up_its_survey(pictures_of: t.Any) -> None:
+    record = surveyed(make_record("a", FRAGMENTED), movable=4, **{f"kind{number}": 1 for number in range(60)})
+    shown = record["facts"]["pageblock_survey"]
+    shown["zones"][0]["yields"] = [
+        {"order": order, "now": 0, "low": 1, "expected": 2, "high": order} for order in range(11)
+    ]
+    shown["zones"] = shown["zones"] * 100 + [{"node": 1, "zone": "Movable", "blocks": 0}]
+    shown["callers"] = [{"name": "x" * 60000, "pages": 5}] * 50
+    _pictures_data, data, _page = pictures_of({"r1": [record, make_record("b")]})
+    kept = data["details"]["0"]["survey"]
+    assert len(kept["zones"]) == 16 and kept["more_zones"] == 84
+    assert kept["zones"][0]["held_by"] == {"movable": 4, "other": 60} and kept["zones"][0]["gain"]["high"] == 9
+    assert len(kept["callers"]) == 8 and len(str(kept)) < 8000
+
+
 def test_a_survey_that_breaks_its_contract_is_no_part_of_a_report(store: t.Any, make_report: t.Any) -> None:
     bad = surveyed(make_record("bad"), movable=4)
     bad["facts"]["pageblock_survey"]["zones"][0]["held_by"] = {"slab": "x" * 9}
