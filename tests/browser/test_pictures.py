@@ -313,6 +313,12 @@ def test_the_profile_of_a_node(browser, fleet):
         sum(count << order for order, count in enumerate(blocks)) / sum(pages), rel=0.05
     )
     assert browser.run(f"document.querySelectorAll('{profile} .watermark').length") == 2
+    # What the zone itself can hand out, be it other than the node's answer.
+    signs = browser.run(
+        f"[...document.querySelectorAll('{profile} [class^=t], {profile} .ob-o')].map((each) => each.textContent).join('')"
+    )
+    words = {"ok": "✓", "needs_reclaim": "1", "needs_compaction": "2", "exhausted": "–", "reserved": "R"}
+    assert signs.replace("min", "").replace("low", "") == "".join(words[state] for state in zone["states"])
     assert browser.run(f"[...document.querySelectorAll('{profile} .failed')].length") == 1
 
 
@@ -407,7 +413,13 @@ def test_pictures_are_printed(browser, fleet):
     assert visible(browser, ".map svg") and visible(browser, "#picture-levels .drawing svg")
     assert not visible(browser, ".views button") and not visible(browser, ".readout")
     browser.call("Emulation.setEmulatedMedia", media="")
+    browser.run(
+        "(() => { const width = () => +document.querySelector('#picture-incidents svg').getAttribute('width'); window.seen = [width()];"
+        " for (const name of ['beforeprint', 'afterprint']) addEventListener(name, () => window.seen.push(width())); })()"
+    )
     assert base64.b64decode(browser.call("Page.printToPDF", printBackground=True)["data"]).startswith(b"%PDF")
+    screen, paper, again = browser.run("window.seen")
+    assert paper == 640 and again == screen != paper
 
 
 def test_without_javascript_there_are_tables(browser, fleet):

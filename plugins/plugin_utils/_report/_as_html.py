@@ -75,7 +75,7 @@ _EVENT = frozenset(
 )
 _EVENT_ZONE = ("node", "zone", "free_blocks", "migratetypes", "free_kb", "min_kb", "extfrag_index")
 _INCIDENT = frozenset("cause reason confidence first_time last_time count pods containers rejected remedies".split())
-_ZONE = frozenset("watermarks extfrag_index unusable_index index_source pageblocks".split())
+_ZONE = frozenset("watermarks extfrag_index unusable_index index_source pageblocks states".split())
 _SLAB = ("name", "size_kb", "utilization_percent", "order")
 
 

@@ -14,6 +14,10 @@ function failedOrders(detail) {
     if (Number.isInteger(event.order) && /_(failure|stall)$/.test(event.kind)) found.set(event.order, (found.get(event.order) || 0) + 1);
   return found;
 }
+// Words of a zone's own states, as digits of STATE; "r" is kept for others by the zone's lowmem reserve.
+const ZONE_STATES = { ok: "0", needs_reclaim: "1", needs_compaction: "2", exhausted: "3", reserved: "r" };
+const zoneStates = (more) => more && Array.isArray(more.states) ? more.states.map((word) => ZONE_STATES[word] || "?").join("") : null;
+const stateClass = (state, kind) => state === "r" ? (kind === "h" ? "b-o" : "ob-o") : kind + (STATE_HEAT[state] ?? 2);
 /* Pages that have to be free for a block of each order: one mark for all, or half of it for each further order (Linux before 4.4). */
 const marksOf = (pages, scaled, orders) => Array.from({ length: orders }, (each, order) => scaled ? Math.floor(pages / 2 ** order) : pages);
 function profilePicture(row, zone, more, about) {
@@ -45,7 +49,7 @@ function profilePicture(row, zone, more, about) {
   };
   const rows = top + plot + 13, state = (order) => about.states[order];
   const feet = pages.map((each, order) => { const middle = x(order) + bar / 2; return [svg("text", { class: "axis", x: middle, y: rows }, order),
-    state(order) !== undefined && [svg("rect", { class: "h" + (STATE_HEAT[state(order)] ?? 2), x: x(order), y: rows + 5, width: bar, height: 15, rx: 2 }), svg("text", { class: "t" + (STATE_HEAT[state(order)] ?? 2), x: middle, y: rows + 16.5 }, STATE_SIGN[state(order)] || "?")],
+    state(order) !== undefined && [svg("rect", { class: stateClass(state(order), "h"), x: x(order), y: rows + 5, width: bar, height: 15, rx: 2 }), svg("text", { class: stateClass(state(order), "t"), x: middle, y: rows + 16.5 }, STATE_SIGN[state(order)] || (state(order) === "r" ? "R" : "?"))],
     (about.needs[order] || []).length > 0 && svg("text", { class: "needed", x: middle, y: rows + 33 }, "▲"), about.failed.has(order) && svg("text", { class: "failed", x: middle, y: rows + 47 }, "✕")]; });
   const several = (list) => list.length ? list.join(", ") : "none";
   const words = about.name + ": " + amount(total) + " free. By order: " + pages.map((here, order) => order + " " + amount(here)).join(", ") + ". Watermarks: min " + (typeof marks.min === "number" ? amount(marks.min) : "unknown") + ", low " + (typeof marks.low === "number" ? amount(marks.low) : "unknown") +
@@ -68,10 +72,11 @@ function profileCard(index) {
   const used = [...new Set(zones.flatMap((zone) => { const types = (more(zone) || {}).migratetypes || {}; return Object.keys(types).filter((name) => types[name].some(Boolean)); }))];
   const key = (draw, words) => el("li", {}, svg("svg", { viewBox: "0 0 18 14", width: 18, height: 14, "aria-hidden": "true" }, draw), words);
   return card("Free memory by order", el("p", {}, el("small", {}, "A bar is the free memory in blocks of that order. The line is what is free in blocks of that order or larger: where it ends, the kernel has nothing to give, however much is free.")),
-    el("div", { class: "profiles" }, zones.map((zone) => part(() => profilePicture(row, zone, more(zone), { name: zoneName(zone, many), most: most.get(zone[1]), states: answers.get(String(zone[0])) || row[STATES], needs, failed, scaled })))),
+    el("div", { class: "profiles" }, zones.map((zone) => part(() => profilePicture(row, zone, more(zone), { name: zoneName(zone, many), most: most.get(zone[1]), states: zoneStates(more(zone)) || answers.get(String(zone[0])) || row[STATES], needs, failed, scaled })))),
     el("ul", { class: "keys" }, used.map((name) => key([svg("rect", { class: "g-" + migrateLetter(name).replace("?", "o"), width: 18, height: 14 }), svg("text", { class: "og-" + migrateLetter(name).replace("?", "o"), x: 9, y: 11 }, migrateLetter(name))], name)),
       key(svg("path", { class: "at-least", d: "M0 3h9v8h9" }), "free in blocks of at least this order"), detail && key(svg("path", { class: "watermark", d: "M0 7h18" }), "watermarks min and low"),
       STATE.map((words, digit) => key([svg("rect", { class: "h" + STATE_HEAT[digit], width: 18, height: 14, rx: 2 }), svg("text", { class: "t" + STATE_HEAT[digit], x: 9, y: 11 }, STATE_SIGN[digit])], words)),
+      zones.some((zone) => (zoneStates(more(zone)) || "").includes("r")) && key([svg("rect", { class: "b-o", width: 18, height: 14, rx: 2 }), svg("text", { class: "ob-o", x: 9, y: 11 }, "R")], "kept in reserve for others"),
       key(svg("text", { class: "needed", x: 9, y: 12 }, "▲"), "needed on this kernel"), failed.size > 0 && key(svg("text", { class: "failed", x: 9, y: 12 }, "✕"), "failed, by the logs")),
     zones.length < measured[ZONES].length && el("p", {}, el("small", {}, "The worst " + zones.length + " of " + measured[ZONES].length + " zones.")));
 }

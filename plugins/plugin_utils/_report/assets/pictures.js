@@ -4,7 +4,10 @@
  */
 // ---- the pictures of the fleet, each above the table that says the same (_html_pictures.py)
 const PICTURES = { levels: levelsPicture, incidents: incidentsPicture, held: heldPicture };
-let mapView = "", mapAll = false, drawnFor = 0, drawnWidth = 0;
+let mapView = "", mapAll = false, drawnWidth = 0, printing = false;
+// Of a card on paper; what is as wide as the screen would be too small to read.
+const PAPER = 640;
+const widthOf = (box) => printing && box.clientWidth ? PAPER : Math.floor(box.clientWidth);
 const drawing = (name) => $("picture-" + name) && $("picture-" + name).querySelector(".drawing");
 /* Ways to divide the nodes at hand: [[name of the part, numbers of its nodes]]. */
 function partsBy(view) {
@@ -24,7 +27,7 @@ const MANY_OF = { group: new Set(DATA.groups.flat()).size > 1, kernel: new Set(D
 const MAP_VIEWS = { nodes: "Nodes", group: "Groups", kernel: "Kernels" };
 /* The map follows the filters of the list: a group that is chosen in it becomes a map of its nodes. */
 function drawMap() {
-  const box = drawing("orders"), width = box ? Math.floor(box.clientWidth) : 0;
+  const box = drawing("orders"), width = box ? widthOf(box) : 0;
   if (!width) return;
   const held = box.contains(document.activeElement), fits = shown.length <= nodesInMap(width);
   const able = Object.keys(MAP_VIEWS).filter((view) => view === "nodes" || MANY_OF[view]);
@@ -48,7 +51,7 @@ function drawPictures() {
   drawMap();
   for (const name in PICTURES) {
     const box = drawing(name);
-    if (box && box.clientWidth) box.replaceChildren(...[part(() => PICTURES[name](Math.floor(box.clientWidth)))].flat().filter(Boolean));
+    if (box && box.clientWidth) box.replaceChildren(...[part(() => PICTURES[name](widthOf(box)))].flat().filter(Boolean));
   }
   drawRows();
 }
@@ -60,6 +63,8 @@ function watchPictures() {
     if (width && width !== drawnWidth && !matchMedia("print").matches) { drawnWidth = width; drawPictures(); }
   }).observe($("pictures"));
 }
+addEventListener("beforeprint", () => { printing = true; drawPictures(); });
+addEventListener("afterprint", () => { printing = false; drawPictures(); });
 let mapDue = 0;
 /* Not while somebody types: the list comes first. */
 function mapLater() {
