@@ -125,6 +125,7 @@ LIBRARY = (
     "_procfs.uptime",
     "_procfs.vmstat",
     "_procfs.zoneinfo",
+    "_scanners",
     "_sources",
     "_survey",
     "_text",

@@ -20,6 +20,7 @@ import time
 
 from . import _blockmap
 from ._procfs import kpageflags
+from ._scanners import free_per_order, wilson, yields
 
 PATH = "/proc/kpageflags"
 
@@ -32,18 +33,12 @@ _FEWEST = 32
 # Seconds of work after which the reader gives way for as long again.
 _BURST = 0.004
 
-# Of the pageblocks that a compaction could empty one in ten may keep a page that resists: under writeback, pinned, or locked just then
-# (migrate_pages() gives up after ten passes, and compaction goes on behind it).
-_RESISTING = 0.1
-
 # The part of a zone that the per-cpu lists of its NUMA node's CPUs may hold together (MIN_PERCPU_PAGELIST_HIGH_FRACTION).
 _LISTED_SHARE = 8
 
 # Memory that the kernel was never given, or had taken away, carries no flags; so do pages of its own. It is told by the zone's
 # managed pages where it is a twentieth of the zone at least, and accounts for half of such pageblocks.
 _TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
-
-_Z95 = 1.96
 
 
 class Block:
@@ -268,127 +263,8 @@ def interval(zone, kind):
     """The 95 % interval of holders()[kind]: (low, high) pageblocks."""
     drawn = len(zone.observed)
     share = sum(1 for block in zone.observed if block.held_by == kind) / drawn
-    low, high = _wilson(share, drawn, zone.blocks)
+    low, high = wilson(share, drawn, zone.blocks)
     return int(math.floor(low * zone.blocks)), int(math.ceil(high * zone.blocks))
-
-
-def _wilson(share, drawn, total):
-    """(low, high) of Wilson's interval for a share, drawn without putting back."""
-    if not drawn or drawn >= total:
-        return share, share
-    square = _Z95**2 / drawn
-    middle = (share + square / 2) / (1 + square)
-    spread = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
-    spread *= math.sqrt((total - drawn) / (total - 1.0))
-    return max(0.0, min(share, middle - spread)), min(1.0, max(share, middle + spread))
-
-
-def yields(zone, now, correction=1.0, reclaimed=0.0):
-    """[{order, now, low, expected, high}]: blocks per order that would be free after one compaction.
-
-    now          blocks per order that are free now; the list's length says which orders are asked for
-    correction   what a compaction here brought before, as a share of what was promised
-    reclaimed    share of the movable pages that is given up before, to make room
-
-    What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
-    (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
-    memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
-    when the lists are given back.
-    """
-    blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed)
-    ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
-    more = _unlisted(zone, blocks[:emptied])
-    answer = []
-    for order, ready in enumerate(now):
-        all_ = max(1.0, zone.blocks * zone.size / float(1 << order))
-        room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale / (1 << order)
-        if 1 << order <= zone.size:
-            low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [emptied])
-            high += more * zone.size / (1 << order)
-        else:
-            low, expected, high = (min(room, count) for count in _in_rows(zone, order, ends))
-        low = _wilson(min(1.0, low / all_), len(blocks), zone.blocks)[0] * all_ * correction * (1 - _RESISTING)
-        high = _wilson(min(1.0, high / all_), len(blocks), zone.blocks)[1] * all_
-        answer.append(
-            {
-                "order": order,
-                "now": ready,
-                "low": max(ready, int(low)),
-                "expected": max(ready, int(round(expected * correction))),
-                "high": max(ready, int(math.ceil(high))),
-            }
-        )
-        answer[-1]["high"] = max(answer[-1]["high"], answer[-1]["expected"])
-    return answer
-
-
-def _reached(zone, blocks, end, order):
-    """Blocks of ``order`` in the first ``end`` of the pageblocks, emptied, and in those behind that are free already."""
-    clean = [block.clean[order] if order < len(block.clean) else 0 for block in blocks]
-    untouched = sum(count for count, block in zip(clean[end:], blocks[end:]) if block.free == block.pages)
-    return (sum(clean[:end]) + untouched) * zone.scale
-
-
-def _in_rows(zone, order, ends):
-    """Blocks larger than a pageblock: (among the first of the pageblocks up to each of the ``ends``, anywhere).
-
-    That many pageblocks in a row, from where such a block may start. A sample does not see rows: there may be as many as it has
-    pageblocks for, or none.
-    """
-    row = (1 << order) // zone.size
-    whole = [block.pages == zone.size and block.clean[-1] == 1 for block in zone.surveyed]
-    if not zone.complete:
-        return [0 for _end in ends] + [sum(whole) * zone.scale / row]
-    starts = range(-zone.first % row, len(whole) - row + 1, row)
-    rows = [start for start in starts if all(whole[start : start + row])]
-    return [sum(1 for start in rows if start + row <= end) for end in ends] + [len(rows)]
-
-
-def _on_lists(zone, emptied, pages):
-    """How many of the emptied pageblocks, the last ones, lack what a per-cpu list of so many ``pages`` keeps of them."""
-    kept, pages = 0, pages / zone.scale if zone.scale else 0
-    for block in reversed(emptied):
-        if pages <= 0:
-            break
-        pages -= block.movable
-        kept += 1
-    return kept
-
-
-def _unlisted(zone, emptied):
-    """How many pageblocks more there may be: those whose only pages that stay are free, on per-cpu lists, and not the kernel's."""
-    unflagged = sum(block.without_flag for block in zone.observed) * zone.scale
-    share = min(1.0, zone.listed / unflagged) if unflagged else 0.0
-    return sum(share**block.unflagged for block in emptied if block.unflagged) * zone.scale
-
-
-def _emptied(blocks, reclaimed=0.0):
-    """How many pageblocks, from the start of the zone, the migration scanner empties until it meets the free scanner.
-
-    mm/compaction.c: it goes up from the start of the zone, and takes pages to where the free scanner, coming down from the
-    end, has found room. Whole free pageblocks are no target, nor are those without a movable page (suitable_migration_target()).
-    """
-    low, high, room = 0, len(blocks), 0
-    while low < high:
-        need = blocks[low].movable * (1 - reclaimed)
-        while room < need and low < high - 1:
-            high -= 1
-            block = blocks[high]
-            if block.movable and block.free < block.pages:
-                room += block.free + block.movable * reclaimed
-        if room < need:
-            break
-        room -= need
-        low += 1
-    return low
-
-
-def free_per_order(free_blocks, orders=None):
-    """[blocks per order] with those that larger ones can be split into, for as many orders as asked for."""
-    return [
-        sum(count << (larger - order) for larger, count in enumerate(free_blocks) if larger >= order)
-        for order in range(orders or len(free_blocks))
-    ]
 
 
 def as_facts(zones, free_blocks, complete, correction=1.0):
