@@ -48,9 +48,12 @@ def order_of(size, page_size):
     return order
 
 
+_RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
+
+
 def version_of(release):
     """ "6.1.0-56-cloud-amd64" -> (6, 1, 0), for advisories only; None for what is not a kernel release."""
-    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?", release or "")
+    match = _RELEASE.match(release or "")
     return tuple(int(part or 0) for part in match.groups()) if match else None
 
 

@@ -12,7 +12,7 @@ __metaclass__ = type
 import re
 import time
 
-from . import _consumers, _kernel, _outlook, _zones
+from . import _consumers, _kernel, _states, _zones
 from ._node import NodeError
 from ._procfs import (
     buddyinfo,
@@ -151,7 +151,7 @@ def collect(node, gather_subset=("all",), top_slabs=10, survey=None, long_free_l
         "cgroups": groups,
         "containers": containers,
         "zones": zones,
-        "allocatable": _outlook.allocatable(zones, needed_by),
+        "allocatable": _states.allocatable(zones, needed_by),
         "slab": _slab(caches, conntrack, raw["meminfo"], kernel, top_slabs) if "slab" in subset else None,
         "meminfo": _only(raw["meminfo"], _MEMINFO.__contains__) if "meminfo" in subset else None,
         "vmstat": _only(raw["vmstat"], lambda name: name.startswith(tuple(_VMSTAT))) if "vmstat" in subset else None,

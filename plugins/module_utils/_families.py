@@ -15,7 +15,7 @@ __metaclass__ = type
 
 from ._compaction.target import measure
 from ._options import OptionError
-from ._outlook import STATES
+from ._states import STATES
 
 LEVELS = ("low", "medium", "high", "critical", "unknown")
 ACTIONS = ("none", "compact", "reclaim_then_compact", "add_memory", "drain_and_reboot")

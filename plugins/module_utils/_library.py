@@ -127,6 +127,7 @@ LIBRARY = (
     "_procfs.zoneinfo",
     "_scanners",
     "_sources",
+    "_states",
     "_survey",
     "_text",
     "_tool",

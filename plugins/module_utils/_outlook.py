@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """THE answer to "what would help here": for a zone and an order, what can be had now, after compaction, after reclaim, and why.
 
-Facts (``states``, ``allocatable``), the compaction plan (``obstacle()``) and the assessment (``now()``, ``what_helps()``) all ask an
-Outlook, so that they cannot contradict each other. It speaks of an ordinary kernel request (GFP_KERNEL, unmovable) unless it says
-otherwise, and counts in pages and in blocks of the order asked about.
+The compaction plan (``obstacle()``) and the assessment (``now()``, ``what_helps()``) ask an Outlook, the facts the Standing that it begins
+with (``state()``), so that they cannot contradict each other. It speaks of an ordinary kernel request (GFP_KERNEL, unmovable) unless it
+says otherwise, and counts in pages and in blocks of the order asked about.
 
 A survey of the zone's pageblocks, where one was taken, puts its measured yields in the place of the estimates.
 """
@@ -16,32 +16,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._fragmentation import (
-    CLOSED_MIGRATETYPES,
-    KERNEL_ZONES,
-    PAGE_ALLOC_COSTLY_ORDER,
-    free_pages,
-    kernel_reserve,
-    suitable_blocks,
-    usable_blocks,
-    watermark_ok,
-)
-
-# The answers to "can I have a block of this order?", best first.
-STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
-
-# The answer of a zone that lowmem_reserve keeps from ordinary requests however much of it is free.
-RESERVED = "reserved"
+from ._fragmentation import free_pages, suitable_blocks
+from ._states import Standing
 
 # What keeps compaction from making blocks: too little is free to move pages into, or it is free among unmovable pages only.
 SHORTAGE, UNMOVABLE = "memory_shortage", "unmovable"
 
-# The 16 MiB that ISA devices reach: all that the DMA zone of a PC has.
-_DMA_PAGES = 4096
-
-# Guesses, tried on the captures. Reclaim turns up contiguous memory only where it frees at least a tenth of the zone.
-_RECLAIM_SHARE = 10
-# Of the free memory in small blocks, at least a tenth must be in movable pageblocks for compaction to matter.
+# A guess, tried on the captures: of the free memory in small blocks, at least a tenth must be in movable pageblocks for compaction to matter.
 _MOVABLE_SHARE = 10
 
 # What a zone of the facts has beyond node, zone and free_blocks, for facts that were made by others or cut short.
@@ -63,55 +44,20 @@ def complete(zone):
     return dict(_DEFAULTS, **zone)
 
 
-def best(states):
-    return min(states, key=STATES.index)
-
-
-class Outlook:
+class Outlook(Standing):
     """What one zone can give.
 
-    zone     as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes, free_cma_pages,
-             reserved_highatomic_pages, reclaimable_pages (complete() adds what is missing)
-    names    the zone names of the machine
-    scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_consumers.scaled_check())
     survey   the zone's entry of the facts' ``pageblock_survey``, or None. Of it ``yields`` counts: [{order, now, low, expected, high}],
              the free blocks after one compaction
-    withheld free blocks per order that are most likely kept for others, where the migratetypes are not known
     """
 
-    __slots__ = ("zone", "scaled", "survey", "free", "marks", "reserve", "closed", "reserved", "usable")
+    __slots__ = ("survey",)
 
     def __init__(self, zone, names, scaled, survey=None, withheld=None):
-        self.zone, self.scaled, self.survey = zone, scaled, survey
-        self.free = free_pages(zone["free_blocks"])
-        self.usable = usable_blocks(zone)
-        if withheld:
-            self.usable = [max(0, count - kept) for count, kept in zip(self.usable, withheld)]
-        self.marks = zone["watermarks"] or {"min": 0, "low": 0}
-        # Free pages that are counted, but closed to the request.
-        self.closed = (zone["free_cma_pages"] or 0) + (zone["reserved_highatomic_pages"] or 0)
-        self.reserve = kernel_reserve(zone, names)
-        if self.reserve is None:
-            # Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved,
-            # as lowmem_reserve_ratio makes it on every machine that has a larger zone.
-            self.reserved = zone["zone"] == "DMA" and len(names) > 1 and self.free <= _DMA_PAGES
-            self.reserve = self.free if self.reserved else 0
-        else:
-            self.reserved = self.reserve > 0 and (zone["managed_pages"] or 0) <= self.marks["min"] + self.reserve
+        super(Outlook, self).__init__(zone, names, scaled, withheld)
+        self.survey = survey
 
     # --- now
-
-    def serves(self, order):
-        """Whether the allocator would hand out a block at once."""
-        return not self.reserved and watermark_ok(
-            self.zone["free_blocks"],
-            order,
-            self.marks["min"],
-            self.reserve,
-            self.closed,
-            self.usable,
-            scaled=self.scaled,
-        )
 
     def now(self, order):
         """How many blocks can be taken, one after the other: serves() as a number.
@@ -136,37 +82,7 @@ class Outlook:
         """Pages above the mark that ordinary requests may take one after the other."""
         return self.free - self.closed + self.zone["reclaimable_pages"] - self.marks["min"] - self.reserve
 
-    def state(self, order):
-        """One of STATES, or RESERVED."""
-        if self.reserved:
-            return RESERVED
-        if self.serves(order):
-            return "ok"
-        short = self.missing_pages(order)
-        if short > 0:
-            return "needs_reclaim" if self.zone["reclaimable_pages"] >= short else "exhausted"
-        if self.has_targets(order) is False and not self.worth_reclaiming():
-            return "exhausted"
-        return "needs_compaction"
-
     # --- what stands in the way of more
-
-    def missing_pages(self, order):
-        """Pages that must become free before compaction may run at all; 0 or less where enough are.
-
-        mm/compaction.c, compaction_suitable(): the watermark, what is reserved from the request, and compact_gap() to move pages into.
-        """
-        mark = self.marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER else self.marks["min"]
-        return mark + self.reserve + (2 << order) - (self.free - self.closed)
-
-    def has_targets(self, order):
-        """Whether there is a place to move pages to: free pages in movable pageblocks. None if not known.
-
-        mm/compaction.c, suitable_migration_target(): free pages of unmovable pageblocks are no target.
-        """
-        if not self.zone["migratetypes"]:
-            return None
-        return free_pages(self.zone["migratetypes"].get("Movable", ())) >= 2 << order
 
     def movable_pages(self, order):
         """Free pages in movable pageblocks, in blocks smaller than ``order``: what compaction makes such blocks of. None if not known.
@@ -177,10 +93,6 @@ class Outlook:
             return None
         movable = free_pages(self.zone["migratetypes"].get("Movable", ())[:order])
         return movable if movable * _MOVABLE_SHARE >= free_pages(self.zone["free_blocks"][:order]) else 0
-
-    def worth_reclaiming(self):
-        """Whether page cache and slab are so much of the zone that reclaiming them turns up contiguous memory."""
-        return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (self.zone["managed_pages"] or self.free or 1)
 
     def obstacle(self, order):
         """What keeps compaction from making blocks of the order: None, SHORTAGE or UNMOVABLE. By the survey, where there is one."""
@@ -289,44 +201,3 @@ class Outlook:
         if most >= lacking:
             return "compact", None, "doubtful"
         return "drain_and_reboot", False, "held"
-
-
-def zone_states(zone, names, scaled):
-    """-> ([state per order] for a request with GFP_KERNEL, [would GFP_ATOMIC be served, per order]) of one zone, as for Outlook."""
-    outlook, orders = Outlook(zone, names, scaled), range(len(zone["free_blocks"]))
-    # An atomic request may go below the mark, and take of the blocks that are set aside for it.
-    usable, cma = usable_blocks(zone, CLOSED_MIGRATETYPES[1:]), zone["free_cma_pages"] or 0
-    atomic = [
-        watermark_ok(
-            zone["free_blocks"], order, outlook.marks["min"], outlook.reserve, cma, usable, atomic=True, scaled=scaled
-        )
-        for order in orders
-    ]
-    return [outlook.state(order) for order in orders], atomic
-
-
-def allocatable(zones, needed_by):
-    """The graded answer: [{order, state, nodes: {"0": state}, atomic, needed_by}], one entry per order.
-
-    zones carry ``states`` and ``atomic`` of zone_states(). A request that is not bound to a node falls back to the others
-    (zonelists), so the machine's state is that of its best node, and a node's that of its best zone. Orders that only
-    some zones list are answered by those.
-    """
-    answer = []
-    for order in range(max([len(zone["free_blocks"]) for zone in zones] or [0])):
-        nodes, atomic = {}, False
-        for zone in zones:
-            if zone["zone"] in KERNEL_ZONES and order < len(zone["states"]):
-                name, state = str(zone["node"]), zone["states"][order]
-                nodes[name] = best([nodes.get(name, "exhausted"), "exhausted" if state == RESERVED else state])
-                atomic = atomic or zone["atomic"][order]
-        answer.append(
-            {
-                "order": order,
-                "state": best(nodes.values()) if nodes else "exhausted",
-                "nodes": nodes,
-                "atomic": atomic,
-                "needed_by": needed_by.get(order, []),
-            }
-        )
-    return answer

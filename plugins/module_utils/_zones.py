@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import _fragmentation, _outlook
+from . import _fragmentation, _states
 
 
 def put_together(raw, kernel):
@@ -51,7 +51,7 @@ def put_together(raw, kernel):
     names = {zone["zone"] for zone in zones}
     for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
         zone["reclaimable_pages"] = pages
-        zone["states"], zone["atomic"] = _outlook.zone_states(zone, names, kernel["watermark_check"] == "scaled")
+        zone["states"], zone["atomic"] = _states.zone_states(zone, names, kernel["watermark_check"] == "scaled")
     return zones
 
 

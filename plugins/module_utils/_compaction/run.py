@@ -14,7 +14,7 @@ import time
 
 from .. import _facts
 from .._node import NodeError
-from .._outlook import STATES
+from .._states import STATES
 from . import guards, promise, state
 from .plan import COMPACT_ALL, DROP_VALUES, FAILED, SURVEYED, plan
 from .target import measure, resolve, row_of, subset

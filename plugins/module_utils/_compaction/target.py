@@ -14,10 +14,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .. import _consumers, _fragmentation, _options, _outlook
+from .. import _consumers, _fragmentation, _options, _states
 from .._fragmentation import KERNEL_ZONES
 from .._options import OptionError
-from .._outlook import RESERVED
+from .._states import RESERVED
 
 # What a look at the target needs of the facts; slabs and settings play no part in it.
 SUBSET = ("kernel", "zones", "migratetypes", "meminfo", "vmstat", "pressure")
@@ -173,7 +173,7 @@ def _measure_node(zones, target):
 
 
 def _measure_order(usable, order, target):
-    state = _outlook.best([zone["states"][order] for zone in usable] or ["exhausted"])
+    state = _states.best([zone["states"][order] for zone in usable] or ["exhausted"])
     blocks = sum(_fragmentation.suitable_blocks(_fragmentation.usable_blocks(zone), order) for zone in usable)
     unusable = max([zone["unusable_index"][order] for zone in that_matter(usable)] or [1000])
     # More than half of the free memory in blocks of this size is not for compaction to bring about.
