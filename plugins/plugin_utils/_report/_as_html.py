@@ -84,10 +84,12 @@ class _Table:
 
     def __init__(self) -> None:
         self.values: list[t.Any] = []
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[t.Hashable, int] = {}
 
-    def number(self, value: t.Any) -> int:
-        key = value if isinstance(value, str) else _as_json.dumps(value)
+    def number(self, value: t.Any, key: t.Hashable = None) -> int:
+        """``key`` tells values of the table apart; by itself that is their JSON."""
+        if key is None:
+            key = value if isinstance(value, str) else _as_json.dumps(value)
         if key not in self._numbers:
             self._numbers[key] = len(self.values)
             self.values.append(value)
@@ -130,9 +132,10 @@ class Page:
         for row in facts["allocatable"]:
             for node, state in row["nodes"].items():
                 nodes[node] = nodes.get(node, "") + (str(_words.STATES.index(state)) if state in _words.STATES else "?")
+        needs = [row.get("needed_by") or [] for row in facts["allocatable"]]
         return [
             sorted(nodes.items()) if len(nodes) > 1 else 0,
-            self._needs.number([row.get("needed_by") or [] for row in facts["allocatable"]]),
+            self._needs.number(needs, tuple(map(tuple, needs))),
             [
                 [zone["node"], strings.number(zone["zone"]), zone["managed_pages"] or 0, *zone["free_blocks"]]
                 for zone in facts["zones"]
@@ -143,7 +146,7 @@ class Page:
                 [strings.number(_words.text(cache["name"], 100)), cache["size_kb"]]
                 for cache in (slab.get("caches") or ())[:_SLABS_IN_ROW]
             ],
-            self._unavailable.number(facts["unavailable"]),
+            self._unavailable.number(facts["unavailable"], tuple(facts["unavailable"].items())),
         ]
 
     def _detail(self, record: _types.Record) -> _types.Record:

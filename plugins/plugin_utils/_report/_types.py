@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import functools
 import typing as t
 from collections.abc import Iterable
 
@@ -215,6 +216,7 @@ class Fleet:
         return max((host.past[-1].time for host in self.hosts if host.past and host.past[-1].time), default=None)
 
 
+@functools.lru_cache(maxsize=1024)  # most nodes of a fleet answer alike
 def badness(states: str) -> int:
     """Graded answers in one number: what is amiss at a low order outweighs everything above it."""
     value = 0
