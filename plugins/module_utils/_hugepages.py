@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-from . import _outlook, _pageblocks
+from . import _outlook, _scanners
 from ._consumers import order_of
 from ._node import NodeError
 
@@ -50,7 +50,7 @@ def plan(pools_, facts, surveyed=None, correct=None):
 
     facts      their kernel and zones. What is free below the watermarks is nobody's to take, as the test allocatable has it
     surveyed   [_pageblocks.Zone], None where the pageblocks were not looked at: then only ``now`` is known
-    correct    a function ((NUMA node, zone), row of _pageblocks.yields()) -> the row by what the node has learned
+    correct    a function ((NUMA node, zone), row of _scanners.yields()) -> the row by what the node has learned
     """
     names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"].get("watermark_check") == "scaled"
     outlooks = [
@@ -78,10 +78,9 @@ def _after(outlooks, surveyed, order, correct, reclaim):
         if span is None or not span.observed:
             total = {key: total[key] + outlook.now(order) for key in total}
             continue
-        movable = sum(block.movable for block in span.observed) * span.scale
-        share = min(1.0, zone["reclaimable_pages"] / movable) if reclaim and movable else 0.0
-        now = _pageblocks.free_per_order(zone["free_blocks"], order + 1)
-        row = _pageblocks.yields(span, now, reclaimed=share)[order]
+        share = _scanners.reclaimable_share(span, zone["reclaimable_pages"]) if reclaim else 0.0
+        now = _scanners.free_per_order(zone["free_blocks"], order + 1)
+        row = _scanners.yields(span, now, reclaimed=share)[order]
         row = correct((span.node, span.name), row) if correct else row
         for key in total:
             total[key] += outlook.bounded(order, row[key])

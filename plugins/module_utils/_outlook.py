@@ -127,15 +127,18 @@ class Outlook(Standing):
         size = 1 << order
         return max(self.now(order), min(blocks, (self._margin() - size) // size + 1))
 
-    def surveyed(self, order):
-        """The survey's row for the order, None where there is none."""
-        for row in (self.survey or {}).get("yields") or ():
+    def surveyed(self, order, what="yields"):
+        """The survey's row for the order, of a compaction alone or ``after_reclaim``; None where there is none."""
+        for row in (self.survey or {}).get(what) or ():
             if row["order"] == order:
                 return row
         return None
 
     def after_reclaim(self, order):
         """The same, for page cache and reclaimable slab freed before the compaction."""
+        row = self.surveyed(order, "after_reclaim")
+        if row:
+            return {name: row[name] for name in ("low", "expected", "high")}
         return self._joined(order, self.zone["reclaimable_pages"])
 
     def _joined(self, order, freed):
@@ -196,8 +199,13 @@ class Outlook(Standing):
         if expected >= lacking and not short:
             return "compact", True, "measured"
         if self.worth_reclaiming():
-            # Freed pages are room to move others into, and freed slab clears pageblocks: how many, the survey does not tell.
-            return "reclaim_then_compact", True if expected >= lacking else None, "held_reclaimable"
+            # Freed page cache is room to move others into. Freed slab clears pageblocks, too: how many, the survey does not tell.
+            freed = self.surveyed(row["order"], "after_reclaim") or row
+            return (
+                "reclaim_then_compact",
+                True if freed["expected"] - row["now"] >= lacking else None,
+                "held_reclaimable",
+            )
         if most >= lacking:
             return "compact", None, "doubtful"
         return "drain_and_reboot", False, "held"

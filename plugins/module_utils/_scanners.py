@@ -132,6 +132,12 @@ def _emptied(blocks, reclaimed=0.0):
     return low
 
 
+def reclaimable_share(zone, pages):
+    """Which share of a zone's movable pages is given up where so many ``pages`` can be reclaimed, for yields()."""
+    movable = sum(block.movable for block in zone.observed) * zone.scale
+    return min(1.0, pages / movable) if movable else 0.0
+
+
 def free_per_order(free_blocks, orders=None):
     """[blocks per order] with those that larger ones can be split into, for as many orders as asked for."""
     return [

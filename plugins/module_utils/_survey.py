@@ -14,7 +14,7 @@ __metaclass__ = type
 
 import re
 
-from . import _hugepages, _pageblocks, _yields
+from . import _hugepages, _pageblocks, _scanners, _yields
 from ._node import NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
@@ -65,8 +65,14 @@ def _survey(node, facts, sample, seed, learned):
         return None, None
     free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"] for zone in facts["zones"]}
     survey = _pageblocks.as_facts(zones, free_blocks, complete)
-    for zone in survey["zones"]:
-        zone["yields"] = [learned.corrected((zone["node"], zone["zone"]), row) for row in zone["yields"]]
+    reclaimable = {(zone["node"], zone["zone"]): zone.get("reclaimable_pages") or 0 for zone in facts["zones"]}
+    for zone, told in zip(zones, survey["zones"]):
+        place = zone.node, zone.name
+        share = _scanners.reclaimable_share(zone, reclaimable.get(place, 0))
+        now = [row["now"] for row in told["yields"]]
+        freed = _scanners.yields(zone, now, reclaimed=share) if share else told["yields"]
+        told["yields"] = [learned.corrected(place, row) for row in told["yields"]]
+        told["after_reclaim"] = [learned.corrected(place, row) for row in freed]
     survey["callers"] = _callers(node, facts)
     survey["last_compaction"] = learned.last
     return survey, zones

@@ -383,12 +383,12 @@ ansible_facts:
         pageblock_survey:
           description:
             - What holds the pageblocks, from C(/proc/kpageflags); V(null) unless the subset V(pageblocks) was asked for.
-            - C(zones) has for each zone C(held_by), the pageblocks by what keeps them from becoming free (C(movable) is nothing),
-              with their 95 % intervals where a sample was taken; and C(yields), the blocks of each order that would be free after one
-              compaction. C(map) is the zone from its start to its end, a letter for each C(cell_blocks) pageblocks, by what most of
-              them are held by, V(f) being free throughout, V(m) free or movable, V(s) slab, V(p) page table, V(k) kernel, V(r) reserved,
-              V(h) hugetlb, V(c) other compound pages, V(u) unevictable, V(o) offline or taken by a hypervisor, V(x) poisoned,
-              V(.) a hole, V(?) not looked at.
+            - C(zones) has for each zone C(held_by), the pageblocks by what keeps them from becoming free (C(movable) is nothing), with their 95 %
+              intervals where a sample was taken; and C(yields), the blocks of each order that would be free after one compaction,
+              C(after_reclaim) the same with page cache and reclaimable slab freed before. C(map) is the zone from its start to its end, a letter
+              for each C(cell_blocks) pageblocks, by what most of them are held by, V(f) being free throughout, V(m) free or movable, V(s) slab,
+              V(p) page table, V(k) kernel, V(r) reserved, V(h) hugetlb, V(c) other compound pages, V(u) unevictable, V(o) offline or taken by a
+              hypervisor, V(x) poisoned, V(.) a hole, V(?) not looked at.
             - Where the node tool is installed, what earlier compactions brought corrects C(yields); C(uncorrected) is what was expected
               without it. C(last_compaction) has what the last one was expected to bring and what it brought (C(obtained)).
             - C(callers) says who holds the kernel's pages, where the kernel keeps count (C(/proc/allocinfo), page_owner).
@@ -409,6 +409,8 @@ ansible_facts:
                 held_by_interval: {movable: [6210, 6700], kernel: [2880, 3340], slab: [590, 830], page_table: [390, 590]}
                 yields:
                   - {order: 9, now: 229, low: 2510, expected: 4100, high: 6884}
+                after_reclaim:
+                  - {order: 9, now: 229, low: 3300, expected: 5200, high: 7100}
         hugepages:
           description:
             - Per NUMA node and size of huge page, what the pool has (C(reserved), C(free)) and how many could be allocated beside it,

@@ -81,8 +81,8 @@ def blocks_left(facts, order, node=None):
 def blocks_after(facts, order, after, node=None):
     """How many blocks of ``order`` there are at the least after a compaction, or after reclaim and compaction, by the survey.
 
-    after   "compaction": of the zones that serve ordinary requests, within their watermarks; "reclaim": what huge pages of that size
-            the ``hugepages`` of the facts promise
+    after   "compaction", or "reclaim" and a compaction: of the zones that serve ordinary requests, within their watermarks. Beyond the
+            orders of the free lists, what the ``hugepages`` of the facts promise for pages of that size
     Raises SurveyError where the facts do not have what it takes.
     """
     if not facts.get("pageblock_survey"):
@@ -97,6 +97,10 @@ def blocks_after(facts, order, after, node=None):
     state = NodeState(facts, None, complete(None), estimates=False)
     if after == "compaction":
         return sum(outlook.sure(order) for outlook in (state.serving if node is None else state.by_node.get(node, ())))
+    outlooks = state.serving if node is None else state.by_node.get(node, ())
+    freed = [(outlook, outlook.surveyed(order, "after_reclaim")) for outlook in outlooks]
+    if freed and all(row for dummy, row in freed):
+        return sum(outlook.bounded(order, row["low"]) for outlook, row in freed)
     size_kb = state.page_kb << order
     rows = [row for row in facts.get("hugepages") or () if row["size_kb"] == size_kb]
     if not rows:

@@ -39,7 +39,7 @@ _REASONS = {
     ),
     "held_reclaimable": (
         "%(place)s has %(reclaimable)d MB of page cache and reclaimable slab, to be freed first; a compaction alone leaves"
-        " %(expected)d free blocks of order %(order)d by its pageblocks (now %(now)d). In the way: %(held_by)s"
+        " %(expected)d free blocks of order %(order)d by its pageblocks, after that it leaves %(freed)d (now %(now)d). In the way: %(held_by)s"
     ),
     "held": (
         "a compaction of %(place)s would leave %(high)d free blocks of order %(order)d at most (now %(now)d), it will not help."
@@ -52,7 +52,7 @@ def remediation(state, short, unmovable):
     """-> {action, will_help: true, false or None (cannot be told), reason, order, node, zone, blocks}.
 
     order, NUMA node and zone are those that it speaks of, None where no zone lacks anything. blocks are the free ones of the order after
-    a compaction, {low, expected, high}, where the pageblocks were surveyed. short and unmovable as for blocks.find().
+    what the action does, {low, expected, high}, where the pageblocks were surveyed. short and unmovable as for blocks.find().
     """
     if not state.zones:
         return _answer("none", None, "what is free is not known")
@@ -141,6 +141,11 @@ def _verdict(state, outlook, order, short):
     }
     words.update(row or {})
     expected = outlook.after_compaction(order) if row else None
+    if row and action == "reclaim_then_compact":
+        # Without a row for that, a compaction alone brings as much at the least.
+        freed = outlook.surveyed(order, "after_reclaim")
+        expected = outlook.after_reclaim(order) if freed else expected
+        words["freed"] = expected["expected"]
     return _answer(action, will_help, _REASONS[why] % words, expected=expected, **where)
 
 

@@ -15,7 +15,7 @@ __metaclass__ = type
 
 import time
 
-from .. import _pageblocks, _survey, _yields
+from .. import _scanners, _survey, _yields
 from .target import orders_of
 
 # So many kinds are named of what is in the way.
@@ -54,7 +54,7 @@ def kept(promises, after):
 
 
 def _blocks(facts):
-    return {(zone["node"], zone["zone"]): _pageblocks.free_per_order(zone["free_blocks"]) for zone in facts["zones"]}
+    return {(zone["node"], zone["zone"]): _scanners.free_per_order(zone["free_blocks"]) for zone in facts["zones"]}
 
 
 def _at(blocks, order):

@@ -165,6 +165,19 @@ def test_large_pageblocks_are_sampled_by_pages(tmp_path):
     assert facts["pageblock_survey"]["sampled"] == 32 and not facts["pageblock_survey"]["complete"]
 
 
+def test_what_can_be_reclaimed_is_room_to_move_pages_into(tmp_path):
+    node = machine(str(tmp_path), [("Normal", 0, ["mmmf"] * 40)])
+    facts = _facts.collect(node, survey=lambda node, facts: None)
+    facts["zones"][0]["reclaimable_pages"] = 40 * 512 // 4
+    zone = zones_of(_survey.collect(node, facts, None))["Normal"]
+    freed = [row for row in zone["after_reclaim"] if row["order"] == 9][0]
+    assert 0 < row_of(zone, 9)["expected"] < freed["expected"] <= 20
+    assert freed["now"] == row_of(zone, 9)["now"] <= freed["low"] <= freed["expected"] <= freed["high"]
+    facts["zones"][0]["reclaimable_pages"] = 0
+    zone = zones_of(_survey.collect(node, facts, None))["Normal"]
+    assert zone["after_reclaim"] == zone["yields"]
+
+
 # --- nineteen times out of twenty ---------------------------------------------------------------------------------
 
 DRAWS = 60

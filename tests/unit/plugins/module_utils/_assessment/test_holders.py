@@ -62,6 +62,20 @@ def test_the_advice_follows_from_what_was_measured(low, expected, high, reclaima
     assert found["blocks"] == {"low": low, "expected": expected, "high": high}
 
 
+def test_what_reclaim_and_a_compaction_bring_decides_whether_that_helps():
+    told = facts(0, 3, 5, reclaimable=100000)
+    zone = told["pageblock_survey"]["zones"][0]
+    for expected, will_help in ((40, True), (12, None)):
+        zone["after_reclaim"] = [
+            {"order": order, "now": 0, "low": 10, "expected": expected, "high": 90} for order in range(11)
+        ]
+        found = assess(told)["remediation"]
+        assert (found["action"], found["will_help"]) == ("reclaim_then_compact", will_help)
+        assert found["blocks"] == {"low": 10, "expected": expected, "high": 90}
+        assert "after that it leaves %d (now 0)" % expected in found["reason"]
+    assert blocks_after(told, 5, "reclaim") == 10 and blocks_after(told, 5, "compaction") == 0
+
+
 def test_without_a_survey_there_is_no_promise():
     told = facts(30, 64, 90)
     told["pageblock_survey"] = None

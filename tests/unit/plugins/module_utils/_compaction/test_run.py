@@ -22,6 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _metrics,
     _metrics_state,
     _pageblocks,
+    _scanners,
     _yields,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import node_state
@@ -669,7 +670,7 @@ def test_a_run_says_what_was_expected_and_what_came_of_it(kernel):
     for row, zone in zip(result["promised"], _zones(node)):
         assert (row["node"], row["order"]) == (0, 9)
         assert row["now"] <= row["low"] <= row["expected"] <= row["high"]
-        assert row["obtained"] == _pageblocks.free_per_order(zone["free_blocks"])[9]
+        assert row["obtained"] == _scanners.free_per_order(zone["free_blocks"])[9]
     total = sum(row["obtained"] for row in result["promised"])
     assert result["message"].endswith(", obtained %d" % total)
     assert "node0_obtained=%d " % total in _logline.logline(result)
