@@ -359,7 +359,7 @@ def memcg_oom(kernel: Kernel, chance: random.Random) -> Scene | None:
 def vmalloc(kernel: Kernel, chance: random.Random) -> Scene | None:
     """No address range: the vmalloc area is full. A size of 0, or beyond all memory, is the caller's error."""
     size, causes = chance.choice(((chance.randrange(1, 64) << 20, {"vmalloc_exhaustion"}), (0, {"invalid_request"})))
-    comm, pid = chance.choice(("modprobe", "iptables-restore", "insmod")), chance.randrange(1, 60000)
+    comm, pid = chance.choice(("modprobe", "iptables-restor", "insmod")), chance.randrange(1, 60000)
     if kernel.version >= (5, 15):
         why = "exceeds total pages" if not size else "vm_struct allocation failed"
         text = f"vmalloc error: size {size}, {why}"

@@ -9,8 +9,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import attempts, quotes
+from . import attempts, quotes, subjects
 from .clock import iso
+from .errors import bounded
 from .presentation import MAX_KEPT, sanitise
 from .signatures import START
 
@@ -23,7 +24,8 @@ class Events:
 
     def __init__(self, window, sources, store, signatures):
         self.window, self.sources, self.store, self.signatures = window, sources, store, signatures
-        self._last = (None, None, None)
+        # The last failure that a runtime told of: event, the error in it, stamp (None where no line can repeat it), signature.
+        self._last = (None, None, None, None)
         self._waiting = []
 
     def settle(self):
@@ -93,17 +95,32 @@ class Events:
         )
 
     def told(self, line):
-        """Whether a line of the kubelet repeats the failure that it has just told of, with nothing new in it."""
-        event, inner, stamp = self._last
+        """Whether a line of the kubelet repeats the failure that it has just told of. Whom it names besides is noted."""
+        event, inner, stamp, signature = self._last
         if stamp is None or line.stamp != stamp or event["pod"] not in line.text:
             return False
         if (line.tag, line.host) != (event["runtime"], event["host"]):
             return False
-        for signature in self.signatures:
-            if signature.matches(line.text):
+        for own in self.signatures:
+            if own.matches(line.text):
                 return False
         at = line.text.find(inner)
-        return at >= 0 and attempts.only_wraps(line.text[: at + len(quotes.INNER)])
+        if at < 0 or not attempts.only_wraps(line.text[: at + len(quotes.INNER)]):
+            return False
+        return bool(event["pod_uid"]) or self._named(line, event, signature)
+
+    def _named(self, line, event, signature):
+        """Whether a line that repeats an event is about the same pod, of which it may name more."""
+        text = quotes.plain(bounded(line.text))
+        names = subjects.names(text)
+        if names["pod"] != event["pod"] or subjects.repeats(text) > 1:
+            return False
+        again = dict(event)
+        again.update((name, value) for name, value in names.items() if value)
+        sanitise(again)
+        kept = self._keep(line, again, lambda epoch: self.store.add_runtime(again, signature, epoch, line.place, 1))
+        self._last = (kept or again,) + self._last[1:]
+        return True
 
     def runtime_failure(self, found):
         signature = found["signature"]
@@ -128,5 +145,4 @@ class Events:
         if kept is None:
             return
         inner = quotes.inner(line.text) if found["kind"] == START else None
-        known = kept["pod"] and kept["pod_uid"] and inner
-        self._last = (kept, inner, line.stamp if known else None)
+        self._last = (kept, inner, line.stamp if kept["pod"] and inner else None, signature)
