@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import typing as t
 
 # Of the orders node_exporter may list: 11 on most machines, 12 and 14 with pages of 16 and 64 kB (arm64), 17 on ia64
 # (CONFIG_ARCH_FORCE_MAX_ORDER). A rule for an order that a kernel does not have records nothing.
 ORDERS = range(20)
+
+_WIDTH = 130
 
 _HEAD = """\
 # Copyright (c) 2026, The kernelops.memfrag authors
@@ -74,7 +77,17 @@ def _rule(rule: Rule) -> t.Iterator[str]:
         if pairs:
             yield f"        {title}:"
             for name, value in pairs.items():
-                yield f"          {name}: {_text(value)}"
+                yield from _pair(name, value)
+
+
+def _pair(name: str, value: str) -> t.Iterator[str]:
+    if len(value) <= _WIDTH:
+        yield f"          {name}: {_text(value)}"
+        return
+    # Folded: YAML puts a space in the place of each line break.
+    yield f"          {name}: >-"
+    for line in textwrap.wrap(value, _WIDTH, break_long_words=False, break_on_hyphens=False):
+        yield f"            {line}"
 
 
 def _text(text: str) -> str:

@@ -8,14 +8,27 @@
 
 from __future__ import annotations
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _stock
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _stock
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import render
 
 _STOCK = """\
 What a stock node_exporter with --collector.buddyinfo and --collector.zoneinfo lets Prometheus know of contiguous memory.
 One group, in this order: Prometheus evaluates its rules one after the other, at the same time."""
 
+_ALERTS = """\
+Alerts that say what to do, for %s.
+What each means, and which to inhibit by which, is in the guide to monitoring."""
+
 
 def shipped() -> dict[str, str]:
     """-> {name: text}"""
-    return {"memfrag-stock.rules.yml": render(_STOCK, [_stock.recording()])}
+    alerts = _alerts.groups()
+    return {
+        "memfrag-stock.rules.yml": render(_STOCK, [_stock.recording()]),
+        "memfrag-stock-alerts.rules.yml": render(
+            _ALERTS % "nodes without the node tool. They need memfrag-stock.rules.yml", [alerts["stock"]]
+        ),
+        "memfrag-tool-alerts.rules.yml": render(
+            _ALERTS % "nodes whose node tool writes metrics. They need nothing else", [alerts["tool"]]
+        ),
+    }
