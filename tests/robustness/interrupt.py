@@ -17,6 +17,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import argparse
+import io
 import json
 import os
 import random
@@ -278,6 +279,73 @@ def kill_tool(root, count, chance):
     return killed
 
 
+# An event of the log as syslog has it, and the series that counts it.
+EVENT = (
+    "%s node17 kernel: [ 42.0] runc:[1:CHILD]: page allocation failure: order:5, mode:0x10c0d0\n"
+    "%s node17 kernel: [ 42.1] CPU: 3 PID: 332 Comm: runc:[1:CHILD] Not tainted 3.10.0-862.el7.x86_64 #1\n"
+)
+COUNTED = 'memfrag_incidents_total{kind="page_allocation_failure"'
+
+
+def metering(root):
+    return subprocess.Popen(
+        [PYTHON, "-Es", root + TOOL, "metrics", "--root", root, "--textfile", "/prom"], cwd="/", stderr=subprocess.PIPE
+    )
+
+
+def counted(root):
+    """Events that the metrics tell of; the file is whole."""
+    text = Node(root).read_text(METRICS)
+    promise(text.endswith("\n") and "memfrag_collected_timestamp_seconds " in text, "half a file:", text[-200:])
+    rows = [line for line in text.splitlines() if line.startswith(COUNTED)]
+    promise(rows, "no counter of incidents")
+    return sum(int(row.rpartition(" ")[2]) for row in rows)
+
+
+def happen(root):
+    """One more report in the log, long enough ago to be whole."""
+    stamp = time.strftime("%b %d %H:%M:%S", time.localtime(time.time() - 60))
+    path = os.path.join(root, "var/log/syslog")
+    with io.open(path, "ab") as stream:
+        stream.write((EVENT % (stamp, stamp)).encode("ascii"))
+    os.utime(path, (time.time() - 60,) * 2)
+
+
+def kill_metrics(root, count, chance):
+    """Each event counts once, whenever a run is killed, and the file that is there is the last good one."""
+    build_roots.write(root, "var/log/syslog", "Nov 26 00:00:00 node17 systemd[1]: Started.\n")
+    first, killed, number = picture(root), 0, 0
+    install(root)
+    finished_metrics(root)
+    happen(root)
+    whole, seen, happened = longest(lambda: finished_metrics(root)), 1, 1
+    promise(counted(root) == 1, "one event is counted as", counted(root))
+    while killed < count and number < count * _ATTEMPTS:
+        number += 1
+        happen(root)
+        happened += 1
+        process = metering(root)
+        time.sleep(chance.uniform(0, whole * 1.1))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        process.stderr.close()
+        now = counted(root)
+        promise(seen <= now <= happened, "counted", now, "after", seen, "of", happened)
+        seen = now
+    finished_metrics(root)
+    promise(counted(root) == happened, "counted", counted(root), "of", happened)
+    for path in ("var/log/syslog",):
+        build_roots.write(root, path, "Nov 26 00:00:00 node17 systemd[1]: Started.\n")
+    check_nothing_left(root, first)
+    return killed
+
+
+def finished_metrics(root):
+    process = metering(root)
+    errors = process.communicate()[1].decode("utf-8", "replace")
+    promise(process.returncode == 0, "metrics have failed:", errors)
+
+
 # --- races ---------------------------------------------------------------------------------------------------------
 
 
@@ -339,7 +407,13 @@ def race(root, count, chance):
 
 # --- all of it -----------------------------------------------------------------------------------------------------
 
-KINDS = (("settings", kill_settings), ("absent", kill_absent), ("tool", kill_tool), ("races", race))
+KINDS = (
+    ("settings", kill_settings),
+    ("absent", kill_absent),
+    ("tool", kill_tool),
+    ("metrics", kill_metrics),
+    ("races", race),
+)
 
 
 def interrupt(kind, count, seed, directory=None):
@@ -354,7 +428,9 @@ def interrupt(kind, count, seed, directory=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=200, help="of settings, of the removal and of the tool, each")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="of settings, of the removal, of the tool and of its metrics, each"
+    )
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()

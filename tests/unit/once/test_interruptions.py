@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os
 import interrupt
 
 
-@pytest.mark.parametrize("kind, count", [("settings", 5), ("absent", 3), ("tool", 3), ("races", 5)])
+@pytest.mark.parametrize("kind, count", [("settings", 5), ("absent", 3), ("tool", 3), ("metrics", 3), ("races", 5)])
 def test_nothing_is_lost_and_nothing_left_behind(kind, count, tmp_path):
     seed = random.SystemRandom().randrange(1 << 30)
     try:

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _rules, _stock, files
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _rules, _stock, files
 
+GUIDE = pathlib.Path(__file__).resolve().parents[4] / "docs" / "docsite" / "rst" / "monitoring_guide.rst"
 ROLE = pathlib.Path(__file__).resolve().parents[4] / "roles" / "memfrag_monitoring" / "files"
 
 
@@ -71,3 +72,34 @@ def test_text_of_rules_is_yaml_that_says_the_same() -> None:
             }
         ]
     }
+
+
+def rules_of(severities: dict[tuple[str, str], str] | None = None) -> list[_rules.Rule]:
+    return [rule for group in _alerts.groups(severities).values() for rule in group.rules]
+
+
+def test_every_alert_has_a_runbook_that_is_there() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    sections = {name.lower() for name in re.findall(r"^(Memfrag\w+)\n~+$", text, re.MULTILINE)}
+    assert sections == {rule.name.lower() for rule in rules_of()}
+    assert all(rule.annotations["runbook_url"] == _alerts.RUNBOOK + rule.name.lower() for rule in rules_of())
+    assert _alerts.RUNBOOK.endswith("/docs/docsite/rst/monitoring_guide.rst#")
+
+
+def test_the_guide_has_the_inhibitions_and_they_name_alerts() -> None:
+    block = GUIDE.read_text(encoding="utf-8").partition("    inhibit_rules:\n")[2].partition("\n\n")[0]
+    assert yaml.safe_load(block) == _alerts.inhibit_rules()
+    names = {rule.name for rule in rules_of()}
+    assert all({source, *targets} <= names for source, targets, _equal in _alerts.INHIBITIONS)
+
+
+def test_severities_go_by_the_policy() -> None:
+    chosen = rules_of({("MemfragIncident", ""): "warning", ("MemfragOrderGone", "wanted"): "off"})
+    assert [rule.labels["severity"] for rule in chosen if rule.name == "MemfragIncident"] == ["warning"]
+    assert len(rules_of()) - len(chosen) == 2
+    with pytest.raises(
+        ValueError, match="MemfragIncident: the severity 'page' is none of critical, warning, info, off"
+    ):
+        _alerts.groups({("MemfragIncident", ""): "page"})
+    with pytest.raises(ValueError, match="there is no alert MemfragGone"):
+        _alerts.groups({("MemfragGone", ""): "info"})
