@@ -366,10 +366,15 @@ def test_whether_to_ask_can_be_said(run: Run, node: Answer, asked: t.Any, trips:
 
 def test_nobody_else_costs_a_second_round_trip(run: Run, run_module: t.Any, node_root: t.Any, node: Answer) -> None:
     root = node_root("6.1.0-56-cloud-amd64/healthy")
-    healthy = lambda options: dict(run_module("memfrag_audit", dict(options, root=root, journal=False)))  # noqa: E731
+
+    def healthy(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return dict(run_module("memfrag_audit", dict(options, root=root, journal=False)))
+
+    def elsewhere(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return dict(node(dict(options, root="/")))
+
     assert run(healthy, survey=refused, run_id="r1")["level"] == "low"
     # Neither what lies on the controller, nor where root is wanting.
-    elsewhere = lambda options: node(dict(options, root="/"))  # noqa: E731
     assert run(elsewhere, survey=refused, run_id="r1", root="/host")["level"] == "critical"
 
     def without_root(options: dict[str, t.Any]) -> dict[str, t.Any]:
