@@ -19,6 +19,7 @@ from ansible.template import Templar
 
 from ansible_collections.kernelops.memfrag.plugins.action import memfrag_audit
 from ansible_collections.kernelops.memfrag.plugins.action.memfrag_audit import ActionModule
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 
 with contextlib.suppress(ImportError):
     from ansible._internal._datatag._tags import TrustedAsTemplate  # ansible-core 2.19 and newer
@@ -389,12 +390,11 @@ def test_a_survey_that_cannot_be_assessed_leaves_the_first_assessment(
     run: Run, node: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = record_of(run(node, run_id="r1"))
-    whole = memfrag_audit.assess
 
     def broken(facts: dict[str, t.Any], *arguments: t.Any, **options: t.Any) -> t.Any:
         if facts["pageblock_survey"]:
             raise ZeroDivisionError("by zero")
-        return whole(facts, *arguments, **options)
+        return assess(facts, *arguments, **options)
 
     monkeypatch.setattr(memfrag_audit, "assess", broken)
     record = record_of(run(node, survey=surveyed(node), run_id="r2"))

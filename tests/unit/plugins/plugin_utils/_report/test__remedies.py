@@ -60,7 +60,7 @@ def test_words_of_others_are_bounded_and_known(weeks: t.Any, make_report: t.Any)
     keep(
         weeks,
         remedy("a", action={"x": 1}, reason="\x1b[31m" + "x" * 9999),
-        remedy("a", outcome=["mended"]),
+        {**remedy("a"), "outcome": ["mended"]},
         remedy("a", "new word"),
     )
     hosts = {host.name: host for host in make_report(weeks, run_id="r2")[0].fleet.hosts}
