@@ -36,3 +36,12 @@ def clean(browser):
     assert browser.errors == []
     assert [each for each in browser.requests if not each.startswith(("file:", "data:", "about:"))] == []
     assert len({each.split("#")[0] for each in browser.requests if each.startswith("file:")}) <= 1
+
+
+@pytest.fixture(name="axe", scope="module")
+def axe_fixture():
+    path = os.environ.get("AXE", "")
+    if not os.path.isfile(path):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no axe: the session browser of nox brings it")
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import urllib.parse
 
 import pytest
@@ -71,15 +70,6 @@ STATES = {
     "not assessed": ("unassessed", {}),
     "hostile names": ("hostile", {}),
 }
-
-
-@pytest.fixture(name="axe", scope="module")
-def axe_fixture():
-    path = os.environ.get("AXE", "")
-    if not os.path.isfile(path):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no axe: the session browser of nox brings it")
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
 
 
 @pytest.fixture(name="page", scope="module")

@@ -445,3 +445,31 @@ def test_nothing_of_others_is_markup_in_a_picture(browser, fleet):
     browser.open(url(fleet, node="ill"))
     assert SHOWN in text(browser, ".node")
     assert browser.run("document.querySelectorAll('img, iframe, script:not(#data)').length") == 1
+
+
+@pytest.mark.parametrize("view", ["nodes", "group"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_in_the_pictures_of_a_large_fleet(browser, axe, racks, view, dark):
+    for width in (320, 1280):
+        browser.open(url(racks), width=width, dark=dark)
+        drawn(browser, "orders")
+        browser.click(f".views [data-view={view}]")
+        assert axe_says(browser, axe, "#pictures") == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_in_surveys(browser, axe, fleet, dark):
+    for width in (320, 1280):
+        browser.open(url(fleet), width=width, dark=dark)
+        drawn(browser, "held")
+        assert axe_says(browser, axe, "#pictures") == []
+        browser.open(url(fleet, node="ill"), width=width, dark=dark)
+        assert axe_says(browser, axe, "main") == []
+
+
+def axe_says(browser, axe, selector):
+    browser.run(axe + ";0")
+    return browser.run(
+        f"axe.run({json.dumps(selector)}, {{ resultTypes: ['violations'] }}).then((found) => found.violations.flatMap((each) =>"
+        " each.nodes.map((node) => each.id + ': ' + node.html.slice(0, 120))))"
+    )
