@@ -181,6 +181,23 @@ def test_the_map_leads_to_the_nodes_by_the_keyboard(browser, fleet):
     assert visible(browser, ".map")
 
 
+def test_who_walks_in_the_map_stays_in_it(browser, fleet):
+    browser.open(url(fleet))
+    drawn(browser, "orders")
+    browser.run("document.querySelector('.map').focus()")
+    browser.key("ArrowRight")
+    before = text_of_option(browser)
+    # Longer than the map waits with a change.
+    time.sleep(0.2)
+    assert text_of_option(browser) == before
+    # Other nodes: another map, and the keyboard is still there.
+    browser.run("document.querySelector('.tools [data-key=group]').value = 'db'")
+    browser.run("document.querySelector('.tools [data-key=group]').dispatchEvent(new Event('change'))")
+    time.sleep(0.2)
+    browser.settle()
+    assert browser.run("document.activeElement.className") == "map" and text_of_option(browser)[2] == "3"
+
+
 def text_of_option(browser):
     return browser.run(
         "(() => { const option = document.getElementById(document.activeElement.getAttribute('aria-activedescendant'));"

@@ -4,7 +4,7 @@
  */
 // ---- the pictures of the fleet, each above the table that says the same (_html_pictures.py)
 const PICTURES = { levels: levelsPicture, incidents: incidentsPicture, held: heldPicture };
-let mapView = "", mapAll = false, drawnWidth = 0, printing = false;
+let mapView = "", mapAll = false, drawnNodes = null, drawnWidth = 0, printing = false;
 // Of a card on paper; what is as wide as the screen would be too small to read.
 const PAPER = 640;
 const widthOf = (box) => printing && box.clientWidth ? PAPER : Math.floor(box.clientWidth);
@@ -29,6 +29,7 @@ const MAP_VIEWS = { nodes: "Nodes", group: "Groups", kernel: "Kernels" };
 function drawMap() {
   const box = drawing("orders"), width = box ? widthOf(box) : 0;
   if (!width) return;
+  drawnNodes = shown;
   const held = box.contains(document.activeElement), fits = shown.length <= nodesInMap(width);
   const able = Object.keys(MAP_VIEWS).filter((view) => view === "nodes" || MANY_OF[view]);
   const best = fits || able.length === 1 ? "nodes" : able[1], view = able.includes(mapView) ? mapView : best;
@@ -44,7 +45,7 @@ function drawMap() {
   // What stands below has moved.
   drawRows();
   // Whoever came by the keyboard goes on from here.
-  if (held && !box.contains(document.activeElement)) box.querySelector(".map, .parts a, button").focus({ preventScroll: true });
+  if (held && !box.contains(document.activeElement)) (box.querySelector(".map") || box.querySelector(".parts a") || box.querySelector("button")).focus({ preventScroll: true });
 }
 function drawPictures() {
   if (!$("pictures") || !$("pictures").clientWidth) return;
@@ -69,5 +70,6 @@ let mapDue = 0;
 /* Not while somebody types: the list comes first. */
 function mapLater() {
   clearTimeout(mapDue);
-  mapDue = setTimeout(drawMap, 60);
+  // Drawn for these nodes already: whoever is pointing at one of them would lose it.
+  mapDue = setTimeout(() => { if (drawnNodes !== shown) drawMap(); }, 60);
 }
