@@ -83,10 +83,10 @@ class Family:
 
     def lines(self):
         """Without a sample, the two lines that say what it would be: whoever wants none of them names no family."""
-        yield "# HELP %s %s" % (self.name, _escaped(_text(self.words)))
-        yield "# TYPE %s %s" % (self.name, self.kind)
-        for sample in self._samples:
-            yield sample
+        return [
+            "# HELP %s %s" % (self.name, _escaped(_text(self.words))),
+            "# TYPE %s %s" % (self.name, self.kind),
+        ] + self._samples
 
 
 def number(value):

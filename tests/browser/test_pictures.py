@@ -317,7 +317,7 @@ def test_the_profile_of_a_node(browser, fleet):
         f"[...document.querySelectorAll('{profile} .whole')].map((each) => +each.getAttribute('height'))"
     )
     pages = [count << order for order, count in enumerate(zone["free_blocks"])]
-    assert [bar > 0 for bar in bars] == [count > 0 for count in pages] and bars.index(max(bars)) == pages.index(
+    assert [height > 0 for height in bars] == [count > 0 for count in pages] and bars.index(max(bars)) == pages.index(
         max(pages)
     )
     assert bars[1] / bars[2] == pytest.approx(pages[1] / pages[2], rel=0.02)
