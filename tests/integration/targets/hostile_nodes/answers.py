@@ -15,6 +15,7 @@ import copy
 import json
 
 MIB = 1024 * 1024
+LARGE = '{"observed": "' + "x" * (20 * MIB) + '"}'
 INVALID = "the node's answer is not valid: "
 
 
@@ -122,10 +123,7 @@ def hostile(facts):
             "nested too deeply|MODULE FAILURE|deserialization failed|Module result",
         ),
         "deep_within": (json.dumps({"observed": "[" * 200000}), INVALID + "it is nested too deeply"),
-        "large": (
-            '{"observed": "' + "x" * (20 * MIB) + '"}',
-            INVALID + "it has 20,971,532 bytes, of at most 8,388,608",
-        ),
+        "large": (LARGE, INVALID + "it has {0:,} bytes, of at most 8,388,608".format(len(LARGE))),
         "large_string": (json.dumps({"observed": " " * (8 * MIB + 1)}), INVALID + "it has"),
         "nan": (json.dumps({"observed": '{"facts": {"zones": NaN}}'}), INVALID + "NaN is no number"),
         "infinity": ('{"ansible_facts": {"memfrag": {"x": Infinity}}}', INVALID + "Infinity is no number"),
