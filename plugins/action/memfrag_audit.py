@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 import typing as t
@@ -51,25 +52,9 @@ class ActionModule(ActionBase):
         options["records_dir"] = _paths.absolute(options["records_dir"])
         started = time.time()
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
-        try:
-            # Before the node is troubled: these are the same mistake on every host.
-            if not 0 <= options["watch_seconds"] <= LONGEST_WATCH:
-                raise AnsibleActionFail(
-                    f"watch_seconds must be from 0 to {LONGEST_WATCH}, not {options['watch_seconds']}"
-                )
-            policy.complete(options["policy"])
-            _records.run_directory(options["records_dir"], run_id)
-        except (policy.PolicyError, _records.RecordError) as error:
-            raise AnsibleActionFail(str(error)) from error
+        _check(options, run_id)
         record = _records.empty(task_vars["inventory_hostname"], task_vars.get("group_names", []), started)
-
-        def keep() -> str:
-            record["duration_seconds"] = round(time.time() - started, 3)
-            try:
-                return _records.write(options["records_dir"], run_id, record)
-            except OSError as error:
-                raise AnsibleActionFail(f"Cannot write the record: {error}") from error
-
+        keep = functools.partial(_keep, record, options["records_dir"], run_id, started)
         try:
             self._audit(record, options, run_id, started, task_vars)
         except AnsibleConnectionFailure as error:
@@ -96,18 +81,7 @@ class ActionModule(ActionBase):
         except _records.RecordError as error:
             _fail(record, str(error))
             path = keep()
-        assessment = record["assessment"] or {}
-        result.update(
-            changed=False,
-            failed=record["status"] == "failed",
-            status=record["status"],
-            record=path,
-            run_id=run_id,
-            level=assessment.get("level"),
-            summary=_shown(assessment.get("summary")),
-        )
-        if record["error"]:
-            result["msg"] = _shown(record["error"])
+        result.update(_summary(record, path, run_id))
         return result
 
     def _audit(
@@ -200,6 +174,43 @@ class ActionModule(ActionBase):
         else:
             res = {**res, **{name: _lines(res.get(name) or "") for name in ("stdout", "stderr")}}
         return super()._parse_returned_data(res, *more)
+
+
+def _check(options: dict[str, t.Any], run_id: str) -> None:
+    """AnsibleActionFail before the node is troubled: these are the same mistake on every host."""
+    if not 0 <= options["watch_seconds"] <= LONGEST_WATCH:
+        raise AnsibleActionFail(f"watch_seconds must be from 0 to {LONGEST_WATCH}, not {options['watch_seconds']}")
+    try:
+        policy.complete(options["policy"])
+        _records.run_directory(options["records_dir"], run_id)
+    except (policy.PolicyError, _records.RecordError) as error:
+        raise AnsibleActionFail(str(error)) from error
+
+
+def _keep(record: dict[str, t.Any], records_dir: str, run_id: str, started: float) -> str:
+    """-> path of the record as it is now; RecordError for one that is too large"""
+    record["duration_seconds"] = round(time.time() - started, 3)
+    try:
+        return _records.write(records_dir, run_id, record)
+    except OSError as error:
+        raise AnsibleActionFail(f"Cannot write the record: {error}") from error
+
+
+def _summary(record: dict[str, t.Any], path: str, run_id: str) -> dict[str, t.Any]:
+    """What the task returns: where the record is and its verdict, not the record."""
+    assessment = record["assessment"] or {}
+    returned = {
+        "changed": False,
+        "failed": record["status"] == "failed",
+        "status": record["status"],
+        "record": path,
+        "run_id": run_id,
+        "level": assessment.get("level"),
+        "summary": _shown(assessment.get("summary")),
+    }
+    if record["error"]:
+        returned["msg"] = _shown(record["error"])
+    return returned
 
 
 def _looks_closer(options: dict[str, t.Any], record: dict[str, t.Any]) -> bool:
