@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs package oracle browser monitoring fleet molecule molecule-kernels clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet molecule molecule-kernels clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -47,6 +47,9 @@ integration: ## ansible-test integration, with the oldest and the newest Ansible
 
 docs: ## the documentation as a site, under .cache/docs
 	$(SESSIONS) docs
+
+walkthrough: ## run every command and playbook of the documentation; ARGS=README.md
+	$(SESSIONS) walkthrough
 
 package: ## build the collection and have Galaxy's importer look at it
 	$(SESSIONS) package

@@ -292,9 +292,10 @@ def package(session: nox.Session) -> None:
     folder = CACHE / "test" / "package"
     dist = folder / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.chdir(workcopy.update(folder))
-    session.run("ansible-galaxy", "collection", "build", "--output-path", str(dist))
+    copy = workcopy.update(folder)
+    session.run("python", "tests/tools/tarball.py", copy, str(dist), silent=True)
     (tarball,) = dist.glob("*.tar.gz")
+    session.chdir(copy)
     # Its status tells of some errors only. Its ansible-lint does not know where our playbooks are; the session "lint" does.
     variables = {"GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false"}
     said = str(session.run("python", "-m", "galaxy_importer.main", str(tarball), env=variables, silent=True))
@@ -317,6 +318,7 @@ def package(session: nox.Session) -> None:
         session.run("chmod", "-R", "u+w", str(dist / "ansible_collections"), external=True)
     if "</html>" not in (dist / "records" / "here" / "report.html").read_text(encoding="utf-8"):
         session.error("The installed collection makes no whole report")
+    session.log(f"The collection: {tarball}")
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -350,6 +352,14 @@ def docs(session: nox.Session) -> None:
         configuration.write(f"\nintersphinx_mapping = {{'ansible': ('{docs_inventory.URL}', '../ansible.inv')}}\n")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-c", str(site), str(rst), str(site / "html"))
     session.log(f"The site: {site}/html/index.html")
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def walkthrough(session: nox.Session) -> None:
+    """What the documentation says to type, typed: from a bare environment, and on a node that may be broken."""
+    require(session, {"unshare": "util-linux", "mount": "mount", "git": "git"}, "a node in a namespace")
+    install(session, "pyyaml")
+    session.run("python", "tests/documentation/run.py", *session.posargs)
 
 
 @nox.session(python=TOOLS_PYTHON)

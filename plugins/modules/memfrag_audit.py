@@ -116,7 +116,12 @@ options:
     type: str
 seealso:
   - module: kernelops.memfrag.memfrag_facts
+  - module: kernelops.memfrag.memfrag_journal_info
+  - module: kernelops.memfrag.memfrag_audit_facts
   - module: kernelops.memfrag.memfrag_report
+  - module: kernelops.memfrag.memfrag_watch
+  - plugin: kernelops.memfrag.risk
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -133,7 +138,7 @@ EXAMPLES = r"""
 
 - name: Audit an unpacked sosreport on the controller
   kernelops.memfrag.memfrag_audit:
-    root: "{{ lookup('ansible.builtin.env', 'PWD') }}/sosreport-node17-2026-11-20"
+    root: /srv/sosreport-node17-2026-11-20
     run_id: sosreports
     journal: false
   delegate_to: localhost

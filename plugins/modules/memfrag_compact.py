@@ -162,13 +162,17 @@ options:
 seealso:
   - module: kernelops.memfrag.memfrag_facts
   - module: kernelops.memfrag.memfrag_audit
+  - module: kernelops.memfrag.memfrag_tool
+  - module: kernelops.memfrag.memfrag_remediation
+  - plugin: kernelops.memfrag.memfrag_tuning
+    plugin_type: role
   - name: Documentation for /proc/sys/vm
     description: The kernel's own description of compact_memory, drop_caches and compaction_proactiveness.
     link: https://docs.kernel.org/admin-guide/sysctl/vm.html
 """
 
 EXAMPLES = r"""
-- name: See to it that each NUMA node has sixteen blocks of each order that its kernel cannot do without
+- name: Have 16 blocks of each order that the kernel cannot do without
   kernelops.memfrag.memfrag_compact:
   become: true
 
@@ -180,7 +184,7 @@ EXAMPLES = r"""
     window: 01:00-04:00
   become: true
 
-- name: Free slab first, and let the play fail if order 4 is still not to be had
+- name: Free slab first, and fail if order 4 is still not to be had
   kernelops.memfrag.memfrag_compact:
     order: 4
     drop_caches: slab

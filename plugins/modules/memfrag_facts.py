@@ -40,6 +40,13 @@ options:
     version_added: 1.0.0
 seealso:
   - module: kernelops.memfrag.memfrag_audit
+  - module: kernelops.memfrag.memfrag_journal_info
+  - module: kernelops.memfrag.memfrag_watch
+  - module: kernelops.memfrag.memfrag_compact
+  - plugin: kernelops.memfrag.risk
+    plugin_type: filter
+  - plugin: kernelops.memfrag.allocatable
+    plugin_type: test
 """
 
 EXAMPLES = r"""
@@ -48,12 +55,14 @@ EXAMPLES = r"""
 
 - name: Show what the node can still allocate
   ansible.builtin.debug:
-    msg: "order {{ item.order }}: {{ item.state }} {{ item.needed_by | join('; ') }}"
+    msg: >-
+      order {{ item.order }}: {{ item.state }}
+      {{ item.needed_by | join('; ') }}
   loop: "{{ ansible_facts.memfrag.allocatable }}"
   loop_control:
     label: "{{ item.order }}"
 
-- name: Refuse to go on without a block of order 5, which a new network namespace needs on el7
+- name: Refuse to go on without what a network namespace needs on el7
   ansible.builtin.assert:
     that: ansible_facts.memfrag.allocatable[5].state == 'ok'
     fail_msg: "order 5 is {{ ansible_facts.memfrag.allocatable[5].state }}"
@@ -65,13 +74,13 @@ EXAMPLES = r"""
       - '!migratetypes'
       - '!extfrag'
 
-- name: Ask what holds the pageblocks, and how many huge pages a compaction would bring
+- name: Ask what holds the pageblocks, and for huge pages after compaction
   kernelops.memfrag.memfrag_facts:
     gather_subset:
       - all
       - pageblocks
 
-- name: Look at the host from inside a container that has it mounted at /host
+- name: Look at the host from inside a container that has it at /host
   kernelops.memfrag.memfrag_facts:
     root: /host
 """

@@ -151,6 +151,8 @@ options:
 seealso:
   - module: kernelops.memfrag.memfrag_audit
   - module: kernelops.memfrag.memfrag_facts
+  - plugin: kernelops.memfrag.risk
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -162,7 +164,9 @@ EXAMPLES = r"""
 
 - name: Show causes, the weightiest first
   ansible.builtin.debug:
-    msg: "{{ item.count }} x {{ item.cause }} ({{ item.confidence }}): {{ item.reason }}"
+    msg: >-
+      {{ item.count }} x {{ item.cause }} ({{ item.confidence }}):
+      {{ item.reason }}
   loop: "{{ journal.incidents }}"
   loop_control:
     label: "{{ item.cause }}"

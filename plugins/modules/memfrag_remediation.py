@@ -110,6 +110,8 @@ options:
     elements: dict
     default: []
 seealso:
+  - module: kernelops.memfrag.memfrag_audit
+  - module: kernelops.memfrag.memfrag_compact
   - plugin: kernelops.memfrag.remedy
     plugin_type: filter
   - plugin: kernelops.memfrag.remedy_outcome

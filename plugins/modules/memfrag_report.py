@@ -112,6 +112,8 @@ options:
     default: 24
 seealso:
   - module: kernelops.memfrag.memfrag_audit
+  - plugin: kernelops.memfrag.risk
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

@@ -77,11 +77,14 @@ attributes:
     support: full
 seealso:
   - module: kernelops.memfrag.memfrag_tuning_info
+  - module: kernelops.memfrag.memfrag_tool
+  - plugin: kernelops.memfrag.memfrag_tuning
+    plugin_type: role
   - module: ansible.posix.sysctl
 """
 
 EXAMPLES = r"""
-- name: Keep as much memory free as suits the node, and let kswapd start earlier
+- name: Keep as much memory free as suits the node, and wake kswapd earlier
   kernelops.memfrag.memfrag_sysctl:
     settings:
       min_free_kbytes: auto

@@ -55,6 +55,10 @@ attributes:
     support: full
 seealso:
   - module: kernelops.memfrag.memfrag_sysctl
+  - module: kernelops.memfrag.memfrag_compact
+  - module: kernelops.memfrag.memfrag_watch
+  - plugin: kernelops.memfrag.memfrag_tuning
+    plugin_type: role
 """
 
 EXAMPLES = r"""

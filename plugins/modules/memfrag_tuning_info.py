@@ -55,6 +55,9 @@ extends_documentation_fragment:
   - kernelops.memfrag._attributes.info_module
 seealso:
   - module: kernelops.memfrag.memfrag_sysctl
+  - module: kernelops.memfrag.memfrag_facts
+  - plugin: kernelops.memfrag.memfrag_tuning
+    plugin_type: role
 """
 
 EXAMPLES = r"""
@@ -67,7 +70,9 @@ EXAMPLES = r"""
 
 - name: Show it
   ansible.builtin.debug:
-    msg: "vm.{{ item.name }}: {{ item.current }} -> {{ item.value }}, {{ item.why }}"
+    msg: >-
+      vm.{{ item.name }}: {{ item.current }} -> {{ item.value }},
+      {{ item.why }}
   loop: "{{ tuning.settings }}"
   loop_control:
     label: "{{ item.name }}"

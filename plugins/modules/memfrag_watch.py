@@ -47,6 +47,8 @@ attributes:
       - Nothing of the node is changed.
 seealso:
   - module: kernelops.memfrag.memfrag_facts
+  - module: kernelops.memfrag.memfrag_audit
+  - module: kernelops.memfrag.memfrag_tool
 """
 
 EXAMPLES = r"""
@@ -57,7 +59,9 @@ EXAMPLES = r"""
 
 - name: Show the worst
   ansible.builtin.debug:
-    msg: "{{ item.comm }} in {{ item.function }}: {{ item.pageblocks }} pageblocks of {{ item.fallback_migratetype }}"
+    msg: >-
+      {{ item.comm }} in {{ item.function }}: {{ item.pageblocks }}
+      pageblocks of {{ item.fallback_migratetype }}
   loop: "{{ watched.fragmenters[:5] }}"
   loop_control:
     label: "{{ item.comm }}"
