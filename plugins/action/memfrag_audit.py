@@ -26,9 +26,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _shapes,
 )
 
-# What the second look at a node is for: the pageblocks, and the settings that say what compaction moves.
 PAGEBLOCKS = "pageblocks"
-_SURVEY_SUBSET = ["!all", "sysctl", PAGEBLOCKS]
 
 # Where what a watch saw is in the facts, and how long one may take: as in module_utils/_fragmenters.py, which nodes alone need.
 WATCH = "watch"
@@ -137,7 +135,9 @@ class ActionModule(ActionBase):
         arguments = {name: options[name] for name in ("root", "deadline_seconds")}
         try:
             seen = self._ask(
-                "kernelops.memfrag.memfrag_facts", {**arguments, "gather_subset": _SURVEY_SUBSET}, task_vars
+                "kernelops.memfrag.memfrag_facts",
+                {**arguments, "gather_subset": list(remediation.SURVEY_SUBSET)},
+                task_vars,
             )["facts"]
             why = None
             if not seen.get("pageblock_survey"):

@@ -22,6 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "records_dirs": {"type": "list", "elements": "path"},
     "records_dir": {"type": "path", "default": "./memfrag-audit"},
+    "collected_dirs": {"type": "list", "elements": "path", "default": []},
     "run_id": {"type": "str"},
     "report_dir": {"type": "path"},
     "report_formats": {
@@ -48,12 +49,16 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
-        directories = [_paths.absolute(path) for path in options["records_dirs"] or [options["records_dir"]]]
+        collected = [_paths.absolute(path) for path in options["collected_dirs"]]
+        # Who has only collected, has no records of audits.
+        default = [] if collected and "records_dir" not in self._task.args else [options["records_dir"]]
+        directories = [_paths.absolute(path) for path in options["records_dirs"] or default]
         try:
             report = _report.make(
                 directories,
-                _report_dir(options, directories),
+                _report_dir(options, directories or collected),
                 options["report_formats"],
+                collected_dirs=collected,
                 run_id=options["run_id"],
                 hosts=options["hosts"],
                 groups=(task_vars or {}).get("groups"),

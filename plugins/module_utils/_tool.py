@@ -28,7 +28,7 @@ DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
 
 _EPILOG = """\
 exit status:
-  0  the policy's goal is met, if need be after a compaction; watch: it was watched
+  0  the policy's goal is met, if need be after a compaction; watch, audit: it was done
   1  something could not be read or written
   2  wrong options, or a wrong policy
   3  the goal is not met, and compaction does not help, or has not helped enough
@@ -84,7 +84,7 @@ def _failed(arguments, error, status):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="memfrag",
-        description="Contiguous memory of this node: what can be had, compaction where it helps, who fragments it, metrics.",
+        description="Contiguous memory of this node: what can be had, compaction where it helps, who fragments it, metrics, its record.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -94,6 +94,11 @@ def _parser():
         ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
         ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
         ("watch", _watch_command, "watch for some seconds who takes pageblocks from others; needs root"),
+        (
+            "audit",
+            _audit_command,
+            "audit this node: its record, as an audit by Ansible makes it, for a report of the fleet",
+        ),
         ("check", _check_command, "say in one line how this node is, and end as monitoring plugins do"),
         ("policy", _policy_command, "check the policy and print it with all its defaults"),
     ):
@@ -118,6 +123,9 @@ def _parser():
             sub.add_argument("--json", action="store_true", help="print JSON")
             continue
         sub.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
+        if name == "audit":
+            _add_audit_options(sub)
+            continue
         if name not in ("metrics", "check"):
             sub.add_argument("--json", action="store_true", help="print JSON")
         if name == "metrics":
@@ -140,6 +148,29 @@ def _parser():
         for option in sorted(OPTIONS):
             _add_option(sub, option, OPTIONS[option])
     return parser
+
+
+def _add_audit_options(parser):
+    parser.add_argument("--json", action="store_true", help="print the record")
+    parser.add_argument(
+        "--output", metavar="DIR", help="write the record in this directory, as HOST.json, readable by its owner"
+    )
+    parser.add_argument("--name", metavar="HOST", help="what the report is to call this node; its own name by default")
+    parser.add_argument(
+        "--since", default="-7d", metavar="TIME", help="where to begin in the logs, as -24h or 2026-11-20 (-7d)"
+    )
+    parser.add_argument(
+        "--journal-files", default="", metavar="LIST", help="log files or globs in place of the live journal"
+    )
+    parser.add_argument("--journal-directory", metavar="DIR", help="journal files in place of the live journal")
+    parser.add_argument("--no-journal", action="store_true", help="leave the logs alone")
+    parser.add_argument("--deadline-seconds", default="120", metavar="N", help="how long looking may take (120)")
+    parser.add_argument(
+        "--pageblocks",
+        choices=("auto", "true", "false"),
+        default="auto",
+        help="whether to look into the pageblocks as well; auto is where the assessment hinges on it",
+    )
 
 
 def _add_option(parser, name, about):
@@ -175,6 +206,13 @@ def _number(text, kind):
         return text
 
 
+def _whole_number(name, text, most):
+    number = _number(text, "int")
+    if number not in range(1, most + 1):
+        raise PolicyFileError("%s: must be a whole number from 1 to %d, not %s" % (name, most, json.dumps(text)))
+    return number
+
+
 def _typed_options(arguments):
     """{option: value} of a target, as far as the command line has them."""
     given = [(name, getattr(arguments, name)) for name in OPTIONS]
@@ -203,12 +241,7 @@ def _policy_command(arguments, node):
 
 
 def _watch_command(arguments, node):
-    seconds = _number(arguments.seconds, "int")
-    if seconds not in range(1, _fragmenters.LONGEST_SECONDS + 1):
-        raise PolicyFileError(
-            "seconds: must be a whole number from 1 to %d, not %s"
-            % (_fragmenters.LONGEST_SECONDS, json.dumps(arguments.seconds))
-        )
+    seconds = _whole_number("seconds", arguments.seconds, _fragmenters.LONGEST_SECONDS)
     try:
         seen = _fragmenters.watch(node, seconds)
     except _fragmenters.WatchError as error:
@@ -223,6 +256,37 @@ def _watch_command(arguments, node):
 
 def _metrics_command(arguments, dummy_node):
     return _entry.metrics(arguments.root, arguments.policy, _typed_options(arguments), arguments.textfile)
+
+
+def _audit_command(arguments, node):
+    # Most who compact or ask for the status do without what reads logs and judges.
+    from . import _audit, _self_audit
+
+    rules = _policy_file.load(node, arguments.policy)["assessment"]
+    options = {option: about.get("default") for option, about in _audit.NODE_OPTIONS.items()}
+    options.update(
+        root=arguments.root,
+        journal=not arguments.no_journal,
+        journal_files=[path for path in arguments.journal_files.split(",") if path],
+        journal_directory=arguments.journal_directory,
+        since=arguments.since,
+        deadline_seconds=_whole_number("deadline_seconds", arguments.deadline_seconds, 3600),
+    )
+    name = arguments.name or _self_audit.own_name(node)
+    if not name:
+        raise PolicyFileError("name: there is no host name below %s; give one with --name" % arguments.root)
+    store = _self_audit.Store(arguments.output, name) if arguments.output else None
+    record = _self_audit.audit(name, options, rules, arguments.pageblocks, store and store.previous())
+    path = store.keep(record) if store else None
+    if arguments.json:
+        _print_json(record)
+    elif path:
+        _say(path)
+    else:
+        _say("\n".join(_self_audit.lines(record)))
+    if record["error"]:
+        sys.stderr.write("memfrag: %s\n" % record["error"])
+    return DONE if record["status"] == "audited" else ERROR
 
 
 def _check_command(arguments, dummy_node):

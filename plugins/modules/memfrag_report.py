@@ -51,6 +51,17 @@ options:
         of each node counts.
     type: list
     elements: path
+  collected_dirs:
+    description:
+      - Directories with records that nodes have written of themselves, with the node tool's C(memfrag audit --output), and that were
+        collected. O(records_dir) is left out then unless it is given.
+      - Each holds C(<host>.json), or a directory per node that only this node may write to, C(<host>/<host>.json).
+      - They are held to the same as a node's answer, and assessed here, whatever they say of themselves. What breaks the contract, or
+        speaks of another node, is named in the report and skipped.
+    type: list
+    elements: path
+    default: []
+    version_added: 1.0.0
   run_id:
     description:
       - The run to report on. Earlier runs in the same directories are the history.
@@ -130,6 +141,12 @@ EXAMPLES = r"""
     records_dirs:
       - /srv/memfrag/slice-1
       - /srv/memfrag/slice-2
+    report_dir: /srv/memfrag/report
+
+- name: Make one report of what nodes have written to a share, and of what a controller has audited
+  kernelops.memfrag.memfrag_report:
+    collected_dirs: [/srv/memfrag/nodes]
+    records_dir: /srv/memfrag/audits
     report_dir: /srv/memfrag/report
 
 - name: Keep the numbers of the fleet where node_exporter finds them

@@ -143,6 +143,17 @@ def _check(name: str, value: t.Any, contract: _shapes.Shape) -> None:
         raise error.inside(name) from None
 
 
+def take_record(record: dict[str, t.Any]) -> None:
+    """A record that a node has written of itself: held to all of its contract, and left with what the node has seen. ShapeError.
+
+    Which groups it is in and what is to be made of it is for others to say.
+    """
+    _contracts.RECORD.check(record)
+    if record.get("journal") is not None:
+        _check_events(record["journal"])
+    record.update(groups=[], assessment=None)
+
+
 def _check_events(journal: dict[str, t.Any]) -> None:
     """Incidents speak of events that are there."""
     number = len(journal["events"])

@@ -8,9 +8,6 @@
 
 Records come from anywhere: this run, other slices of the fleet, other controllers, nodes that ran by ansible-pull.
 So nothing here trusts a file: what cannot be read is named in a ``RecordError`` and the others go on.
-
-A record's first line holds everything but the journal and the facts, so that the history of a fleet is read without
-parsing the measurements of every earlier run. It is plain JSON all the same.
 """
 
 from __future__ import annotations
@@ -18,33 +15,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import filecmp
-import hashlib
 import json
 import os
 import re
 import secrets
 import stat
-import time
 import typing as t
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = _record.SCHEMA_VERSION
+RESERVED = _record.RESERVED
 STATUSES = _contracts.STATUSES
 LARGEST = _contracts.LARGEST_RECORD
-
-# Report files lie beside the records; a host of that name must not take their place.
-RESERVED = frozenset(("report.json",))
 
 # Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
 MODE = 0o600
 
-# A file name has 255 bytes on every common file system; the temporary file's prefix and suffix need some of them.
-LONGEST_NAME = 200
-
-_BULKY = ("journal", "facts")
-_UNSAFE = re.compile(rb"[^A-Za-z0-9._-]")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}")
 
 
@@ -59,6 +48,8 @@ class Run:
     run_id: str
     path: str
     names: frozenset[str]
+    # By the nodes themselves, whose word is good for what they have seen and for nothing else.
+    collected: bool = False
 
     def file(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -66,33 +57,12 @@ class Run:
 
 def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
     """A record of which nothing is known yet but whose it is; ``started``: seconds since the epoch."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "host": host,
-        "groups": sorted(groups),
-        "status": "failed",
-        "error": None,
-        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "duration_seconds": None,
-        "facts": None,
-        "journal": None,
-        "assessment": None,
-    }
+    return dict(_record.empty(host, groups, started))
 
 
 def file_name(host: str) -> str:
-    """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes.
-
-    Other characters become ``%XX`` as in a URL. Long names keep their start and end in ``~`` and a digest; a plain
-    name cannot contain ``~``, so the two never meet.
-    """
-    raw = host.encode("utf-8", "surrogatepass")
-    name = _UNSAFE.sub(lambda match: b"%%%02X" % match.group()[0], raw).decode("ascii")
-    if name.startswith(".") or name + ".json" in RESERVED:
-        name = f"%{ord(name[0]):02X}{name[1:]}"
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:128]}~{hashlib.sha256(raw).hexdigest()[:40]}"
-    return (name or "%") + ".json"
+    """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes."""
+    return str(_record.file_name(host))
 
 
 def run_directory(records_dir: str, run_id: str) -> str:
@@ -112,14 +82,7 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
     for path in (records_dir, directory):
         os.makedirs(path, mode=0o700, exist_ok=True)
     path = os.path.join(directory, file_name(record["host"]))
-    head = {key: value for key, value in record.items() if key not in _BULKY}
-    if record.get("facts"):
-        # For the comparison of runs, which reads no facts.
-        with contextlib.suppress(KeyError, TypeError):  # what does not hold the contract is told of by who reads it
-            head["allocatable_states"] = [row["state"] for row in record["facts"]["allocatable"]]
-    lines = [_dumps(head)[:-1]]
-    lines += [f"{_dumps(key)}: {_dumps(record[key])}" for key in _BULKY if key in record]
-    text = ",\n".join(lines) + "}\n"
+    text = _record.text(record)
     if len(text) > LARGEST:
         raise RecordError(f"{path}: the record would have {len(text):,} bytes, of at most {LARGEST:,}")
     write_file(path, [text])
@@ -166,6 +129,25 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
                 raise RecordError(f"Cannot read the records directory {path}: {error.strerror}") from error
             if names:
                 yield Run(child, path, names)
+
+
+def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
+    """-> (records that nodes have written of themselves and somebody has collected, what else lies there and is not believed)
+
+    A directory holds ``<host>.json``, or a directory for each node, ``<host>/<host>.json``: one that a node may write to holds
+    this node's record and no other's.
+    """
+    found, strange = [], []
+    for directory in directories:
+        for run in runs([directory]):
+            run.collected = True
+            if os.path.abspath(run.path) != os.path.abspath(directory):
+                own = os.path.basename(run.path) + ".json"
+                strange += [f"{run.file(name)}: lies in the directory of another node" for name in run.names - {own}]
+                run.names &= {own}
+            if run.names:
+                found.append(run)
+    return found, strange
 
 
 def load(path: str) -> dict[str, t.Any]:
@@ -280,7 +262,3 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
-
-
-def _dumps(value: t.Any) -> str:
-    return json.dumps(value, separators=(",", ":"))

@@ -79,6 +79,10 @@ def _only_huge_pages(verdict):
     return dict(verdict, action="none", will_help=None, reason="%s: %s" % (ONLY_HUGE_PAGES, verdict["reason"]))
 
 
+# What a second look at a node is for: the pageblocks, and the settings that say what compaction moves.
+SURVEY_SUBSET = ("!all", "sysctl", "pageblocks")
+
+
 def hinges_on_survey(facts, assessment):
     """Whether a survey of the pageblocks, which there is none of yet, could change what is advised for a node that is not well.
 

@@ -66,6 +66,7 @@ def make(
     report_dir: str,
     formats: Sequence[str] = tuple(RENDERERS),
     *,
+    collected_dirs: Sequence[str] = (),
     run_id: str | None = None,
     hosts: Iterable[str] = (),
     groups: Mapping[str, Sequence[str]] | None = None,
@@ -77,13 +78,15 @@ def make(
 ) -> Report:
     """Write the report files of a run, or of the newest record of every node without a ``run_id``.
 
-    options    of the ansible-playbook that made the audit, for commands: which inventory, which privileges
+    collected_dirs    of records that nodes have written of themselves, see _records.collected()
+    options           of the ansible-playbook that made the audit, for commands: which inventory, which privileges
 
     Raises RecordError for directories that cannot be used, PolicyError, and OSError for what cannot be written.
     """
     renderers = {name: RENDERERS[name]() for name in formats}
+    collected, strange = _records.collected(collected_dirs)
     fleet = _reader.read(
-        list(_records.runs(records_dirs)),
+        [*_records.runs(records_dirs), *collected],
         list(renderers.values()),
         run_id=run_id,
         asked=hosts,
@@ -94,8 +97,9 @@ def make(
         policy=policy or None,
         version=version(),
     )
+    fleet.problems = sorted([*fleet.problems, *strange])
     if not fleet.hosts:
-        where = ", ".join(records_dirs)
+        where = ", ".join([*records_dirs, *collected_dirs])
         raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}")
     fleet.options = tuple(options)
     fleet.actions = _actions.of(fleet.hosts, options)

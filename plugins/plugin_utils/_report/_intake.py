@@ -12,7 +12,7 @@ import datetime
 import typing as t
 from collections.abc import Callable, Iterable
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _words
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._assessed import Assessor
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types import LEVELS, Host, Past, Record
@@ -60,6 +60,8 @@ class Intake:
 
     def host(self, record: Record, run: _records.Run, path: str) -> tuple[Host, list[Record]]:
         """-> (the node as this record has it, its findings). ShapeError where the record breaks its contract."""
+        if run.collected:
+            _answer.take_record(record)
         _contracts.RECORD_HEAD.check(record)
         duration = record.get("duration_seconds")
         host = Host(
@@ -128,8 +130,11 @@ class Intake:
 
     def past(self, record: Record, run: _records.Run, path: str) -> Past:
         """The node as an earlier record has it."""
-        if record["status"] == "audited" and "facts" not in record and not self._assessor.is_assessed(record):
+        again = run.collected or not self._assessor.is_assessed(record)
+        if record["status"] == "audited" and "facts" not in record and again:
             record = _records.load(path)
+        if run.collected:
+            _answer.take_record(record)
         _contracts.RECORD_HEAD.check(record)
         facts = record.get("facts")
         assessment = self._assessor.assessment(record) or {}

@@ -33,7 +33,8 @@ def mark(hosts: Iterable[Host], runs: Iterable[_records.Run], problem: Callable[
     found: dict[str, list[Remedy]] = {}
     for run in runs:
         path = os.path.join(run.path, BOOKS)
-        if not os.path.lexists(path):
+        # Nodes keep no books of what was done to them.
+        if run.collected or not os.path.lexists(path):
             continue
         try:
             for entry in _entries(path):
