@@ -21,6 +21,8 @@ from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 SUBSET = "pageblocks"
 
 _TOP_CALLERS = 10
+# No kernel has free lists, nor pageblocks, of more than 2**20 pages; where a file says so, somebody made it up.
+_HIGHEST_ORDER = 20
 # By file, as /proc/allocinfo has them, or by function: mm/memory.c, mm/filemap.c, mm/readahead.c, mm/shmem.c, mm/mempolicy.c, mm/slub.c ...
 _OTHERS = re.compile(
     r"\(mm/(?:memory|filemap|readahead|shmem|mempolicy|migrate|huge_memory|khugepaged|hugetlb\w*|ksm|slub|slab\w*|swap\w*|memory_hotplug)\.c:"
@@ -63,7 +65,7 @@ def _survey(node, facts, sample, seed, learned):
         hint = " (a kernel without CONFIG_PROC_PAGE_MONITOR has none)" if error.missing else ""
         facts["unavailable"][SUBSET] = "%s%s" % (error, hint)
         return None, None
-    free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"] for zone in facts["zones"]}
+    free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"][: _HIGHEST_ORDER + 1] for zone in facts["zones"]}
     survey = _pageblocks.as_facts(zones, free_blocks, complete)
     reclaimable = {(zone["node"], zone["zone"]): zone.get("reclaimable_pages") or 0 for zone in facts["zones"]}
     for zone, told in zip(zones, survey["zones"]):
@@ -93,11 +95,11 @@ def _pages_per_block(node, facts):
         told = pagetypeinfo.parse_pagetypeinfo(node.read_text("/proc/pagetypeinfo"))[0]["pages_per_block"]
     except NodeError:
         told = None
-    orders = max([len(zone["free_blocks"]) for zone in facts["zones"]] or [1])
+    largest = min(_HIGHEST_ORDER, max([len(zone["free_blocks"]) for zone in facts["zones"]] or [1]) - 1)
     order = facts["kernel"]["hugepage_order"]
-    guess = 1 << min(orders - 1 if order is None else order, orders - 1)
+    guess = 1 << (largest if order is None else min(order, largest))
     # A power of two, or something else was read.
-    return told if told and told & (told - 1) == 0 and told <= 1 << 20 else guess
+    return told if told and told & (told - 1) == 0 and told <= 1 << _HIGHEST_ORDER else guess
 
 
 def _moves(node, facts):

@@ -30,6 +30,8 @@ notes:
     M(kernelops.memfrag.memfrag_facts), from C(/proc/kpageflags) and for a fifth of a second of CPU. What is expected by it goes
     before what the migratetypes let expect. What came of it is kept in C(/var/lib/memfrag/yields.json), if the node tool has that directory there, and
     corrects what is expected the next time.
+  - What compaction frees stands on lists of single CPUs first, thousands of pages on Linux 6.7 and later. Before the survey and after the compaction
+    C(/proc/sys/vm/stat_refresh) is read, upon which the kernel takes it back from them; not in check mode.
   - The lock, and the back-off after a run that did not help, are shared with the job of the role
     P(kernelops.memfrag.memfrag_tuning#role). Up to Linux 6.4 any value written compacts, newer kernels take V(1) only; this
     module writes V(1), to the files of single NUMA nodes where there are any.
@@ -356,7 +358,7 @@ promised:
       type: int
       sample: 6884
     obtained:
-      description: So many there were after it. V(null) if it did not act.
+      description: So many there were after it, once the per-cpu lists had given back what they took of them. V(null) if it did not act.
       returned: always
       type: int
       sample: 4721

@@ -54,33 +54,15 @@ def plan(facts, target, conditions=None):
     "slab_in_the_way", "before": measure(), "guard": the one that holds it off or None, "unchecked_guards": {guard: why it could not be
     asked}}
     """
-    verdict = {
-        "act": False,
-        "order": None,
-        "orders": [],
-        "nodes": [],
-        "drop_caches": None,
-        "slab_in_the_way": False,
-        "before": None,
-        "guard": None,
-        "unchecked_guards": {},
-    }
+    verdict = _nothing_yet()
 
     def no(reason, message):
         return dict(verdict, reason=reason, message=message)
 
     zones = zones_of(facts, target)
-    if not zones:
-        return no(
-            "no_zones",
-            "no zone %s on this node: %s"
-            % (
-                " or ".join(target["zones"]),
-                facts["unavailable"].get("buddyinfo", "nothing like it in /proc/buddyinfo"),
-            ),
-        )
-    if facts["kernel"]["config_compaction"] is False:
-        return no("unsupported", "the kernel was built without CONFIG_COMPACTION: %s does not exist" % COMPACT_ALL)
+    cannot = _cannot(facts, target, zones)
+    if cannot:
+        return no(*cannot)
     target = resolve(facts, target)
     before = verdict["before"] = measure(facts, target)
     verdict.update(orders=target["orders"], order=_lacking(before) or orders_of(target)[-1])
@@ -102,6 +84,31 @@ def plan(facts, target, conditions=None):
         if answer["guard"]:
             return no(answer["guard"], answer["message"])
     return dict(verdict, act=True, reason=reason, message=message)
+
+
+def _nothing_yet():
+    """A verdict but for its reason and message."""
+    return {
+        "act": False,
+        "order": None,
+        "orders": [],
+        "nodes": [],
+        "drop_caches": None,
+        "slab_in_the_way": False,
+        "before": None,
+        "guard": None,
+        "unchecked_guards": {},
+    }
+
+
+def _cannot(facts, target, zones):
+    """-> (reason, message) where there is nothing that could be compacted, or None"""
+    if not zones:
+        why = facts["unavailable"].get("buddyinfo", "nothing like it in /proc/buddyinfo")
+        return "no_zones", "no zone %s on this node: %s" % (" or ".join(target["zones"]), why)
+    if facts["kernel"]["config_compaction"] is False:
+        return "unsupported", "the kernel was built without CONFIG_COMPACTION: %s does not exist" % COMPACT_ALL
+    return None
 
 
 def _lacking(measured):

@@ -15,12 +15,10 @@ import time
 from .. import _facts
 from .._node import NodeError
 from .._states import STATES
-from . import guards, promise, state
-from .plan import COMPACT_ALL, DROP_VALUES, FAILED, SURVEYED, plan
+from . import guards, lists, promise, state
+from .plan import FAILED, SURVEYED, plan
+from .steps import Steps
 from .target import measure, resolve, row_of, subset
-
-COMPACT_NODE = "/sys/devices/system/node/node%d/compact"
-DROP_CACHES = "/proc/sys/vm/drop_caches"
 
 # Directories that only root may write to, so that nobody else can hold the lock; the second is for el6.
 LOCK_FILES = ("/run/memfrag.lock", "/var/run/memfrag.lock")
@@ -59,7 +57,30 @@ def run(
     "error": what failed or None}
     """
     started = time.time()
-    result = {
+    result = _nothing_yet(started, dry_run)
+    with _lock(node, dry_run) as held:
+        if held is not True:
+            result.update(reason="locked" if held is False else "not_writable", error=held or None)
+            result["message"] = held or "another run holds the lock"
+            result["guard"] = "locked" if held is False else None
+        elif installed and not installed():
+            result.update(reason="removed", guard="removed", message="the tool was removed before this run began")
+            if not dry_run:
+                node.remove(lock_file(node))
+        else:
+            _run_locked(_Look(node, target, gather, survey), result, remember, started)
+            result["duration_seconds"] = round(time.time() - started, 3)
+            if remember and not dry_run and result["reason"] not in FAILED:
+                state.remember(node, target, result)
+            if afterwards:
+                _do_afterwards(afterwards, result)
+    result["duration_seconds"] = round(time.time() - started, 3)
+    return result
+
+
+def _nothing_yet(started, dry_run):
+    """The result of a run that has done nothing so far."""
+    return {
         "schema_version": 1,
         "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "dry_run": dry_run,
@@ -80,24 +101,6 @@ def run(
         "unchecked_guards": {},
         "error": None,
     }
-    with _lock(node, dry_run) as held:
-        if held is not True:
-            result.update(reason="locked" if held is False else "not_writable", error=held or None)
-            result["message"] = held or "another run holds the lock"
-            result["guard"] = "locked" if held is False else None
-        elif installed and not installed():
-            result.update(reason="removed", guard="removed", message="the tool was removed before this run began")
-            if not dry_run:
-                node.remove(lock_file(node))
-        else:
-            _run_locked(_Look(node, target, gather, survey), result, remember, started)
-            result["duration_seconds"] = round(time.time() - started, 3)
-            if remember and not dry_run and result["reason"] not in FAILED:
-                state.remember(node, target, result)
-            if afterwards:
-                _do_afterwards(afterwards, result)
-    result["duration_seconds"] = round(time.time() - started, 3)
-    return result
 
 
 def _do_afterwards(afterwards, result):
@@ -150,6 +153,16 @@ class _Look:
         result["survey_unavailable"] = self._survey(self.node, facts)
         return bool(facts["pageblock_survey"])
 
+    def settle(self):
+        """A survey cannot tell the pages on per-cpu lists from the kernel's own: look again with as few of them as may be.
+
+        -> whether it did
+        """
+        if not self.node.live or not lists.give_back(self.node):
+            return False
+        self.facts = self.again()
+        return True
+
 
 def _run_locked(look, result, remember, started):
     node = look.node
@@ -165,17 +178,14 @@ def _run_locked(look, result, remember, started):
         result.update(act=False, reason="not_live", error="%s is not the running kernel's" % node.root)
         result["message"] = "nothing to compact: " + result["error"]
         return
-    targets = _targets(node, verdict["nodes"])
+    steps = Steps(node, look.target, verdict["nodes"], result, started)
     try:
-        for path in sorted({path for dummy, path in targets}):
-            node.check_writable(path)
-        if verdict["drop_caches"]:
-            node.check_writable(DROP_CACHES)
+        steps.check_writable(verdict["drop_caches"])
     except NodeError as error:
         result.update(act=False, reason="not_writable", message="cannot compact: %s" % error, error=str(error))
         return
     try:
-        after = _act(look, verdict, targets, result, remember, started)
+        after = _act(look, verdict, steps, result, remember)
     except NodeError as error:
         result.update(reason="not_writable", message="broke off: %s" % error, error=str(error))
         after = look.again()
@@ -184,11 +194,14 @@ def _run_locked(look, result, remember, started):
 
 def _decide(look, result):
     """-> the plan, by a survey of the pageblocks where something is lacking. Whoever a guard holds off does not pay for one."""
-    facts, target, now = look.facts, look.target, None
-    verdict = plan(facts, target)
+    target, now = look.target, None
+    verdict = plan(look.facts, target)
     if verdict["act"]:
-        now = guards.conditions(look.node, facts)
-        verdict = plan(facts, target, now)
+        now = guards.conditions(look.node, look.facts)
+        verdict = plan(look.facts, target, now)
+    if verdict["reason"] in SURVEYED and not result["dry_run"] and look.settle():
+        verdict = plan(look.facts, target, now)
+    facts = look.facts
     if verdict["reason"] in SURVEYED and look.survey(facts, result):
         verdict = plan(facts, target, now)
         if verdict["act"] and now is None:
@@ -200,69 +213,33 @@ def _decide(look, result):
     return verdict
 
 
-def _targets(node, nodes):
-    """[(NUMA node or None for all, file to write)]; kernels without NUMA have one file for all."""
-    by_node = [(number, COMPACT_NODE % number) for number in nodes]
-    return by_node if all(node.exists(path) for dummy, path in by_node) else [(None, COMPACT_ALL)]
-
-
-def _act(look, verdict, targets, result, remember, started):
+def _act(look, verdict, steps, result, remember):
     """-> the facts after it."""
     node, target = look.node, look.target
-
-    def stop(dummy_seconds):
-        if time.time() - started > target["time_limit_seconds"]:
-            return "time limit of %d seconds" % target["time_limit_seconds"]
-        limit = target["abort_pressure_percent"]
-        if limit is not None:
-            pressure = guards.memory_pressure(node)
-            if pressure["broken"]:
-                return "memory pressure cannot be judged: %s" % pressure["broken"]
-            if not pressure["missing"] and pressure["value"] > limit:
-                return "memory pressure of %.2f %%" % pressure["value"]
-        return guards.switched_off(node)
-
-    def step(action, number, path, value):
-        reason = stop(0)
-        begun = time.time()
-        if reason is None:
-            reason = node.sync(stop) if action == "sync" else node.write_value_watched(path, value, stop)
-            result["acted"] = result["acted"] or action != "sync"
-        result["steps"].append(
-            {
-                "action": action,
-                "node": number,
-                "path": path,
-                "seconds": round(time.time() - begun, 3),
-                "ended": reason or "done",
-            }
-        )
-        return reason is None
-
-    def compact():
-        return all(step("compact", number, path, 1) for number, path in targets)
-
-    def drop(what):
-        # Dirty pages cannot be dropped; slab does not wait for them.
-        if what != "slab" and not step("sync", None, None, None):
-            return False
-        return step("drop_caches_" + what, None, DROP_CACHES, DROP_VALUES[what])
-
     before, going = look.facts, True
     if verdict["drop_caches"]:
-        going = drop(verdict["drop_caches"])
+        going = steps.drop(verdict["drop_caches"])
         if going and before["pageblock_survey"]:
             # What is to come of the compaction is another thing now.
             before = look.again()
             look.survey(before, result)
             result["promised"] = promise.of(before, target, verdict["nodes"])
-    going = going and compact()
-    after = look.again()
-    _keep_promises(look, verdict, result, before, after, going and remember)
+    listed = lists.read(node)
+    going = going and steps.compact()
+    after = _afterwards(look, steps)
+    # What has not come back from the lists was won, and cannot be counted.
+    all_back = not lists.grown(listed, lists.read(node))
+    _keep_promises(look, verdict, result, before, after, going and remember and all_back)
     fallback = target["drop_caches"] == "auto" and verdict["slab_in_the_way"] and not target["force"]
-    if going and fallback and not measure(after, target)["satisfied"] and drop("slab") and compact():
-        after = look.again()
+    if going and fallback and not measure(after, target)["satisfied"] and steps.drop("slab") and steps.compact():
+        after = _afterwards(look, steps)
     return after
+
+
+def _afterwards(look, steps):
+    """-> the facts after a compaction, once the per-cpu lists have given back what it freed."""
+    lists.give_back(look.node, steps.stop)
+    return look.again()
 
 
 def _keep_promises(look, verdict, result, before, after, learn):

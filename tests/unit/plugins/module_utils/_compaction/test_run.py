@@ -8,6 +8,7 @@ __metaclass__ = type
 
 import json
 import os
+import re
 import shutil
 import struct
 
@@ -28,6 +29,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import node_state
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import policy as assess_policy
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import (
+    lists,
     plan,
     promise,
     reading,
@@ -757,6 +759,61 @@ def test_a_node_with_the_tools_state_learns(kernel):
     assert third["promised"][-1]["expected"] == known.corrected(place[:2], uncorrected)["expected"]
     # It goes with the tool.
     assert _yields.FILE in _install.remove(node) and not node.exists("/var/lib/memfrag")
+
+
+class Lists(Kernel):
+    """A Kernel whose compaction leaves the blocks that it made on a per-cpu list, until the list is told to give them back."""
+
+    gives_back = True
+
+    def write_value_watched(self, path, value, stop, interval=1.0):
+        reason = Kernel.write_value_watched(self, path, value, stop, interval)
+        if path.endswith("compact"):
+            self.blocks = self.read_text("/proc/buddyinfo")
+            build_roots.write(self.root, "proc/buddyinfo", re.sub(r"\d+(?= *\n)", "0", self.blocks))
+            text = self.read_text("/proc/zoneinfo")
+            self.lists = text, re.sub(r"(count:) +\d+", r"\1 2000", text)
+            build_roots.write(self.root, "proc/zoneinfo", self.lists[1])
+        return reason
+
+    def read_text(self, path, limit=1 << 20):
+        if path == lists.REFRESH:
+            if self.gives_back and self.written:
+                build_roots.write(self.root, "proc/buddyinfo", self.blocks)
+                build_roots.write(self.root, "proc/zoneinfo", self.lists[0])
+            return ""
+        return Kernel.read_text(self, path, limit)
+
+
+@pytest.mark.parametrize("gives_back", [True, False])
+def test_what_stands_on_lists_is_counted_once_it_is_back_or_teaches_nothing(gives_back, kernel):
+    node = kernel(MOVABLE, COMPACTED)
+    put_pages(node.root, HALF_FREE)
+    os.makedirs(node.path("/var/lib/memfrag"))
+    machine = Lists(node.root, node.states)
+    machine.gives_back = gives_back
+    result = run.run(machine, policy(order=10))
+    obtained = promise.total(result["promised"], 10)["obtained"]
+    there = promise.kept(result["promised"], {"zones": _zones(node)})
+    assert result["acted"] and obtained == sum(row["obtained"] for row in there)
+    assert (obtained > 0, node.exists(_yields.FILE)) == (gives_back, gives_back)
+
+
+def test_blocks_that_stood_on_lists_need_no_compaction(kernel):
+    node = kernel(MOVABLE)
+    machine = Lists(node.root)
+    healthy = Kernel(
+        node.root, [build_roots.build(COMPACTED, node.root + "-after", ("extfrag_index", "unusable_index"))]
+    )
+    machine.read_text = lambda path, limit=1 << 20: (
+        healthy.write_value_watched("compact", 1, lambda seconds: None) or ""
+        if path == lists.REFRESH
+        else Kernel.read_text(machine, path, limit)
+    )
+    # In check mode nobody is asked to give anything back.
+    assert run.run(machine, policy(), dry_run=True)["reason"] == "needed"
+    result = run.run(machine, policy())
+    assert (result["reason"], result["acted"], result["satisfied"]) == ("met", False, True)
 
 
 def test_what_was_broken_off_teaches_nothing(kernel):
