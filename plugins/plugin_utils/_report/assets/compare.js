@@ -77,12 +77,13 @@ function changeItems({ index, before, after, lost = [], gained = [], came = [], 
 }
 function compareRow(change) {
   const { index, before, after } = change;
-  return el("tr", {}, el("th", { scope: "row" }, el("a", { href: "#node=" + encodeURIComponent(HOSTS[index][NAME]) }, named(HOSTS[index]))),
-    el("td", {}, before ? levelBadge(before) : "–", " → ", after ? levelBadge(after) : "–"), el("td", {}, el("ul", { class: "plainlist" }, changeItems(change))));
+  return el("tr", { role: "row" }, el("th", { scope: "row", role: "rowheader" }, el("a", { href: "#node=" + encodeURIComponent(HOSTS[index][NAME]) }, named(HOSTS[index]))),
+    el("td", { role: "cell" }, before ? levelBadge(before) : "–", " → ", after ? levelBadge(after) : "–"), el("td", { role: "cell" }, el("ul", { class: "plainlist" }, changeItems(change))));
 }
 const runLabel = (run) => RUNS[run][1] < 0 ? RUNS[run][0] : time(RUNS[run][1]) + (/^\d{8}T\d{6}Z$/.test(RUNS[run][0]) ? "" : " · " + RUNS[run][0]);
+/* The roles are for a narrow window, in which the cells of a row stand one below the other. */
 function compareTable(title, found) {
-  const body = el("tbody", {}), note = el("p", {}, el("small", {}));
+  const body = el("tbody", { role: "rowgroup" }), note = el("p", {}, el("small", {}));
   const more = el("button", { type: "button", onclick: () => grow() }, "Show more");
   let count = 0;
   const grow = () => {
@@ -92,8 +93,8 @@ function compareTable(title, found) {
     more.hidden = count === found.length;
   };
   note.append(more); grow();
-  return el("section", { "aria-label": title }, el("h3", {}, title + ": " + plural(found.length, "node")), el("div", SCROLL, el("table", { class: "grid compared" },
-    el("thead", {}, el("tr", {}, ["Node", "Level and score", "What changed"].map((text) => el("th", { scope: "col" }, text)))), body)), note);
+  return el("section", { "aria-label": title }, el("h3", {}, title + ": " + plural(found.length, "node")), el("div", SCROLL, el("table", { class: "grid compared", role: "table" },
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ["Node", "Level and score", "What changed"].map((text) => el("th", { scope: "col", role: "columnheader" }, text)))), body)), note);
 }
 let compareBox = null, compareOutcome, compareInputs;
 function compareRuns(from, to) {

@@ -27,7 +27,7 @@ function scoreView(row, findings) {
 function remediationView(row, remediation, why) {
   const action = todo(row);
   if (!action) return null;
-  const special = DATA.targets[places.get(row[NAME])], target = special === undefined ? row[NAME] : special;
+  const target = targetOf(places.get(row[NAME]));
   const reason = remediation && remediation.reason ? sentence(remediation.reason) : "";
   // The reason often ends in what the card says anyway.
   const helps = action[2] && !reason.toLowerCase().includes(action[2].toLowerCase()) ? sentence(action[2]) : "";

@@ -39,6 +39,8 @@ function drawMap() {
     el("div", { class: "views" }, able.length > 1 && el("div", { role: "group", "aria-label": "Divide the map by" }, able.map((each) => el("button", { type: "button", "data-view": each, "aria-pressed": String(each === view), onclick: () => { choose(each); box.querySelector("[data-view=" + each + "]").focus(); } }, MAP_VIEWS[each]))),
       el("span", {}, filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") : plural(HOSTS.length, "node"), view === "nodes" && rows.length < shown.length && ", the worst " + thousands(rows.length) + " drawn"),
       filtered && el("button", { type: "button", onclick: () => go(Object.assign({}, EMPTY, { sort: state.sort })) }, "Show all nodes")),
+    // Whoever has found the group is to find what to do about it here.
+    filtered && el("div", { class: "asked" }, commandsFor(shown)),
     ...(view === "nodes" ? nodeMap(rows, width, (index) => go({ node: HOSTS[index][NAME] })) : partMap(partsBy(view), view, width, mapAll, () => { mapAll = true; drawMap(); })),
     stateLegend(shown.some((index) => !HOSTS[index][STATES])),
   ].filter(Boolean));

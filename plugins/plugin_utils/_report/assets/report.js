@@ -151,7 +151,7 @@ function counted(values) {
   for (const value of values) if (value) counts.set(value, (counts.get(value) || 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0])).slice(0, 200).map(([value, count]) => option(value, value + " (" + thousands(count) + ")"));
 }
-let search, tools, chips, list, empty, count, node, fleet, notice, printed;
+let search, tools, chips, list, empty, count, node, fleet, notice, printed, asked;
 const TITLE = document.title;
 function build() {
   search = el("input", { type: "search", "data-key": "q", placeholder: "Name, kernel, cause …", autocomplete: "off", spellcheck: "false",
@@ -174,11 +174,12 @@ function build() {
   notice = el("p", { class: "notice", role: "status", hidden: true });
   empty = el("p", { class: "empty", hidden: true }, "No node fits. ", el("button", { type: "button", onclick: () => go(EMPTY) }, "Show all nodes"));
   printed = el("p", { class: "printed" });
+  asked = el("div", { class: "asked", role: "group", "aria-label": "What to do about the nodes that fit" });
   list = el("div", { class: "list", role: "list", "aria-label": "Nodes" });
   const axis = svg("svg", { viewBox: "0 0 " + ORDERS * CELL + " 20", preserveAspectRatio: "xMinYMid meet" },
     Array.from({ length: ORDERS }, (each, order) => svg("text", { class: "axis", x: order * CELL + CELL / 2, y: 14 }, order)));
   const head = el("div", { class: "head row", "aria-hidden": "true" }, el("span", {}, "Level"), el("span", {}, "Node and reason"), el("span", { class: "act" }, "What to do"), el("div", { class: "strips" }, el("div", { class: "strip" }, el("span", {}, "Order"), axis)), el("span", { class: "trend" }, "Trend"));
-  fleet = el("div", {}, notice, tools, chips, printed, head, list, empty);
+  fleet = el("div", {}, notice, tools, chips, asked, printed, head, list, empty);
   const label = HOSTS.some((row) => row[M] && row[M][ZONES].some((zone) => zone[0])) ? 104 : 64;
   document.body.style.setProperty("--label", label + "px");
   fleet.style.setProperty("--strips", Math.min(label + ORDERS * CELL, 440) + "px");
@@ -210,6 +211,22 @@ function copyButton(text) {
   return button;
 }
 const command = (text) => el("div", { class: "command" }, el("code", { tabindex: text.length > 120 && "0" }, text), copyButton(text));
+/* A command has its limits, as in _actions.py. */
+const MOST_IN_COMMAND = 100;
+/* For some of the nodes what the cards at the top are for all: the command of each action, for the worst of them that can be named. */
+function commandsFor(rows) {
+  const nodes = DATA.actions.map(() => []);
+  // Worst first, whatever the list is sorted by.
+  for (const index of rows.slice().sort((a, b) => a - b)) if (todo(HOSTS[index])) nodes[HOSTS[index][ACTION]].push(index);
+  return DATA.actions.map((action, number) => {
+    const names = nodes[number].slice(0, MOST_IN_COMMAND).map(targetOf).filter(Boolean);
+    if (!action[4].length || !names.length) return null;
+    const covered = names.length < nodes[number].length ? ", the worst " + names.length : "";
+    return el("div", { class: "command" }, el("b", {}, action[1] + ": " + plural(nodes[number].length, "node") + covered), el("code", {}, action[4].join(names.join(","))), copyButton(action[4].join(names.join(","))));
+  }).filter(Boolean);
+}
+/* A node as a word of a command, or nothing if it cannot be named in one. */
+const targetOf = (index) => DATA.targets[index] === undefined ? HOSTS[index][NAME] : DATA.targets[index];
 /* "command    # what is to be said about it" */
 function remedy(text) {
   const parts = String(text).split(/\s{2,}#\s*/);
@@ -354,6 +371,7 @@ function syncTools() {
   const filtered = ["q", "level", "status", "finding", "group", "kernel", "cause", "change", "action"].some((name) => state[name]);
   count.textContent = filtered ? thousands(shown.length) + " of " + plural(HOSTS.length, "node") + (state.change ? ", " + state.change : "") : plural(HOSTS.length, "node");
   chips.querySelector("button").hidden = !filtered;
+  asked.replaceChildren(...(filtered ? commandsFor(shown) : []));
 }
 const onRow = () => document.activeElement.matches(".list .row");
 function move(by) {
