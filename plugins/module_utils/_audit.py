@@ -41,8 +41,9 @@ OPTIONS = dict(NODE_OPTIONS, **CONTROLLER_OPTIONS)
 
 
 def collect(params):
-    """-> JSON text of {"facts": contract memfrag_facts, "journal": contract memfrag_journal_info or None}.
+    """-> JSON text of {"facts": what _observation.observe() saw, "journal": contract memfrag_journal_info or None}.
 
+    The controller grades the facts (``_grading``).
     _watch.CollectError when not even the facts could be had. What became of the logs never costs the facts.
     """
     parts = _watch.collect(params["deadline_seconds"], lambda deadline, tell: _work(params, deadline, tell))
@@ -56,10 +57,11 @@ def collect(params):
 
 
 def _work(params, deadline, tell):
-    from . import _facts
+    from . import _observation
 
     node = Node(params["root"], deadline)
-    tell("facts", _facts.collect(node, params["gather_subset"], params["top_slabs"]))
+    subset = _observation.resolve_subset(params["gather_subset"])
+    tell("facts", _observation.observe(node, subset, params["top_slabs"]))
     if not params["journal"]:
         return
     try:

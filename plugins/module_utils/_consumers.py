@@ -12,7 +12,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
+from ._releases import is_el, order_of, scaled_check, version_of  # noqa: F401
 
 # Pointer array of the per-memcg slab caches, by the number of kernel-memory cgroups (mm/memcontrol.c, memcg_caches_array_size()).
 _MEMCG_ARRAY_MIN, _MEMCG_ARRAY_MAX = 4, 65535
@@ -21,51 +21,6 @@ _MEMCG_ARRAY_HEADER, _POINTER = 80, 8
 _MEMCG_ARRAYS_SEEN = (64 * 1024, 128 * 1024, 256 * 1024)
 # kmalloc() above this many pages bypasses the slab caches and asks for one block (include/linux/slab.h).
 _KMALLOC_SLAB_PAGES = 2
-
-
-# Drivers whose devices reach addresses of 24, 30 or 31 bits, so that they allocate with GFP_DMA; module: what it is.
-DMA_DRIVERS = {
-    "aacraid": "RAID controllers of Adaptec (31 bits in old firmware)",
-    "aha1542": "SCSI adapters on the ISA bus",
-    "b43": "wireless adapters of Broadcom (30 bits)",
-    "b43legacy": "wireless adapters of Broadcom (30 bits)",
-    "b44": "network adapters of Broadcom (30 bits)",
-    "dasd_eckd_mod": "disks of s390 (31 bits)",
-    "dasd_fba_mod": "disks of s390 (31 bits)",
-    "floppy": "disk drives on the ISA bus",
-    "parport_pc": "parallel ports on the ISA bus",
-    "qeth": "network adapters of s390 (31 bits)",
-    "sound_sb": "sound cards on the ISA bus",
-    "zfcp": "storage adapters of s390 (31 bits)",
-}
-
-
-def order_of(size, page_size):
-    """The order of the block that holds ``size`` bytes (get_order())."""
-    order = 0
-    while page_size << order < size:
-        order += 1
-    return order
-
-
-_RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
-
-
-def version_of(release):
-    """ "6.1.0-56-cloud-amd64" -> (6, 1, 0), for advisories only; None for what is not a kernel release."""
-    match = _RELEASE.match(release or "")
-    return tuple(int(part or 0) for part in match.groups()) if match else None
-
-
-def is_el(release, *versions):
-    """Whether the release is one of Red Hat's, whose kernels are not what their numbers say."""
-    return any(".el%d" % version in (release or "") for version in versions)
-
-
-def scaled_check(release):
-    """Whether the kernel wants half the watermark again free above every order (up to 4.3, el6 and el7); for _fragmentation.watermark_ok()."""
-    version = version_of(release)
-    return bool(version and (version < (4, 4) or is_el(release, 6, 7)))
 
 
 def _memcg_arrays(page_size):

@@ -14,16 +14,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ._procfs.buddyinfo import free_pages
+
 # What the kernel prints as -1.000: a block is free, so the index does not apply.
 BLOCK_FREE = -1000
 
 # include/linux/mmzone.h: orders above this one are "costly": they may fail, lower ones are retried or OOM-kill.
 PAGE_ALLOC_COSTLY_ORDER = 3
-
-
-def free_pages(free_blocks):
-    """Pages on the free lists."""
-    return sum(count << order for order, count in enumerate(free_blocks))
 
 
 def suitable_blocks(free_blocks, order):

@@ -13,9 +13,9 @@ import math
 import re
 import zlib
 
-from . import _consumers
 from ._node import NodeError
 from ._procfs import cpulist, sysctl, uptime
+from ._releases import order_of, scaled_check, version_of
 
 # Where "uname -a" is in an unpacked sosreport or insights archive.
 _UNAME = ("/sos_commands/kernel/uname_-a", "/sos_commands/host/uname_-a", "/insights_commands/uname_-a")
@@ -30,6 +30,22 @@ _MACHINES = (
     ("powerpc64le", "ppc64le"),
     ("s390x", "s390x"),
 )
+
+# Drivers whose devices reach addresses of 24, 30 or 31 bits, so that they allocate with GFP_DMA; module: what it is.
+DMA_DRIVERS = {
+    "aacraid": "RAID controllers of Adaptec (31 bits in old firmware)",
+    "aha1542": "SCSI adapters on the ISA bus",
+    "b43": "wireless adapters of Broadcom (30 bits)",
+    "b43legacy": "wireless adapters of Broadcom (30 bits)",
+    "b44": "network adapters of Broadcom (30 bits)",
+    "dasd_eckd_mod": "disks of s390 (31 bits)",
+    "dasd_fba_mod": "disks of s390 (31 bits)",
+    "floppy": "disk drives on the ISA bus",
+    "parport_pc": "parallel ports on the ISA bus",
+    "qeth": "network adapters of s390 (31 bits)",
+    "sound_sb": "sound cards on the ISA bus",
+    "zfcp": "storage adapters of s390 (31 bits)",
+}
 
 # Pages by the number of orders, as kernels are built (arch/arm64/Kconfig, ARCH_FORCE_MAX_ORDER); no machine has smaller ones.
 _PAGE_SIZES = {12: 16384, 14: 65536}
@@ -89,7 +105,7 @@ def _config(sources, release, settings):
     # compact_memory is there exactly when compaction is; the configuration is for trees that show only part of /proc/sys,
     # and for the stacks of kernels before 4.9. It is long, so it is left alone otherwise.
     compacts = node.exists("/proc/sys/vm/compact_memory") or bool((settings or {}).get("vm.compact_memory"))
-    version = _consumers.version_of(release)
+    version = version_of(release)
     if compacts and version and version >= (4, 9):
         return None, True
     from ._procfs import kconfig
@@ -155,13 +171,13 @@ def _hugepage_order(sources, raw, page_size):
     )
     if not isinstance(size, int):
         size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
-    return _consumers.order_of(size, page_size) if size else None
+    return order_of(size, page_size) if size else None
 
 
 def _dma_drivers(text):
     """/proc/modules -> the loaded drivers whose devices reach only low addresses."""
     loaded = {line.split(" ", 1)[0] for line in text.splitlines()}
-    return sorted(loaded.intersection(_consumers.DMA_DRIVERS)), 0
+    return sorted(loaded.intersection(DMA_DRIVERS)), 0
 
 
 def _watermark_check(raw, settings, release):
@@ -176,4 +192,4 @@ def _watermark_check(raw, settings, release):
         return "scaled"
     if (settings or {}).get("vm.watermark_scale_factor") is not None or "compact_daemon_wake" in (raw["vmstat"] or {}):
         return "order0"
-    return "scaled" if _consumers.scaled_check(release) else "order0"
+    return "scaled" if scaled_check(release) else "order0"

@@ -17,31 +17,13 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ._fragmentation import free_pages, suitable_blocks
-from ._states import Standing
+from ._states import Standing, complete  # noqa: F401
 
 # What keeps compaction from making blocks: too little is free to move pages into, or it is free among unmovable pages only.
 SHORTAGE, UNMOVABLE = "memory_shortage", "unmovable"
 
 # A guess, tried on the captures: of the free memory in small blocks, at least a tenth must be in movable pageblocks for compaction to matter.
 _MOVABLE_SHARE = 10
-
-# What a zone of the facts has beyond node, zone and free_blocks, for facts that were made by others or cut short.
-_DEFAULTS = {
-    "managed_pages": None,
-    "watermarks": None,
-    "lowmem_reserve": None,
-    "migratetypes": None,
-    "pageblocks": None,
-    "pcp_pages": None,
-    "free_cma_pages": None,
-    "reserved_highatomic_pages": None,
-    "reclaimable_pages": 0,
-}
-
-
-def complete(zone):
-    """A copy of a zone of the facts with every key that an Outlook reads."""
-    return dict(_DEFAULTS, **zone)
 
 
 class Outlook(Standing):

@@ -36,6 +36,25 @@ _DMA_PAGES = 4096
 _RECLAIM_SHARE = 10
 
 
+# What a zone of the facts has beyond node, zone and free_blocks, for facts that were made by others or cut short.
+_DEFAULTS = {
+    "managed_pages": None,
+    "watermarks": None,
+    "lowmem_reserve": None,
+    "migratetypes": None,
+    "pageblocks": None,
+    "pcp_pages": None,
+    "free_cma_pages": None,
+    "reserved_highatomic_pages": None,
+    "reclaimable_pages": 0,
+}
+
+
+def complete(zone):
+    """A copy of a zone of the facts with every key that a Standing reads."""
+    return dict(_DEFAULTS, **zone)
+
+
 def best(states):
     return min(states, key=STATES.index)
 
@@ -44,7 +63,7 @@ class Standing:
     """How one zone stands to an ordinary kernel request (GFP_KERNEL, unmovable). Counts in pages, and in blocks of the order asked about.
 
     zone     as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes, free_cma_pages,
-             reserved_highatomic_pages, reclaimable_pages (_outlook.complete() adds what is missing)
+             reserved_highatomic_pages, reclaimable_pages (complete() adds what is missing)
     names    the zone names of the machine
     scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_consumers.scaled_check())
     withheld free blocks per order that are most likely kept for others, where the migratetypes are not known

@@ -9,17 +9,17 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import _fragmentation, _states
+from ._procfs.buddyinfo import free_pages
 
 
-def put_together(raw, kernel):
+def put_together(raw, page_size):
+    """-> [a zone of the facts, but for what ``_grading`` adds]. The indices are the kernel's own, or None."""
     info = {(zone["node"], zone["zone"]): zone for zone in raw["zoneinfo"] or ()}
     types = raw["pagetypeinfo"] or {"free": {}, "pageblocks": {}, "capped": ()}
     zones = []
     for found in raw["buddyinfo"] or ():
         blocks, key = found["free_blocks"], (found["node"], found["zone"])
         about = info.get(key)
-        orders = range(len(blocks))
         index, unusable = ((raw[name] or {}).get(key) for name in ("extfrag", "unusable"))
         printed = bool(index and unusable and len(index) == len(unusable) == len(blocks))
         marks = about and all(name in about for name in ("min", "low", "high"))
@@ -30,7 +30,7 @@ def put_together(raw, kernel):
                 "node": found["node"],
                 "zone": found["zone"],
                 "free_blocks": blocks,
-                "free_pages": _fragmentation.free_pages(blocks),
+                "free_pages": free_pages(blocks),
                 # Kernels before 3.10 do not tell managed from present.
                 "managed_pages": about.get("managed", about.get("present")),
                 "present_pages": about.get("present"),
@@ -40,18 +40,16 @@ def put_together(raw, kernel):
                 "pcp_pages": about.get("pcp_pages"),
                 "free_cma_pages": about.get("nr_free_cma"),
                 "reserved_highatomic_pages": _highatomic(about, migratetypes),
-                "extfrag_index": index if printed else [_fragmentation.fragmentation_index(blocks, o) for o in orders],
-                "unusable_index": unusable if printed else [_fragmentation.unusable_index(blocks, o) for o in orders],
+                "extfrag_index": index if printed else None,
+                "unusable_index": unusable if printed else None,
                 "index_source": "debugfs" if printed else "computed",
                 "migratetypes": migratetypes,
                 "migratetypes_capped": key in types["capped"],
                 "pageblocks": types["pageblocks"].get(key),
             }
         )
-    names = {zone["zone"] for zone in zones}
-    for zone, pages in zip(zones, _reclaimable_pages(raw, kernel["page_size"], zones)):
+    for zone, pages in zip(zones, _reclaimable_pages(raw, page_size, zones)):
         zone["reclaimable_pages"] = pages
-        zone["states"], zone["atomic"] = _states.zone_states(zone, names, kernel["watermark_check"] == "scaled")
     return zones
 
 
@@ -60,7 +58,7 @@ def _highatomic(about, migratetypes):
     for name in ("free_highatomic", "reserved_highatomic"):
         if name in about:
             return about[name]
-    return _fragmentation.free_pages(migratetypes["HighAtomic"]) if "HighAtomic" in (migratetypes or {}) else None
+    return free_pages(migratetypes["HighAtomic"]) if "HighAtomic" in (migratetypes or {}) else None
 
 
 def _reclaimable_pages(raw, page_size, zones):

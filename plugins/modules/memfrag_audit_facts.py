@@ -15,8 +15,8 @@ author:
   - KernelOps engineers (@kernelops)
 description:
   - What M(kernelops.memfrag.memfrag_audit) runs on a node where no journal is wanted. It brings neither the readers of logs nor those of
-    pageblocks along, since a module's size is most of what an audit costs.
-  - Use M(kernelops.memfrag.memfrag_facts) in playbooks of your own. It returns the same facts.
+    pageblocks along, nor what grades the facts, since a module's size is most of what an audit costs. The controller grades them.
+  - Use M(kernelops.memfrag.memfrag_facts) in playbooks of your own. It returns the whole facts.
 extends_documentation_fragment:
   - kernelops.memfrag._attributes
   - kernelops.memfrag._attributes.info_module
@@ -42,7 +42,7 @@ observed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _watch
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _observation, _watch
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 
@@ -59,7 +59,8 @@ def main():
     params = module.params
 
     def work(deadline, tell):
-        tell("facts", _facts.collect(Node(params["root"], deadline), params["gather_subset"], params["top_slabs"]))
+        subset = _observation.resolve_subset(params["gather_subset"])
+        tell("facts", _observation.observe(Node(params["root"], deadline), subset, params["top_slabs"]))
 
     try:
         parts = _watch.collect(params["deadline_seconds"], work)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _text
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _grading, _text
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _shapes
 
 LARGEST = _contracts.LARGEST_ANSWER
@@ -77,7 +77,7 @@ def _brings(answer: dict[str, t.Any]) -> bool:
 
 
 def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """An answer of memfrag_audit or memfrag_facts -> {facts, journal}, checked. Raises AnswerError.
+    """An answer of memfrag_audit or memfrag_facts -> {facts, journal}, checked and graded. Raises AnswerError.
 
     memfrag_audit answers with one string, ``observed``, since Ansible walks each leaf of a nested answer; memfrag_facts with
     ``ansible_facts.memfrag``. Whatever else is in an answer is dropped.
@@ -99,6 +99,8 @@ def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             raise AnswerError(failure(answer))
         observed = {"facts": facts}
     taken = {"facts": observed.get("facts"), "journal": observed.get("journal")}
+    if isinstance(taken["facts"], dict):
+        taken["facts"].setdefault("allocatable", [])
     try:
         _check("facts", taken["facts"], _contracts.FACTS)
         if taken["journal"] is not None:
@@ -106,6 +108,8 @@ def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             _check_events(taken["journal"])
     except _shapes.ShapeError as error:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
+    # What follows from the facts is computed here, whatever the node thinks of it.
+    taken["facts"] = _grading.grade(taken["facts"])
     return taken
 
 

@@ -25,3 +25,8 @@ def parse_buddyinfo(text):
         else:
             unparsed += 1
     return zones, unparsed
+
+
+def free_pages(free_blocks):
+    """Pages on the free lists."""
+    return sum(count << order for order, count in enumerate(free_blocks))

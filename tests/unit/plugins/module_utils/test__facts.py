@@ -14,7 +14,7 @@ import os
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _observation
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 CAPTURES = [name for name in build_roots.names() if not name.startswith("seeds/")]
@@ -105,20 +105,20 @@ def test_numa_nodes_have_answers_of_their_own(node_root):
 @pytest.mark.parametrize(
     "wanted, gathered",
     [
-        (["all"], set(_facts.SUBSETS)),
+        (["all"], set(_observation.SUBSETS)),
         (["min"], {"kernel", "zones"}),
         (["slab"], {"kernel", "zones", "slab"}),
-        (["!slab"], set(_facts.SUBSETS) - {"slab"}),
+        (["!slab"], set(_observation.SUBSETS) - {"slab"}),
         (["!all"], {"kernel", "zones"}),
         (["!all", "vmstat"], {"kernel", "zones", "vmstat"}),
         (["!all", "!min"], set()),
         (["!min", "slab"], {"slab"}),
-        (["all", "!zones"], set(_facts.SUBSETS) - {"zones"}),
-        ([], set(_facts.SUBSETS)),
+        (["all", "!zones"], set(_observation.SUBSETS) - {"zones"}),
+        ([], set(_observation.SUBSETS)),
     ],
 )
 def test_subsets(wanted, gathered):
-    assert _facts.resolve_subset(wanted) == gathered
+    assert _observation.resolve_subset(wanted) == gathered
 
 
 def test_what_is_left_out_is_none(node_root):
@@ -131,7 +131,7 @@ def test_what_is_left_out_is_none(node_root):
 
 
 def test_a_wrong_subset_is_named(node_root):
-    with pytest.raises(_facts.SubsetError, match="gather_subset has no '!slabs'"):
+    with pytest.raises(_observation.SubsetError, match="gather_subset has no '!slabs'"):
         collect(node_root("6.1.0-56-cloud-amd64/healthy"), "!slabs")
 
 
