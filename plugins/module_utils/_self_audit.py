@@ -16,7 +16,7 @@ import json
 import os
 import time
 
-from . import _audit, _facts, _record, _watch
+from . import _audit, _facts, _grading, _record, _watch
 from ._assessment.assess import assess
 from ._assessment.remediation import SURVEY_SUBSET, hinges_on_survey
 from ._node import Node, NodeError
@@ -55,6 +55,7 @@ def audit(name, options, rules, pageblocks="auto", previous=None):
     except _watch.CollectError as error:
         record["error"] = strip_controls("%s" % error)
     else:
+        _grading.grade(record["facts"])
         record["status"] = "audited"
         record["assessment"] = assess(record["facts"], record["journal"], rules, previous, started)
         if _wants_survey(record, options["root"], pageblocks):
