@@ -25,6 +25,8 @@ BOOKS = "remediation.jsonl"
 TEXT = "remediation.txt"
 
 _ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+# Whatever else the kill switch is set to is a file.
+WORDS = (*_ON, *_OFF)
 
 # The documentation of the options is in plugins/modules/memfrag_remediation.py.
 ARGUMENTS: dict[str, dict[str, t.Any]] = {

@@ -257,6 +257,8 @@ INHIBITIONS = (
     ("MemfragRebootNeeded", ("MemfragCompactionHelps", "MemfragJobIneffective"), ("instance",)),
     ("MemfragJobIneffective", ("MemfragCompactionHelps",), ("instance",)),
     ("MemfragToolStale", ("MemfragSourceUnread",), ("instance",)),
+    # Not of Prometheus: what a remediation by alert came to (plugin_utils/_loop.py).
+    ("MemfragRemediationFailed", ("MemfragCompactionHelps",), ("instance",)),
 )
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _rules, _stock, files
 
 GUIDE = pathlib.Path(__file__).resolve().parents[4] / "docs" / "docsite" / "rst" / "monitoring_guide.rst"
@@ -81,7 +82,7 @@ def rules_of(severities: dict[tuple[str, str], str] | None = None) -> list[_rule
 def test_every_alert_has_a_runbook_that_is_there() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     sections = {name.lower() for name in re.findall(r"^(Memfrag\w+)\n~+$", text, re.MULTILINE)}
-    assert sections == {rule.name.lower() for rule in rules_of()}
+    assert sections == {rule.name.lower() for rule in rules_of()} | set(map(str.lower, _loop.ALERTS))
     assert all(rule.annotations["runbook_url"] == _alerts.RUNBOOK + rule.name.lower() for rule in rules_of())
     assert _alerts.RUNBOOK.endswith("/docs/docsite/rst/monitoring_guide.rst#")
 
@@ -89,7 +90,7 @@ def test_every_alert_has_a_runbook_that_is_there() -> None:
 def test_the_guide_has_the_inhibitions_and_they_name_alerts() -> None:
     block = GUIDE.read_text(encoding="utf-8").partition("    inhibit_rules:\n")[2].partition("\n\n")[0]
     assert yaml.safe_load(block) == _alerts.inhibit_rules()
-    names = {rule.name for rule in rules_of()}
+    names = {rule.name for rule in rules_of()} | set(_loop.ALERTS)
     assert all({source, *targets} <= names for source, targets, _equal in _alerts.INHIBITIONS)
 
 
