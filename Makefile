@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet molecule molecule-kernels clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet scale molecule molecule-kernels clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -62,6 +62,9 @@ browser: ## the report in headless Chromium
 
 monitoring: ## rules and alerts, by promtool, node_exporter and Prometheus of Debian
 	$(SESSIONS) monitoring
+
+scale: ## an execution environment, and a fleet in slices in its containers; ARGS='--hosts 10000 --canned'
+	$(SESSIONS) scale
 
 fleet: ## an audit over real ssh, hosts in network namespaces; as root
 	$(SESSIONS) fleet

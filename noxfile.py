@@ -323,13 +323,29 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS_PYTHON)
 def fleet(session: nox.Session) -> None:
-    """The audit of three hosts over real ssh, in network namespaces, and of one that nobody answers for."""
+    """Three hosts over real ssh and one that nobody answers for; slices, one of them killed; nodes that audit themselves."""
     tools = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
     require(session, tools, "hosts in network namespaces")
     if os.geteuid():
         cannot_run(session, "hosts in network namespaces: needs root")
     install(session, f"ansible-core~={newest_core()}.0")
-    session.run(*["python", "tests/fleet/fleet.py"], env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections())})
+    variables = {name: str(environment.collections()) for name in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
+    for script in ("fleet.py", "slices.py", "pull.py"):
+        session.run("python", f"tests/fleet/{script}", env=variables)
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def scale(session: nox.Session) -> None:
+    """An execution environment of packages, 1,000 nodes in four of its containers, one of them killed; arguments go to slices.py."""
+    require(session, CONTAINER_TOOLS, "slices in containers")
+    if os.geteuid():
+        cannot_run(session, "slices in containers: needs root")
+    install(session, *group("scale"))
+    variables = {name: str(environment.collections()) for name in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
+    session.run("python", "tests/fleet/execution_environment.py", str(CACHE / "execution-environment"), env=variables)
+    size = session.posargs or ["--hosts", "1000", "--canned"]
+    session.run("python", "tests/fleet/slices.py", "--image", "localhost/memfrag-ee:latest", *size, env=variables)
+    session.run("python", "tests/fleet/pull.py", env=variables)
 
 
 @nox.session(python=TOOLS_PYTHON)
