@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 import docs_inventory  # noqa: E402
+import docs_site  # noqa: E402
 import environment  # noqa: E402
 import interpreters  # noqa: E402
 import system  # noqa: E402
@@ -350,7 +351,7 @@ def scale(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS_PYTHON)
 def docs(session: nox.Session) -> None:
-    """The documentation as a site, .cache/docs: nothing is fetched, no warning let through."""
+    """The documentation as a site, .cache/docs: nothing is fetched, no warning let through, and no link that leads nowhere."""
     install(session, *group("docs"))
     collections = CACHE / "test" / "docs"
     workcopy.update(collections)
@@ -363,10 +364,15 @@ def docs(session: nox.Session) -> None:
     common = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir"]
     for command in (["sphinx-init", *common, str(site)], ["collection", *common, str(rst)]):
         session.run("antsibull-docs", *command, NAME, env={"ANSIBLE_COLLECTIONS_PATH": str(collections)}, silent=True)
+    docs_site.furnish(rst, site / "extra")
     docs_inventory.write(site / "ansible.inv", sorted(rst.rglob("*.rst")))
     with (site / "conf.py").open("a") as configuration:
         configuration.write(f"\nintersphinx_mapping = {{'ansible': ('{docs_inventory.URL}', '../ansible.inv')}}\n")
+        configuration.write(f"html_extra_path = [{str(site / 'extra')!r}]\n")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-c", str(site), str(rst), str(site / "html"))
+    dead = docs_site.dead_links(site / "html") + docs_site.dead_links_of_markdown()
+    if dead:
+        session.error("links that lead nowhere:\n  " + "\n  ".join(dead))
     session.log(f"The site: {site}/html/index.html")
 
 

@@ -143,7 +143,7 @@ EXAMPLES = r"""
       - /srv/memfrag/slice-2
     report_dir: /srv/memfrag/report
 
-- name: Make one report of what nodes have written to a share, and of what a controller has audited
+- name: Make one report of what nodes have written, and of an audit
   kernelops.memfrag.memfrag_report:
     collected_dirs: [/srv/memfrag/nodes]
     records_dir: /srv/memfrag/audits

@@ -38,6 +38,8 @@ FILES = {
 }
 # Directories that the capture has as a whole; of all others, single files.
 WHOLE = ("proc/sys/vm", "proc/pressure", "sys/devices/system/node", "sys/kernel/mm")
+# Pages of this machine would not fit the capture's.
+MACHINES_OWN = ("/proc/kpageflags", "/proc/kpagecount")
 COMPACTING = ("proc/sys/vm/compact_memory", "sys/devices/system/node/node0/compact")
 
 
@@ -69,6 +71,9 @@ def become(scratch: Path, log: Path) -> None:
         there = Path("/") / path.relative_to(root)
         if path.is_file() and there.is_file() and not any(path.is_relative_to(root / whole) for whole in WHOLE):
             mount("--bind", path, there)
+    for place in MACHINES_OWN:
+        if Path(place).exists():
+            mount("--bind", "/dev/null", place)
     for place in ("/proc", "/sys"):
         mount("-o", "remount,bind,ro", place)
     threading.Thread(target=_compact_when_told, args=(root, Path(after)), daemon=True).start()

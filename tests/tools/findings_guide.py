@@ -114,16 +114,15 @@ def table(lines: list[list[str]]) -> str:
     return rows([max(len(line[column]) for line in lines) for column in range(len(lines[0]))], lines)
 
 
-FAMILIES = {
-    "MF1": "What failed",
-    "MF2": "What cannot be allocated now",
-    "MF3": "What is heading there",
-    "MF4": "What feeds it",
-    "MF5": "What is configured against it",
-    "MF6": "Kernels that are known for it",
-    "MF9": "What is not known",
-}
+LABEL = "ansible_collections.kernelops.memfrag.docsite.runbook_"
 
+FINDINGS = """
+The findings
+------------
+
+What each means, how to be sure, what to do and how to undo it is in the runbook:
+
+"""
 
 SENSITIVITY = """
 What the rules do
@@ -189,21 +188,11 @@ def guide(catalogue: t.Any, policy: t.Any, score: t.Any, measured: dict[str, t.A
     )
     keys.append(["``ignore``", "{}", "", "ids of findings to leave out, each with a reason"])
     parts.append(table(keys))
-    family = None
+    parts.append(FINDINGS)
+    catalogued = [["Finding", "What it is about"]]
     for ident, known in sorted(catalogue.FINDINGS.items()):
-        if ident[:3] != family:
-            family = ident[:3]
-            title = FAMILIES[family]
-            parts.append(f"\n{title}\n{'-' * len(title)}\n")
-        # The heading is the id alone, so that its anchor is what the findings link to.
-        parts.append(f"\n{ident}\n{'^' * len(ident)}\n\n**{known.about}.** {known.meaning}\n")
-        parts.append(f"\n.. code-block:: shell\n\n   {known.remedy}\n")
-        for (name, kind), command in catalogue.REMEDY_OF_KIND.items():
-            if name == ident:
-                parts.append(f"\nWhere it is {kind}:\n\n.. code-block:: shell\n\n   {command}\n")
-        if known.variable:
-            parts.append(f"\nFor good: ``{known.variable}`` of the role ``memfrag_tuning``.\n")
-        parts.append(f"\nSilence it with ``ignore: {{{ident}: <reason>}}`` in the policy.\n")
+        catalogued.append([f":ref:`{ident} <{LABEL}{ident.lower()}>`", known.about])
+    parts.append(table(catalogued))
     parts.append(sensitivity(measured))
     return "".join(parts)
 

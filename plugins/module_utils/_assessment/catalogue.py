@@ -16,7 +16,7 @@ from .._options import TEXT_TYPES
 # How much a finding weighs, least first. "unknown" outranks "low": not knowing is no reason for calm.
 SEVERITIES = ("info", "low", "unknown", "medium", "high", "critical")
 
-DOCS = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rst/findings_guide.rst"
+DOCS = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rst/runbook_findings.rst"
 
 # First aid for fragmentation, in the order of what it costs. Both need root.
 _COMPACT = "echo 1 > /proc/sys/vm/compact_memory"

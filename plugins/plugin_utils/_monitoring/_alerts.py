@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Alerts that say what to do. Each has its section in the guide to monitoring, which the link of its runbook leads to.
+"""Alerts that say what to do. Each has its section in the runbook, docs/runbook/alerts.yml, which its link leads to.
 
 A node whose tool writes metrics is judged by these alone: they know which orders its kernel needs, and how many blocks are enough. Of
 all others the recording rules on a stock node_exporter tell.
@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _stock
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import Group, Rule
 
-RUNBOOK = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rst/monitoring_guide.rst#"
+RUNBOOK = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rst/runbook_alerts.rst#"
 
 # Alert and what it is about: its severity. A policy of the same form goes before; "off" leaves an alert out.
 SEVERITIES = {
