@@ -31,6 +31,10 @@ PACKAGE = "memfrag_lib"
 PATH = "/usr/local/sbin/memfrag"
 _POLICY_DIRECTORY = _policy_file.POLICY_FILE.rpartition("/")[0]
 
+# What the tool was installed for, a word a line: it goes with the last of them.
+NEEDED_FOR = state.DIRECTORY + "/needed_for"
+PURPOSES = ("compaction", "metrics")
+
 # Of a line that names an interpreter kernels before 5.1 read 127 bytes (include/uapi/linux/binfmts.h, BINPRM_BUF_SIZE).
 _LONGEST_INTERPRETER = 120
 
@@ -133,9 +137,10 @@ def _source(name):
 # --- put it there -------------------------------------------------------------------------------------------------
 
 
-def install(node, path=PATH, interpreter=None, check_mode=False):
+def install(node, path=PATH, interpreter=None, check_mode=False, purpose=None):
     """-> whether something had to be done: content, owner and mode of the tool, and of the directories that are its own.
 
+    purpose   of PURPOSES; noted, so that another one's removal leaves the tool there
     Raises NodeError, also where somebody else than root could change the tool, or the Python that it is run by.
     """
     interpreter = checked_interpreter(node, interpreter or sys.executable)
@@ -154,6 +159,11 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
         if node.exists(own):
             changed = node.own_directory(own, check_mode=check_mode) or changed
     changed = _forget_untrusted_state(node, check_mode) or changed
+    if purpose and purpose not in purposes(node):
+        changed = True
+        if not check_mode:
+            node.own_directory(state.DIRECTORY)
+            node.append_line(NEEDED_FOR, purpose)
     if node.file_differs(path, wanted, 0o755) and (
         node.file_differs(path, _read(node, path), 0o755) or sources(_read(node, path)) != sources(wanted)
     ):
@@ -161,6 +171,14 @@ def install(node, path=PATH, interpreter=None, check_mode=False):
         if not check_mode:
             node.write_file(path, wanted, 0o755)
     return changed
+
+
+def purposes(node):
+    """-> what the tool is noted to be needed for, nothing of a list that others could have written."""
+    try:
+        return [word for word in node.read_trusted(NEEDED_FOR).split("\n") if word in PURPOSES]
+    except NodeError:
+        return []
 
 
 def _read(node, path):
@@ -198,7 +216,7 @@ def checked_interpreter(node, path):
 def _forget_untrusted_state(node, check_mode):
     """What the runs before have learned counts only if nobody else could have written it. -> whether there was such a thing"""
     changed = False
-    for path in (state.FILE, _yields.FILE, _metrics_state.FILE, _metrics.WRITTEN):
+    for path in (state.FILE, _yields.FILE, _metrics_state.FILE, _metrics.WRITTEN, NEEDED_FOR):
         if node.exists(path) and (node.weakness(path) or node.mode(path) != 0o644):
             changed = True
             if not check_mode:
@@ -209,15 +227,16 @@ def _forget_untrusted_state(node, check_mode):
 # --- take it away -------------------------------------------------------------------------------------------------
 
 
-def remove(node, path=PATH, check_mode=False, wait_seconds=None):
+def remove(node, path=PATH, check_mode=False, wait_seconds=None, purpose=None):
     """Removes the tool, its policy, its metrics and what its runs have left; the record of settings is not its own. -> what was there
 
+    purpose   where the tool is needed for something else as well, only what belongs to this one goes
     A job that is running is waited for, as long as its policy lets it run; NodeError where it goes on longer than that. The kill
     switch is its owner's, and stays.
     """
     lock = run.lock_file(node)
     if check_mode or lock is None:
-        return _remove(node, path, lock, check_mode)
+        return _remove(node, path, lock, check_mode, purpose)
     with node.lock(
         lock, create=False, wait_seconds=_longest_run(node) if wait_seconds is None else wait_seconds
     ) as held:
@@ -226,7 +245,7 @@ def remove(node, path=PATH, check_mode=False, wait_seconds=None):
         with _metrics_lock(node) as free:
             if not free:
                 raise NodeError(_metrics.lock_file(node), "metrics are being written; nothing was removed", errno.EBUSY)
-            return _remove(node, path, lock, check_mode)
+            return _remove(node, path, lock, check_mode, purpose)
 
 
 @contextlib.contextmanager
@@ -248,15 +267,24 @@ def _longest_run(node):
         return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
 
 
-def _remove(node, path, lock, check_mode):
+def _remove(node, path, lock, check_mode, purpose):
+    others = [other for other in purposes(node) if other != purpose] if purpose else []
     # First what starts runs, and at the end what says where the rest is: a removal that is killed can be taken up again.
-    left = [path] + _metrics_files(node)
-    left += [_metrics.WRITTEN, _yields.FILE, state.FILE, _metrics_state.FILE, _policy_file.POLICY_FILE]
-    left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json") + ([lock] if lock else [])
+    left = [] if others else [path]
+    if not others or purpose == "metrics":
+        left += _metrics_files(node) + [_metrics.WRITTEN, _metrics_state.FILE]
+    if not others or purpose == "compaction":
+        left += [_yields.FILE, state.FILE, _policy_file.POLICY_FILE]
+        left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json")
+    left += ([lock] if lock else []) + ([] if others else [NEEDED_FOR])
     there = [one for one in left if node.left_of(one)]
+    if others and purpose in purposes(node):
+        there.append(NEEDED_FOR)
     if not check_mode:
         for one in left:
             node.remove(one)
+        if others and NEEDED_FOR in there:
+            node.write_file(NEEDED_FOR, "".join(other + "\n" for other in others))
         # Only if they are empty.
         node.remove(state.DIRECTORY)
         node.remove(_POLICY_DIRECTORY)

@@ -24,6 +24,7 @@ options:
       - With V(absent) the tool goes, with its policy, its metrics wherever it has written them, and what its runs have left on the
         node. A job that is running is waited for. The record of M(kernelops.memfrag.memfrag_sysctl) stays, and so does
         C(/etc/memfrag/disable).
+      - With O(needed_for) the tool stays for as long as something else needs it.
     type: str
     choices: [present, absent]
     default: present
@@ -37,6 +38,14 @@ options:
       - The Python that it is run by. Without this option it is the one that runs this module.
       - Root will run it, so that nobody but root may be able to change it. The virtual environment of a user is refused.
     type: path
+  needed_for:
+    description:
+      - What the tool is installed for, or no longer needed for. It is noted on the node. V(compaction) has the policy and what the
+        job has left, V(metrics) the files of metrics and their counters.
+      - Without this option O(state=absent) removes everything, whatever it was needed for.
+    type: str
+    choices: [compaction, metrics]
+    version_added: 0.1.0
   root:
     description:
       - The directory that holds the node's files.
@@ -104,17 +113,18 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path", "default": _install.PATH},
             "interpreter": {"type": "path"},
+            "needed_for": {"type": "str", "choices": list(_install.PURPOSES)},
             "root": {"type": "path", "default": "/"},
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
+    path, purpose = module.params["path"], module.params["needed_for"]
     try:
         node = WritableNode(module.params["root"])
         if module.params["state"] == "absent":
-            removed = _install.remove(node, path, module.check_mode)
+            removed = _install.remove(node, path, module.check_mode, purpose=purpose)
             module.exit_json(changed=bool(removed), path=path, removed=removed)
-        changed = _install.install(node, path, module.params["interpreter"], module.check_mode)
+        changed = _install.install(node, path, module.params["interpreter"], module.check_mode, purpose)
     except NodeError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, path=path)

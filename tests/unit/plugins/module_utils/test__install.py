@@ -172,6 +172,48 @@ def test_the_tool_goes_with_what_it_left(tmp_path):
     assert node.exists("/var/lib/memfrag/sysctl.json") and node.exists("/etc/memfrag/other.json")
 
 
+def test_it_stays_for_as_long_as_something_needs_it(tmp_path):
+    node = WritableNode(str(tmp_path))
+    assert _install.install(node, "/sbin/memfrag", PYTHON, purpose="compaction") is True
+    assert _install.install(node, "/sbin/memfrag", PYTHON, purpose="metrics", check_mode=True) is True
+    assert _install.install(node, "/sbin/memfrag", PYTHON, purpose="metrics") is True
+    assert _install.install(node, "/sbin/memfrag", PYTHON, purpose="metrics") is False
+    assert _install.purposes(node) == ["compaction", "metrics"]
+    of_compaction = ("/etc/memfrag/policy.json", "/var/lib/memfrag/compaction.json", "/var/lib/memfrag/yields.json")
+    of_metrics = ("/prom/memfrag.prom", "/var/lib/memfrag/textfiles", "/var/lib/memfrag/metrics.json")
+
+    def leave():
+        for name in of_compaction + of_metrics:
+            build_roots.write(node.root, name.lstrip("/"), "/prom/memfrag.prom\n" if "textfiles" in name else "{}")
+
+    for purpose, own, kept in (("compaction", of_compaction, of_metrics), ("metrics", of_metrics, of_compaction)):
+        leave()
+        _install.install(node, "/sbin/memfrag", PYTHON, purpose=purpose)
+        there = _install.remove(node, "/sbin/memfrag", check_mode=True, purpose=purpose)
+        assert sorted(there) == sorted(own + (_install.NEEDED_FOR,))
+        assert _install.remove(node, "/sbin/memfrag", purpose=purpose) == there
+        assert node.exists("/sbin/memfrag") and all(node.exists(name) for name in kept)
+        assert not [name for name in own if node.exists(name)]
+        assert _install.remove(node, "/sbin/memfrag", purpose=purpose) == []
+        # The other one comes back, and goes the next time.
+        _install.install(node, "/sbin/memfrag", PYTHON, purpose=purpose)
+    _install.remove(node, "/sbin/memfrag", purpose="metrics")
+    assert "/sbin/memfrag" in _install.remove(node, "/sbin/memfrag", purpose="compaction")
+    assert not node.exists("/var/lib/memfrag") and not node.exists("/sbin/memfrag")
+
+
+def test_a_note_that_others_could_have_written_keeps_nothing(tmp_path):
+    node = WritableNode(str(tmp_path))
+    _install.install(node, "/sbin/memfrag", PYTHON, purpose="compaction")
+    build_roots.write(node.root, "var/lib/memfrag/needed_for", "compaction\nmetrics\n")
+    os.chmod(node.path(_install.NEEDED_FOR), 0o666)
+    assert _install.purposes(node) == []
+    assert _install.install(node, "/sbin/memfrag", PYTHON, purpose="metrics") is True
+    assert _install.purposes(node) == ["metrics"]
+    # Whoever names no purpose removes it all.
+    assert "/sbin/memfrag" in _install.remove(node, "/sbin/memfrag")
+
+
 def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
     root = running(MOVABLE)
     arguments = [
