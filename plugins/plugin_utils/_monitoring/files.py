@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _stock
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _dashboards, _stock
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import render
 
 _STOCK = """\
@@ -31,4 +31,5 @@ def shipped() -> dict[str, str]:
         "memfrag-tool-alerts.rules.yml": render(
             _ALERTS % "nodes whose node tool writes metrics. They need nothing else", [alerts["tool"]]
         ),
+        **_dashboards.shipped(),
     }
