@@ -64,6 +64,7 @@ STARTING = (
     "failedcreatepodcontainer",
     "pod container exists",
     "oci runtime",
+    "oci permission denied",
     "start container",
     "starting container",
     "starting a container",
@@ -183,6 +184,8 @@ CERTAIN = (
     "podsandbox",
     "pod sandbox",
     "oci runtime",
+    # podman libpod/define/errors.go, from 4.0 on
+    "oci permission denied",
     "container process",
     "from daemon: ",
     "from runtime service failed",

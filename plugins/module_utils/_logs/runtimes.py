@@ -188,6 +188,9 @@ def _speaker(text):
         return "kubelet"
     if "from daemon" in text or text.startswith("docker"):
         return "docker"
+    if "crun" in text or " file `" in text:
+        # crun src/libcrun: paths stand in the quotes of GNU.
+        return "crun"
     return "runc" if "OCI runtime" in text or "container process" in text else None
 
 

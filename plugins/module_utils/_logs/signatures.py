@@ -626,6 +626,14 @@ SIGNATURES = (
         ),
         confidence="medium",
     ),
+    # rootless podman, nested containers, a read-only /sys/fs/cgroup: kernel security/, cgroup_procs_write_permission() and their kin
+    Signature(
+        "forbidden",
+        "unknown",
+        "the runtime may not do that: a capability or the delegation of a cgroup is missing, or a security module forbids it",
+        errnos=("EPERM", "EACCES"),
+        confidence="medium",
+    ),
     Signature(
         "killed",
         "unknown",
