@@ -21,6 +21,7 @@ KERNEL_GATES = (
     b"vmalloc error",
     b"allocation stall",
     b"to allocate memory on",
+    b"allocation deadlock",
 )
 RUNTIME_GATES = (b"rpc error: code = ", b"level=error msg=", b"failed to create container")
 # One literal per source of notices, long ones, as short ones cost more.

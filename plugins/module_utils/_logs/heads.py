@@ -13,6 +13,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from .._releases import order_of
 from . import patterns
 from .lazy import contains_any
 from .report import MAX_VICTIMS, held
@@ -187,6 +188,20 @@ def cma(log, line, text):
     match = patterns.CMA.search(text)
     if match:
         log.deliver(log.new(line, "cma_allocation_failure", **match.groupdict()))
+    return bool(match)
+
+
+def xfs(log, line, text):
+    match = patterns.XFS.search(text)
+    if match:
+        found = match.groupdict()
+        size = int(found.pop("size") or 0)
+        report = log.new(line, "page_allocation_failure", **found)
+        # kmalloc() asks for a block from this size on, and of smaller objects for a slab of whatever order.
+        if size > 2048 * report.page_kb:
+            report.order = order_of(size, 1024 * report.page_kb)
+        report.tries = 100
+        log.deliver(report)
     return bool(match)
 
 
@@ -386,6 +401,7 @@ HEADS = (
     ("vmalloc_node_range for", vmap),
     ("vmalloc", vmalloc),
     ("alloc failed", cma),
+    ("allocation deadlock", xfs),
     ("soft lockup", lockup),
     ("blocked for more", lockup),
     ("page allocation stall", stall),

@@ -65,6 +65,11 @@ MODE = Lazy(r"mode:\s{0,9}" + MASK)
 CMA = Lazy(
     r"cma_alloc: (?:\S{1,64}: )?alloc failed, req-size: (?P<pages>\d{1,15}) pages, ret: (?P<errno>-?\d{1,4})(?!\d)"
 )
+# fs/xfs/kmem.c kmem_alloc() up to 6.8 (up to 3.18 without task and size): every hundredth try of a kmalloc() that says nothing itself.
+XFS = Lazy(
+    r"XFS: (?:(?P<comm>.{1,40})\((?P<pid>\d{1,10})\) )?possible memory allocation deadlock (?:size (?P<size>\d{1,15}) )?in \w{1,40} \(mode:\s{0,9}"
+    + MASK
+)
 LOCKUP = Lazy(
     r"soft lockup - CPU#(?P<cpu>\d{1,5}) stuck for (?P<seconds>\d{1,9})s! \[(?P<comm>.{1,40}):(?P<pid>\d{1,10})\]"
 )

@@ -168,6 +168,13 @@ _FAILURE = (
         "a request of that size that may sleep is retried until it is served (should_reclaim_retry()), unless its task was being killed "
         "or its nodes are restricted",
     ),
+    Row(
+        "again and again",
+        lambda request: request.report.tries > 1,
+        (SHORT, FRAGMENTATION),
+        None,
+        "XFS asks until it is served (kmem_alloc()), and the line does not say for how much",
+    ),
     Row("no head", lambda request: True, (SHORT, FRAGMENTATION), None, "the head of the report is not in the log"),
 )
 

@@ -85,6 +85,7 @@ _FIELDS = {
     # what it belongs to
     "after": None,
     "of_vmalloc": False,
+    "tries": 1,
     "fell_back": False,
     "verdict": None,
     # how reading it stands

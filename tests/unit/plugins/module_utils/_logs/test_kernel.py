@@ -464,6 +464,24 @@ def test_cma_failures(text):
     assert (report.pages, report.errno) == (8192, -12 if "-12" in text else -16)
 
 
+@pytest.mark.parametrize(
+    "text,comm,order",
+    [
+        ("XFS: mysqld(2345) possible memory allocation deadlock size 65552 in kmem_alloc (mode:0x250)", "mysqld", 5),
+        (
+            "XFS: kworker/u8:1(9) possible memory allocation deadlock size 8192 in kmem_realloc (mode:0x2400240)",
+            "kworker/u8:1",
+            None,
+        ),
+        ("XFS: possible memory allocation deadlock in kmem_alloc (mode:0x8250)", None, None),
+    ],
+)
+def test_a_file_system_that_asks_again_and_again(text, comm, order):
+    report = one(text)
+    assert (report.kind, report.comm, report.order) == ("page_allocation_failure", comm, order)
+    assert report.mask and report.tries == 100
+
+
 def test_stalls_in_compaction_and_elsewhere():
     hung = "INFO: task %s:35 blocked for more than 120 seconds.\nCall Trace:\n schedule+0x29/0x90\n %s+0x1/0x2\n"
     report = one(hung % ("kworker/1:2", "compact_zone"))

@@ -193,6 +193,7 @@ ROWS = [
         "an address range, or what describes it",
         {"vmalloc_exhaustion"},
     ),
+    ("XFS, without a size", {"tries": 100}, "again and again", {"memory_shortage", "fragmentation"}),
     ("CMA", {"kind": "cma_allocation_failure", "pages": 512, "errno": -12}, "a CMA area", set()),
 ]
 

@@ -127,6 +127,18 @@ ERRORS = [
         + 'Failed to log msg \\"\\" for logger json-file: write /opt/docker/x-json.log: no space left on device"',
     ),
     (
+        "forbidden",
+        "unknown",
+        "qm[11433]: Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied",
+    ),
+    (
+        "forbidden",
+        "unknown",
+        "Cannot start container "
+        + CID
+        + ": [8] System error: open /sys/fs/cgroup/memory/docker/x/memory.memsw.limit_in_bytes: permission denied",
+    ),
+    (
         "immutable_file",
         "immutable_file",
         KUBELET
