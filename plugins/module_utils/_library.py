@@ -139,6 +139,7 @@ LIBRARY = (
     "_survey",
     "_text",
     "_tool",
+    "_trend",
     "_watch",
     "_yields",
     "_zones",

@@ -19,6 +19,8 @@ import re
 import sys
 import time
 
+from . import _trend
+
 SCHEMA_VERSION = 1
 
 # Report files lie beside the records; a host of that name must not take their place.
@@ -68,10 +70,11 @@ def text(record):
     """-> the content of the record's file"""
     head = {key: value for key, value in record.items() if key not in _BULKY}
     if record.get("facts"):
-        # For the comparison of runs, which reads no facts.
+        # For the comparison of runs and for the forecast, which read no facts.
         try:
             head["allocatable_states"] = [row["state"] for row in record["facts"]["allocatable"]]
-        except (KeyError, TypeError):
+            head["trend"] = _trend.of_facts(record["facts"])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
             # What does not hold the contract is told of by who reads it.
             pass
     lines = [_dumps(head)[:-1]]

@@ -336,6 +336,15 @@ _RECORD_HEAD: dict[str, Shape] = {
     "duration_seconds": Number(0, 1e9),
     "assessment": ASSESSMENT,
     "allocatable_states": ListOf(_STATE, MOST_ORDERS),
+    "trend": Fields(
+        {"blocks": _PER_ORDER},
+        {
+            "uptime_seconds": Number(0, 1e12),
+            "memory_kb": _COUNT,
+            "swept_pages": _COUNTER,
+            "caches_dropped": _COUNTER,
+        },
+    ),
 }
 RECORD = Fields(_RECORD_NEEDED, {**_RECORD_HEAD, "facts": FACTS, "journal": JOURNAL})
 

@@ -64,6 +64,7 @@ FAMILIES = {
     "MF4": "What feeds it",
     "MF5": "What is configured against it",
     "MF6": "Kernels that are known for it",
+    "MF7": "What is to come if it goes on like this",
     "MF9": "What is not known",
 }
 

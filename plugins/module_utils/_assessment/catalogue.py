@@ -315,6 +315,15 @@ FINDINGS = {
         "cat /sys/devices/system/cpu/possible; uname -r",
         None,
     ),
+    # MF7xx: what is to come; of reports alone, which know a node's past
+    "MF701": Finding(
+        "Blocks of an order are running out",
+        "The records of earlier runs show a steady fall: if it goes on, no block of that order is left by the time that is said. For"
+        " information: it changes neither level nor score, and nothing acts on it. The report makes it from its history, where that carries"
+        " a forecast; the guide to forecasts has how it is made and how often it is wrong.",
+        "ansible-playbook kernelops.memfrag.audit -e memfrag_pageblocks=true    # what holds the pageblocks, and who puts it there",
+        None,
+    ),
     # MF9xx: what is not known
     "MF901": Finding(
         "The free lists could not be read",

@@ -334,7 +334,7 @@ class _Reversed:
 
 
 def _needs_a_look(host: _types.Host) -> bool:
-    return host.level != "low" or bool(host.incidents or host.outliers)
+    return host.level != "low" or bool(host.incidents or host.outliers or host.losing)
 
 
 def _mark(status: str, level: str | None, score: int | None, states: str) -> int:

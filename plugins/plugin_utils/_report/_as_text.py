@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _actions, _types, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _actions, _forecasts, _types, _words
 
 WIDTH = 100
 
@@ -33,6 +33,7 @@ def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
             named = [f"{levels[level]:,} {level}" for level in _types.LEVELS if levels[level]]
             named += [f"{coverage['not_assessed']:,} not assessed"] if coverage["not_assessed"] else []
             found.append("Risk: " + ", ".join(named) + ".")
+        found += _losing(fleet.hosts)
         changes = [f"{len(names):,} {word}" for word, names in fleet.changes.items() if names]
         if changes:
             found.append("Since the previous run: " + ", ".join(changes) + ".")
@@ -53,6 +54,22 @@ def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
     if files:
         found.append("Report: " + files.get("html", next(iter(files.values()))))
     return found
+
+
+def _losing(hosts: list[_types.Host]) -> list[str]:
+    """For information, in a line: how many nodes run out of an order, and which is the first."""
+    losing = [host for host in hosts if host.losing]
+    if not losing:
+        return []
+    first = min(losing, key=lambda host: host.losing[0].expected)
+    order, _low, days, _high = first.losing[0]
+    name = _words.text(_words.printable(first.name), 30)
+    return [
+        _cut(
+            f"Forecast: {_words.plural(len(losing), 'node')} running out of blocks, first {name} of order {order} in about"
+            f" {_forecasts.span(days)}."
+        )
+    ]
 
 
 def _action(action: _types.Action, shown: int, options: tuple[str, ...]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import datetime
 import typing as t
 from collections.abc import Callable, Iterable
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _trend
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _words
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._assessed import Assessor
@@ -146,6 +147,7 @@ class Intake:
             score=_words.number(assessment.get("score")),
             states=self._same(allocatable_states(facts) if facts else _digits(record.get("allocatable_states") or ())),
             findings=self._finding_ids(assessment.get("findings") or ()),
+            trend=_trend.of_facts(facts) if facts else record.get("trend"),
         )
 
 

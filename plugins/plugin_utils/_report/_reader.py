@@ -9,11 +9,17 @@
 from __future__ import annotations
 
 import datetime
+import os
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _shapes
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _comparison, _outliers, _remedies
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
+    _comparison,
+    _forecasts,
+    _outliers,
+    _remedies,
+)
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._assessed import Assess, Assessor
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._findings import Findings
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._intake import Intake, Words
@@ -110,11 +116,12 @@ class _Reader:
     def _host(self, name: str, candidates: list[_records.Run]) -> Host | None:
         current, earlier = self.timeline.by_time(name, candidates)
         for index, run in enumerate(current):
-            host = self._sound(name, run, self._current)
+
+            def take(run: _records.Run, path: str, before: list[_records.Run] = current[index + 1 :]) -> Host:
+                return self._current(run, path, [run for run in before if run.run_id != self.run_id] + earlier)
+
+            host = self._sound(name, run, take)
             if host is not None:
-                past = [run for run in current[index + 1 :] if run.run_id != self.run_id] + earlier
-                found = [self._sound(name, run, self._past) for run in past[: self.history]]
-                host.past = tuple(entry for entry in reversed(found) if entry)
                 return host
         return None
 
@@ -130,10 +137,14 @@ class _Reader:
             self._problem(name, f"{path}: not in the form of this collection ({what})")
         return None
 
-    def _current(self, run: _records.Run, path: str) -> Host:
+    def _current(self, run: _records.Run, path: str, before: list[_records.Run]) -> Host:
         record = _records.load(path)
         host, found = self.intake.host(record, run, path)
+        name = os.path.basename(path)
+        past = [self._sound(name, run, self._past) for run in before[: self.history]]
+        host.past = tuple(entry for entry in reversed(past) if entry)
         if host.status == "audited":
+            found = [*found, *_forecasts.of(host, record)]
             for renderer in self.renderers:
                 renderer.take(record, host)
         # Only now is the record known to be sound.

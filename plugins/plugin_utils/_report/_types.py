@@ -53,6 +53,17 @@ class Past:
     states: str
     """Empty where the record's head does not have them."""
     findings: tuple[str, ...] = ()
+    trend: Record | None = None
+    """What the forecast asks of it, until that is made."""
+
+
+class Losing(t.NamedTuple):
+    """An order that a node is losing, and in how many days it is gone."""
+
+    order: int
+    low: float
+    expected: float
+    high: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -112,6 +123,8 @@ class Host:
     """What was done to it, oldest first."""
     change: str | None = None
     """worse or better than before, new (audited for the first time), lost (audited last time), None: nothing to tell."""
+    losing: tuple[Losing, ...] = ()
+    """The first to be gone first."""
     path: str = ""
 
     @property

@@ -9,6 +9,8 @@ const SCORE_STEP = 10, LAST_COMPARED = 9;
 // In one go; the rest is a button away.
 const COMPARED = 50;
 const INCIDENT = /^MF1\d\d$/;
+// Made anew by each report: the records of earlier runs have none to compare with.
+const FORECAST = /^MF7\d\d$/;
 const OUTCOME = { mended: "it helped", worse: "it was worse after that", no_better: "it did not help", held_off: "a guard held it off", failed: "it failed" };
 const COMPARE_GROUPS = [["worse", "Worse"], ["better", "Better"], ["other", "Changed otherwise"], ["new", "Only in the later run"], ["gone", "Only in the earlier run"]];
 const rank = (levelNumber) => ["low", "unknown", "medium", "high", "critical"].indexOf(DATA.levels[levelNumber]);
@@ -18,7 +20,7 @@ function nodeIn(index, run) {
   const row = HOSTS[index], flat = DATA.compare.nodes[index];
   if (flat[0] === run) {
     const marks = columns(row), now = marks[marks.length - 1];
-    return now.mark < 0 ? null : { age: now.age, mark: now.mark, states: row[STATES], findings: row[FINDINGS].map((number) => DATA.findings[number][0]) };
+    return now.mark < 0 ? null : { age: now.age, mark: now.mark, states: row[STATES], findings: row[FINDINGS].map((number) => DATA.findings[number][0]).filter((id) => !FORECAST.test(id)) };
   }
   // A run that a node is in twice, in two directories: the later record.
   for (let past = (flat.length - 1) / 3 - 1; past >= 0; past--) if (flat[1 + 3 * past] === run) {
