@@ -100,6 +100,19 @@ def racks_fixture(tmp_path_factory):
     return make(tmp_path_factory.mktemp("racks"), records)
 
 
+def test_the_pages_of_nodes_are_drawn_without_the_script(browser, fleet):
+    browser.open(url(fleet, node="ill"), script=False)
+    inside = "document.querySelector('[id=\"node=ill\"]').closest('details')"
+    assert browser.run(f"{inside}.querySelectorAll('.profile svg').length") == 3
+    label = browser.run(f"{inside}.querySelector('.profile svg').getAttribute('aria-label')")
+    assert label.startswith("Normal: order 0 ")
+    assert browser.run(f"{inside}.querySelector('.profile').getBoundingClientRect().height") > 100
+    assert "Pageblocks of Normal: kernel 25.0 %, slab 10.0 %, page table 5.0 %, movable 60.0 %" in browser.run(
+        f"{inside}.innerText"
+    )
+    assert browser.run(f"{inside}.querySelectorAll('svg.bar rect').length") == 4
+
+
 def drawn(browser, name):
     """Wait for a picture of the fleet."""
     for _attempt in range(100):

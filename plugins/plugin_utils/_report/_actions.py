@@ -88,7 +88,7 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types
         helpless = _REMEDIATE in kind.command and will_help is False
         command = "" if helpless else _command(key, will_help, members, options)
         advice = _AGAIN if _REMEDIATE in kind.command and will_help is None else kind.advice
-        covered = min(len(members), MOST_IN_COMMAND) if command else 0
+        covered = sum(bool(pattern_of(host.name)) for host in members[:MOST_IN_COMMAND]) if command else 0
         found.append(_types.Action(name, action, will_help, kind.title, advice, command, covered, members))
     return found
 

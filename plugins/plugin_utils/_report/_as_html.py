@@ -28,6 +28,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
     _as_json,
+    _html_node,
     _html_pictures,
     _html_static,
     _outliers,
@@ -216,18 +217,14 @@ class Page:
 
     def _worst(self, fleet: _types.Fleet) -> dict[str, _types.Record]:
         """What is known of the nodes that stand in full without JavaScript."""
-        names = {host.name for host in _html_static.static_hosts(fleet)}
-        found = {name: json.loads(text) for _rank, name, text in self._details if name in names}
+        sizes = {host.name: host.page_size for host in _html_static.static_hosts(fleet)}
+        found = {name: json.loads(text) for _rank, name, text in self._details if name in sizes}
         for name, detail in found.items():
-            zones = json.loads(self._rows[name])[2]
-            many = len({zone[0] for zone in zones}) > 1
-            detail["free"] = [
-                {
-                    "where": self._strings.values[zone[1]] + (f", NUMA node {zone[0]}" if many else ""),
-                    "free": zone[3:],
-                }
-                for zone in zones
-            ]
+            row = json.loads(self._rows[name])
+            detail["profiles"] = _html_node.profiles(row[2], self._strings.values, detail["zones"], sizes[name])
+            detail["holders"] = _html_node.holders(detail["survey"])
+            needs = self._needs.values[row[1]]
+            detail["needs"] = [(order, words) for order, words in enumerate(needs) if words]
             for finding in detail["findings"]:
                 finding[-1] = self._abouts.values[finding[-1]]
         return found

@@ -48,6 +48,8 @@ def values(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> dict[st
         "shown": _in_full(fleet, shown, details),
         "shown_names": {host.name for host in shown},
         "lists": _lists(fleet),
+        "alone_reason": _reason(details.get(fleet.hosts[0].name)) if len(fleet.hosts) == 1 else "",
+        "MOST_IN_COMMAND": _actions.MOST_IN_COMMAND,
         "outliers": [(host, _METRICS[out.metric], out) for host in fleet.hosts for out in host.outliers],
         "MOST_STATIC": MOST_STATIC,
         "NAMED": NAMED,
@@ -56,6 +58,12 @@ def values(fleet: _types.Fleet, details: Mapping[str, _types.Record]) -> dict[st
         "LISTED": LISTED,
         "MOST_OUTLIERS": MOST_OUTLIERS,
     }
+
+
+def _reason(detail: _types.Record | None) -> str:
+    """Why the assessment asks for its action."""
+    remediation = (detail or {}).get("remediation") or {}
+    return _words.text(remediation.get("reason"))
 
 
 _METRICS = {metric.id: metric for metric in _outliers.METRICS}

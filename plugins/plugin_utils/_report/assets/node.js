@@ -97,7 +97,7 @@ function nodeView(index) {
     alone ? null : nodeHead(index, detail),
     part(() => scoreView(row, detail ? detail.findings : [])),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    alone ? detail && detail.remediation && detail.remediation.reason && el("p", {}, sentence(detail.remediation.reason)) : part(() => remediationView(row, detail && detail.remediation, why)),
+    alone ? null : part(() => remediationView(row, detail && detail.remediation, why)),
     proofView(index, detail),
     part(() => findingsView(row, detail, said)),
     detail && detail.ignored.length ? part(() => card("Ignored by policy", plainList(detail.ignored.map(([id, title, reason]) => [value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))])))) : null,

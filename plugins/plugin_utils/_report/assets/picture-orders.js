@@ -127,4 +127,4 @@ function partMap(parts, key, width, all, more) {
     el("tbody", {}, shown.map(line))), graded.length > shown.length && el("p", {}, el("button", { type: "button", onclick: more }, "Show all " + thousands(graded.length)))];
 }
 const stateLegend = (missing) => el("ul", { class: "keys" }, STATE.map((words, kind) => { const drawn = cells(); drawn.add(kind, 0, 0, 17, 14); return el("li", {}, svg("svg", { viewBox: "0 0 17 14", width: 17, height: 14, "aria-hidden": "true" }, drawn.paths()), words); }),
-  missing && el("li", {}, svg("svg", { viewBox: "0 0 17 14", width: 17, height: 14, "aria-hidden": "true" }, svg("path", { class: "gap", d: "M8 1v12" })), "not audited"));
+  missing && el("li", {}, svg("svg", { viewBox: "0 0 17 14", width: 17, height: 14, "aria-hidden": "true" }, svg("path", { class: "gap", d: "M8 1v12" })), "not known"));

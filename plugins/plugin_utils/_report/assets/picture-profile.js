@@ -11,7 +11,7 @@ const migrateLetter = (name) => Object.hasOwn(MIGRATE, name) ? MIGRATE[name] : "
 function failedOrders(detail) {
   const found = new Map();
   for (const incident of detail ? detail.incidents : []) for (const event of incident.events || [])
-    if (Number.isInteger(event.order) && /_(failure|stall)$/.test(event.kind)) found.set(event.order, (found.get(event.order) || 0) + 1);
+    if (Number.isInteger(event.order) && (/_(failure|stall)$/.test(event.kind) || event.kind === "oom_kill" && event.order > 0)) found.set(event.order, (found.get(event.order) || 0) + 1);
   return found;
 }
 // Words of a zone's own states, as digits of STATE; "r" is kept for others by the zone's lowmem reserve.
@@ -45,7 +45,9 @@ function profilePicture(row, zone, more, about) {
   const level = (count, name) => {
     if (typeof count !== "number") return null;
     const path = marksOf(count, about.scaled, orders).map((mark, order) => (order ? "V" : "M" + (x(order) - 2) + " ") + y(mark).toFixed(1) + "h" + column.toFixed(1)).join("");
-    return [svg("path", { class: "watermark", d: path }), name && svg("text", { class: "start tiny", x: wide - 20, y: Math.max(top + 8, y(about.scaled ? 0 : count) - 3) }, name)];
+    // Not over what the axis says.
+    const at = y(about.scaled ? 0 : count), free = [most, most / 2].every((tick) => Math.abs(y(tick) - at) > 11);
+    return [svg("path", { class: "watermark", d: path }), name && free && svg("text", { class: "end tiny", x: left - 4, y: at + 3 }, name)];
   };
   const rows = top + plot + 13, state = (order) => about.states[order];
   const feet = pages.map((each, order) => { const middle = x(order) + bar / 2; return [svg("text", { class: "axis", x: middle, y: rows }, order),
@@ -63,7 +65,8 @@ function profilePicture(row, zone, more, about) {
 function profileCard(index) {
   const row = HOSTS[index], measured = row[M], detail = DATA.details[index];
   if (!measured || !measured[ZONES].length) return null;
-  const zones = worstZones(measured[ZONES], PROFILES), many = new Set(measured[ZONES].map((zone) => zone[0])).size > 1, answers = new Map(measured[ANSWERS] || []);
+  // The zone that holds most of the memory first, as it is the one that requests are served from; a small DMA zone last.
+  const zones = worstZones(measured[ZONES], PROFILES).sort((a, b) => b[2] - a[2] || a[0] - b[0]), many = new Set(measured[ZONES].map((zone) => zone[0])).size > 1, answers = new Map(measured[ANSWERS] || []);
   const settings = detail && DATA.settings[detail.settings], needs = DATA.needs[measured[NEEDS]], failed = failedOrders(detail), scaled = settings && settings.kernel.watermark_check === "scaled";
   const more = (zone) => detail ? detail.zones[measured[ZONES].indexOf(zone)] : null, total = (zone) => zone.slice(3).reduce((sum, count, order) => sum + count * 2 ** order, 0);
   // Zones of one name are drawn to one scale, so that the NUMA nodes can be compared.

@@ -2,11 +2,11 @@
  * GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-// ---- on paper: nothing folded, nothing cut, and as many nodes as somebody reads
+// ---- on paper: nothing folded but the tables that say what a picture says, nothing cut, and as many nodes as somebody reads
 const PRINTED = 100;
 const unfolded = [];
 function preparePrint() {
-  for (const each of document.querySelectorAll("details:not([open])")) { each.open = true; unfolded.push(each); }
+  for (const each of document.querySelectorAll("details:not([open])")) if (!each.closest(".picture")) { each.open = true; unfolded.push(each); }
   if (opened >= 0) return;
   drawRows(PRINTED);
   list.style.height = "auto";

@@ -191,6 +191,8 @@ function build() {
   buildKeyHelp();
   for (const each of document.querySelectorAll(".command")) each.append(copyButton(each.firstChild.textContent));
   if (!HOSTS.some((row) => row[PAST].length)) fleet.classList.add("no-trend");
+  // Where no node could be audited there are no strips, and nothing to say how to read them.
+  if (!HOSTS.some((row) => row[M])) document.documentElement.classList.add("no-strips");
 }
 
 // ---- one node
@@ -232,7 +234,8 @@ function remedy(text) {
   const parts = String(text).split(/\s{2,}#\s*/);
   return [command(parts[0]), parts.length > 1 && el("p", {}, el("small", {}, parts.slice(1).join(" ")))];
 }
-const sentence = (text) => { text = String(value(text)).replace(/(^|[^\w.])(?:(\d{1,15}) of )?(\d{4,15}) kB\b/g, (all, before, one, other) => before + (one ? size(Number(one)) + " of " : "") + size(Number(other))); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
+const inUnits = (text) => String(text).replace(/(^|[^\w.])(?:(\d{1,15}) of )?(\d{4,15}) kB\b/g, (all, before, one, other) => before + (one ? size(Number(one)) + " of " : "") + size(Number(other)));
+const sentence = (text) => { text = inUnits(value(text)); return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); };
 function value(any, name) {
   if (typeof any === "number" && /(^|_)kb$/.test(name || "")) return size(any);
   if (any === null || any === undefined) return "–";
@@ -244,7 +247,7 @@ const pairs = (object) => el("div", SCROLL, el("table", { class: "grid" }, el("t
 const isRecord = (any) => any !== null && typeof any === "object" && !Array.isArray(any);
 /* Evidence is of any shape: a number, text, a list of things with the same fields. */
 function cell(any, name) {
-  if (!Array.isArray(any) || !any.length || !any.every(isRecord)) return el("td", { class: typeof any === "number" ? "num" : null }, value(any, name));
+  if (!Array.isArray(any) || !any.length || !any.every(isRecord)) return el("td", { class: typeof any === "number" ? "num" : null }, typeof any === "string" ? inUnits(any) : value(any, name));
   const fields = Object.keys(any[0]);
   return el("td", {}, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, fields.map((field) => el("th", { scope: "col" }, field)))),
     el("tbody", {}, any.map((each) => el("tr", {}, fields.map((field) => el("td", {}, value(each[field], field))))))));
@@ -300,7 +303,7 @@ function incidentView(row, incident) {
       .filter((each) => each && each[1]).map(([name, text]) => el("span", {}, name !== null && name + " ", typeof name === "number" ? text : el("b", {}, text)))),
     (incident.events || []).map((event) => part(() => el("div", {}, eventView(row, event)))),
     incident.more_events ? el("p", {}, el("small", {}, plural(incident.more_events, "more event") + " in the record.")) : null,
-    (incident.rejected || []).length ? el("details", {}, el("summary", {}, "What it is not"), el("ul", { class: "plainlist" }, incident.rejected.map((each) => el("li", {}, causeWords(each.cause) + ": " + value(each.why))))) : null);
+    (incident.rejected || []).length ? el("details", {}, el("summary", {}, "What it is not"), el("ul", { class: "plainlist" }, incident.rejected.map((each) => el("li", {}, causeWords(each.cause) + ": " + inUnits(value(each.why)))))) : null);
 }
 /* said: commands that stand on the page already; a node with three findings is restarted once. */
 function findingView([id, level, title, evidence, about], said) {
