@@ -174,6 +174,9 @@ REMOVING = (
     "teardown failed",
     "error cleaning subpath",
 )
+# What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
+# (kubelet pkg/kubelet/events/event.go FailedToCreateContainer, FailedToStartContainer).
+_EVENT = Lazy(r"Warning['\"]?[\s,]{1,20}(?:reason[:=] ?['\"])?Failed['\"]?\s.{0,120}Error: ")
 # The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
 _ASKED, _NO_ANSWER = (
     ("from runtime service failed", "genericpleg: "),
@@ -234,6 +237,8 @@ def kind_of(line, text, low, said):
         removing = -1
     if starting >= 0 or removing >= 0:
         return START if starting >= 0 and (removing < 0 or starting < removing) else REMOVE
+    if "Failed" in text and "Error: " in text and _EVENT.search(text):
+        return START
     if contains_any(low, _ASKED) and contains_any(low, _NO_ANSWER) and "execsync" not in low:
         return START
     if line.tag in _DAEMON and contains_any(text, _DAEMON_ERRORS) and (_SEVERE.match(text) or "exiting" in text):

@@ -75,15 +75,20 @@ def _cause(name, request):
 
 def _page_failure(report):
     if report.of_vmalloc:
-        return verdict_of(
-            VMALLOC,
-            "the second line of a failed vmalloc(), which asks for single pages: address space was missing, not pages",
-            "medium",
-            "lines",
-            [{"cause": SHORTAGE, "why": "vmalloc() had failed before any page was asked for"}],
-        )
+        return _of_vmalloc(report.of_vmalloc)
     request = possible.Request(report)
     return explained(report, _allocation(report, request))
+
+
+def _of_vmalloc(first):
+    """The second line of a failed vmalloc(), which has the cause of the first."""
+    cause = _vmalloc(first)["cause"]
+    why, rejected = "see there", []
+    if cause == VMALLOC:
+        why = "address space was missing, not pages"
+        rejected = [{"cause": SHORTAGE, "why": "vmalloc() had failed before any page was asked for"}]
+    text = "the second line of a failed vmalloc(), which asks for single pages: %s" % why
+    return verdict_of(cause, text, "medium", "lines", rejected)
 
 
 def _allocation(report, request):

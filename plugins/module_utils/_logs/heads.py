@@ -33,10 +33,10 @@ def page_failure(log, line, text):
         if before and not before.endswith(":"):
             return False
         report = log.start(line, "page_allocation_failure", comm=before[:-1] or None, **match.groupdict())
-        seen, host = log.vmalloc_failed
+        seen, host, failed = log.vmalloc_failed
         # vmalloc() reports through the page allocator: its own line, then this one with order 0.
-        report.of_vmalloc = report.order == 0 and host == line.host and log.seen - seen <= 2
-        if report.of_vmalloc:
+        if report.order == 0 and host == line.host and log.seen - seen <= 2:
+            report.of_vmalloc = failed
             complete_vmalloc(log, report)
         log.failure = report
         report.nodes(rest)
@@ -157,8 +157,9 @@ def fell_back(log, line, text):
 def vmap(log, line, text):
     match = patterns.VMAP.search(text)
     if match:
-        log.vmalloc_failed = (log.seen, line.host)
-        log.deliver(log.new(line, "vmalloc_failure", size=match.group("size"), problem="address space"))
+        report = log.new(line, "vmalloc_failure", size=match.group("size"), problem="address space")
+        log.vmalloc_failed = (log.seen, line.host, report)
+        log.deliver(report)
     elif patterns.VMAP_CUT.search(text[-80:]):
         return log.wait(line, patterns.VMAP.search)
     return bool(match)
@@ -179,8 +180,8 @@ def vmalloc(log, line, text):
     mode = patterns.MODE.search(text, match.end())
     found = mode.groupdict() if mode else {}
     size = match.group("size") or match.group("size2") or match.group("size3")
-    log.vmalloc_failed = (log.seen, line.host)
-    log.start(line, "vmalloc_failure", size=size, problem=problem, comm=before.rstrip(":") or None, **found)
+    report = log.start(line, "vmalloc_failure", size=size, problem=problem, comm=before.rstrip(":") or None, **found)
+    log.vmalloc_failed = (log.seen, line.host, report)
     return True
 
 

@@ -51,7 +51,7 @@ class KernelLog:
         self.kernels = {}
         self.seen = 0
         self.failed_create = self.failure = None
-        self.vmalloc_failed = (-10, None)
+        self.vmalloc_failed = (-10, None, None)
         self._unreleased = (-10, None)
         self._introduced = self._frame = None
         self.asked = -LOOKAHEAD

@@ -84,7 +84,7 @@ _FIELDS = {
     "function": None,
     # what it belongs to
     "after": None,
-    "of_vmalloc": False,
+    "of_vmalloc": None,
     "tries": 1,
     "fell_back": False,
     "verdict": None,

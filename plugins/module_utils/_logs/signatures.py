@@ -599,6 +599,14 @@ SIGNATURES = (
             "need to kill pod",
         ),
     ),
+    # containerd pkg/cri StopContainer, kubelet: whoever had asked went away before the answer came
+    Signature(
+        "request_cancelled",
+        "runtime_hang",
+        "who asked the container runtime gave up before it answered",
+        words=("context canceled", "context cancelled"),
+        confidence="low",
+    ),
     # containerd errdefs, task delete and kill; moby "No such container"; systemd "Unit %s already exists"; runc delete
     Signature(
         "state_mismatch",

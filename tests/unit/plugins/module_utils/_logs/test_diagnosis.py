@@ -49,12 +49,17 @@ def zone(name, blocks, low=1000, reserve="0 0 0 0 0", node=0, extra="", types="U
     )
 
 
-def judge(*lines):
+def judge_all(*lines):
     found = []
     log = KernelLog(lambda report: found.append((report, reports.judge(report))))
     for raw in "\n".join(lines).split("\n"):
         log.feed(prefixes.split(raw))
     log.close()
+    return found
+
+
+def judge(*lines):
+    found = judge_all(*lines)
     assert len(found) == 1, [report.message for report, _verdict in found]
     return found[0][1]
 
@@ -420,6 +425,22 @@ OTHERS = [
     ),
     ("VM: killing process apache", "memory_shortage"),
 ]
+
+
+SECOND_LINES = [
+    ("vmalloc: allocation failure: 0 bytes", "invalid_request"),
+    ("vmalloc: allocation failure: 37798136 bytes", "vmalloc_exhaustion"),
+    ("vmalloc: allocation failure, allocated 4096 of 475136 bytes", "memory_shortage"),
+]
+
+
+@pytest.mark.parametrize("text,cause", SECOND_LINES)
+def test_the_second_line_of_vmalloc_has_the_cause_of_the_first(text, cause):
+    found = judge_all(text, "modprobe: page allocation failure: order:0, mode:0xd0")
+    assert [(report.kind, verdict["cause"]) for report, verdict in found] == [
+        ("vmalloc_failure", cause),
+        ("page_allocation_failure", cause),
+    ]
 
 
 @pytest.mark.parametrize("text,cause", OTHERS, ids=[case[0][:40] for case in OTHERS])

@@ -127,6 +127,16 @@ ERRORS = [
         + 'Failed to log msg \\"\\" for logger json-file: write /opt/docker/x-json.log: no space left on device"',
     ),
     (
+        "request_cancelled",
+        "runtime_hang",
+        'time="2018-11-13T18:26:20Z" level=error msg="StopContainer for "9758a90e48241" failed" error="failed to kill container: context canceled"',
+    ),
+    (
+        "runtime_hang",
+        "runtime_hang",
+        "  Warning  Failed  5m22s (x53 over 3h33m)  kubelet  Error: context deadline exceeded",
+    ),
+    (
         "forbidden",
         "unknown",
         "qm[11433]: Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied",
