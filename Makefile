@@ -60,7 +60,7 @@ oracle: ## the journal reader on 20,000 reports of simulated machines; ARGS='--s
 browser: ## the report in headless Chromium
 	$(SESSIONS) browser
 
-monitoring: ## rules and alerts, by promtool, node_exporter and Prometheus of Debian
+monitoring: ## rules, alerts and dashboards, by promtool, node_exporter and Prometheus of Debian
 	$(SESSIONS) monitoring
 
 scale: ## an execution environment, and a fleet in slices in its containers; ARGS='--hosts 10000 --canned'

@@ -64,6 +64,7 @@ MONITORING_TOOLS = {
     "promtool": "prometheus",
     "prometheus": "prometheus",
     "prometheus-node-exporter": "prometheus-node-exporter",
+    "npm": "npm",
 }
 MACHINE_TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -262,27 +263,35 @@ def browser(session: nox.Session) -> None:
 
 def axe(session: nox.Session) -> Path:
     """axe-core, which looks for what keeps people from using a page, as tests/browser/package-lock.json has it."""
-    folder = CACHE / "browser"
+    return npm_packages(session, "browser", "axe-core/axe.min.js") / "axe-core" / "axe.min.js"
+
+
+def npm_packages(session: nox.Session, name: str, there: str) -> Path:
+    """The packages that tests/NAME/package-lock.json has, ``there`` is a file of them. -> their directory"""
+    folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    wanted = [ROOT / "tests" / "browser" / name for name in ("package.json", "package-lock.json")]
-    if script.exists() and all((folder / each.name).read_bytes() == each.read_bytes() for each in wanted):
-        return script
+    packages = folder / "node_modules"
+    wanted = [ROOT / "tests" / name / file for file in ("package.json", "package-lock.json")]
+    if (packages / there).exists() and all((folder / each.name).read_bytes() == each.read_bytes() for each in wanted):
+        return packages
     for each in wanted:
         shutil.copy(each, folder)
     npm = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
     session.run(*npm, external=True)
-    return script
+    return packages
 
 
 @nox.session(python=TOOLS_PYTHON)
 def monitoring(session: nox.Session) -> None:
-    """Rules and alerts on the captures, by promtool, a real node_exporter and a real Prometheus."""
-    require(session, MONITORING_TOOLS, "the tests of rules and alerts")
+    """Rules, alerts and dashboards on the captures, by promtool, a real node_exporter, a real Prometheus and Grafana's types."""
+    require(session, MONITORING_TOOLS, "the tests of rules, alerts and dashboards")
     install(session, f"ansible-core~={newest_core()}.0", *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/monitoring", *session.posargs],
-        env={"PYTHONPATH": str(environment.collections())},
+        env={
+            "PYTHONPATH": str(environment.collections()),
+            "GRAFANA_SCHEMA": str(npm_packages(session, "monitoring", "typescript/bin/tsc")),
+        },
     )
 
 
