@@ -92,6 +92,34 @@ def test_a_file_is_replaced_as_a_whole(node):
     assert node.read_bytes("/file") == b"\x00\xff"
 
 
+@pytest.mark.parametrize("by_libc", [True, False])
+def test_the_selinux_label_of_a_file_goes_over_to_what_replaces_it(by_libc, node, monkeypatch):
+    if not hasattr(os, "setxattr"):
+        pytest.skip("needs Python 3 to look at labels; molecule has Python 2.7 write files")
+    label = b"system_u:object_r:memfrag_test_t:s0\0"
+    node.write_file("/labelled", "one")
+    path = node.path("/labelled")
+    try:
+        os.setxattr(path, "security.selinux", label)
+    except OSError:
+        pytest.skip("labels can be set by root alone, and not on every file system")
+    if by_libc:
+        monkeypatch.setattr(_node_writes, "os", _WithoutAttributes())
+    node.write_file("/labelled", "two")
+    assert node.read_text("/labelled") == "two"
+    assert os.getxattr(path, "security.selinux") == label
+    node.write_file("/new", "three")
+
+
+class _WithoutAttributes(object):
+    """The module os, as Python 2.7 has it."""
+
+    def __getattr__(self, name):
+        if name.endswith("xattr"):
+            raise AttributeError(name)
+        return getattr(os, name)
+
+
 def test_a_file_cannot_be_written_where_there_is_no_directory(node):
     with pytest.raises(NodeError) as caught:
         node.write_file("/none/file", "text")
