@@ -387,10 +387,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def walkthrough(session: nox.Session) -> None:
-    """What the documentation says to type, typed: from a bare environment, and on a node that may be broken."""
+    """What the documentation says to type, typed: from a bare environment, and on a node that may be broken. And old and odd nodes."""
     require(session, {"unshare": "util-linux", "mount": "mount", "git": "git"}, "a node in a namespace")
     install(session, "pyyaml")
-    session.run("python", "tests/documentation/run.py", *session.posargs)
+    commands = [["python", "tests/documentation/run.py", *session.posargs]]
+    if not session.posargs and not os.geteuid():
+        require(session, {"busybox": "busybox-static", "setpriv": "util-linux"}, "odd nodes")
+        commands.append(["python", "tests/robustness/odd_nodes.py"])
+    run_all(session, *commands)
 
 
 @nox.session(python=TOOLS_PYTHON)

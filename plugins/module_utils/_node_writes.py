@@ -105,8 +105,8 @@ class WritableNode(Node):
     def write_file(self, path, text, mode=0o644):
         """Puts a whole file (text, or bytes) in place of another, through a temporary one beside it. Whoever reads sees one or the other.
 
-        It belongs to whoever runs this, and has the SELinux label of the file that it replaces; a new one has its directory's. The temporary name is a fixed one, so that a run that was killed leaves at most one, which the
-        next run replaces.
+        It belongs to whoever runs this, and has the SELinux label of the file that it replaces; a new one has its directory's. The temporary
+        name is a fixed one, so that a run that was killed leaves at most one, which the next run replaces.
         """
         real = self.path(path)
         temporary = _temporary(real)

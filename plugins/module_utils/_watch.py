@@ -127,7 +127,12 @@ class _Child:
         try:
             # A collection would write to all that the two still share, which the kernel then has to copy. This one soon ends.
             gc.disable()
-            null = os.open(os.devnull, os.O_RDWR)
+            try:
+                null = os.open(os.devnull, os.O_RDWR)
+            except OSError:
+                # A root without devices. Of a pipe without a writer nothing comes.
+                null, other = os.pipe()
+                os.close(other)
             for descriptor in (0, 1, 2):
                 os.dup2(null, descriptor)
             try:

@@ -147,3 +147,8 @@ def test_a_deadline():
     free = Deadline()
     assert free.left() is None
     free.check("/x")
+
+
+def test_a_root_without_devices(monkeypatch):
+    monkeypatch.setattr(os, "devnull", "/nonexistent/null")
+    assert collect(10, lambda deadline, tell: tell("facts", {})) == ({"facts": {}}, None)
