@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "hosts": {"type": "list", "elements": "str", "default": []},
     "fail_on": {"type": "list", "elements": "str", "choices": list(_report.FAIL_ON), "default": []},
     "policy": {"type": "dict", "default": {}},
+    "kubernetes_groups": {"type": "list", "elements": "str"},
     "history": {"type": "int", "default": 10},
     "stale_after_hours": {"type": "float", "default": 24},
 }
@@ -67,6 +68,7 @@ class ActionModule(ActionBase):
                 stale_after=datetime.timedelta(hours=options["stale_after_hours"]),
                 mode=_mode(options["report_mode"]),
                 options=_run_options(context.CLIARGS),
+                kubernetes_groups=options["kubernetes_groups"],
             )
         except (_records.RecordError, PolicyError) as error:
             raise AnsibleActionFail(str(error)) from error

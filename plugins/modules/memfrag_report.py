@@ -102,6 +102,15 @@ options:
       - Without it each record keeps the assessment that it was stored with, and only records without one are assessed.
     type: dict
     default: {}
+  kubernetes_groups:
+    description:
+      - Groups of the inventory whose hosts are nodes of Kubernetes, as patterns like C(kube*). Where such a host has to be restarted, the
+        command drains it by C(kubectl) first and gives it back after that. The host has to be called there as in the inventory.
+      - Without it these are the hosts of groups that begin with C(kube), C(k8s), C(k3s) or C(rke2), and those whose logs speak of pods.
+      - With an empty list no host is, and C(kubectl) is in no command.
+    type: list
+    elements: str
+    version_added: 0.1.0
   fail_on:
     description:
       - Fail if a node is at one of these levels, or in one of these states. The report is written first.

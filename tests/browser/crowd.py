@@ -89,7 +89,7 @@ def write(directory, count, runs=RUNS):
         os.makedirs(folder)
         for number in range(count):
             rack = f"rack{number % RACKS:02}"
-            text = record_text(standing(number, run), RUNS[run], ("k8s" if number % RACKS < 20 else "db", rack))
+            text = record_text(standing(number, run), RUNS[run], ("k8s" if number % RACKS < 10 else "db", rack))
             name = f"node{number:05}"
             with open(os.path.join(folder, _records.file_name(name)), "w", encoding="utf-8") as stream:
                 stream.write(text.replace("NODE", name))

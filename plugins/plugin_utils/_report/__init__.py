@@ -75,11 +75,14 @@ def make(
     stale_after: datetime.timedelta = datetime.timedelta(days=1),
     mode: int = _records.MODE,
     options: Sequence[str] = (),
+    kubernetes_groups: Sequence[str] | None = None,
 ) -> Report:
     """Write the report files of a run, or of the newest record of every node without a ``run_id``.
 
     collected_dirs    of records that nodes have written of themselves, see _records.collected()
     options           of the ansible-playbook that made the audit, for commands: which inventory, which privileges
+
+    kubernetes_groups    whose hosts are drained by kubectl: patterns of names, None for the usual ones and what the logs say
 
     Raises RecordError for directories that cannot be used, PolicyError, and OSError for what cannot be written.
     """
@@ -95,6 +98,7 @@ def make(
         stale_after=stale_after,
         assess=_assess(policy or {}),
         policy=policy or None,
+        kubernetes_groups=kubernetes_groups,
         version=version(),
     )
     fleet.problems = sorted([*fleet.problems, *strange])

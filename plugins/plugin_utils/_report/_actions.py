@@ -31,15 +31,24 @@ class _Kind(t.NamedTuple):
     advice: str
     command: tuple[str, ...]
     """Program and arguments; the options of the run come behind the first, HOSTS are the nodes."""
+    loop: str = ""
+    """Or a line of the shell, for NAMES one after the other; ANSIBLE is the ``command`` for $node."""
 
 
-# What to do, most urgent first. Keys that are no action of an assessment: "unknown", too little could be read; "watch", there are
-# findings, and nothing to do about the memory as it is. fmt: off
+# What to do, most urgent first. Keys that are no action of an assessment: "drain_kubernetes", the nodes of Kubernetes; "unknown", too
+# little could be read; "watch", there are findings, and nothing to do about the memory as it is. fmt: off
 KINDS = {
     "drain_and_reboot": _Kind(
         "Drain and restart",
         "Move the work away first: the command restarts one node after the other.",
         ("ansible", "HOSTS", "--forks", "1", "-m", "ansible.builtin.reboot"),
+    ),
+    "drain_kubernetes": _Kind(
+        "Drain by kubectl and restart",
+        "One node after the other, up to the first that fails; they must be called in Kubernetes as in the inventory.",
+        ("ansible", "HOSTS", "-m", "ansible.builtin.reboot"),
+        'for node in NAMES; do kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout=600s'
+        ' && ANSIBLE && kubectl uncordon "$node" || break; done',
     ),
     "add_memory": _Kind(
         "Add memory or take load away",
@@ -59,6 +68,8 @@ KINDS = {
 
 def key_of(host: _types.Host) -> str:
     """The kind of an assessed node. Not knowing is no reason for calm, and a finding is one to look."""
+    if host.action == "drain_and_reboot" and host.kubernetes:
+        return "drain_kubernetes"
     if host.action in KINDS and host.action != "none":
         return host.action
     if host.level == "unknown":
@@ -99,7 +110,13 @@ def urgency(key: str, will_help: bool | None) -> tuple[int, int]:
 
 
 def _usual(key: str) -> bool | None:
-    return {"compact": True, "reclaim_then_compact": True, "drain_and_reboot": False, "add_memory": False}.get(key)
+    return {
+        "compact": True,
+        "reclaim_then_compact": True,
+        "drain_and_reboot": False,
+        "drain_kubernetes": False,
+        "add_memory": False,
+    }.get(key)
 
 
 def command_for(
@@ -147,8 +164,17 @@ def command_of(action: _types.Action, hosts: Sequence[_types.Host], options: Seq
     return _command(key_of(action.hosts[0]), action.will_help, hosts, options)
 
 
+def between(action: _types.Action) -> str:
+    """What stands between the names of several nodes."""
+    return " " if KINDS[key_of(action.hosts[0])].loop else ","
+
+
 def _command(key: str, will_help: bool | None, hosts: Sequence[_types.Host], options: Sequence[str]) -> str:
-    words = KINDS[key].command
+    words, loop = KINDS[key].command, KINDS[key].loop
+    if loop:
+        names = " ".join(host.name for host in hosts[:MOST_IN_COMMAND])
+        line = command_for(words, [_types.Host("node", "audited")], options)
+        return loop.replace("ANSIBLE", line.replace(" node ", ' "$node" ', 1)).replace("NAMES", names)
     # What cannot be told could not be read, for which it takes root.
     return command_for(words, hosts, options, as_root=will_help is None)
 

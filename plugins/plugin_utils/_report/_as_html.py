@@ -286,6 +286,7 @@ class Page:
                         _actions.helps(action),
                         action.advice,
                         _actions.around(action, fleet.options),
+                        _actions.between(action),
                     ]
                     for action in fleet.actions
                 ],

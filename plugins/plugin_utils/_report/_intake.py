@@ -88,6 +88,7 @@ class Intake:
             host.sentence = self._same(_words.graded(host.states, host.page_size, needs))
         incidents = (record.get("journal") or {}).get("incidents") or ()
         host.incidents = len(incidents)
+        host.kubernetes = any(incident.get("pods") for incident in incidents)
         host.cause = self._same(incidents[0]["cause"]) if incidents else None
         return host, found
 

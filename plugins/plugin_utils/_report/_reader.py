@@ -17,6 +17,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records,
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _comparison,
     _forecasts,
+    _kubernetes,
     _outliers,
     _remedies,
 )
@@ -40,6 +41,7 @@ def read(
     stale_after: datetime.timedelta = datetime.timedelta(days=1),
     assess: Assess | None = None,
     policy: Mapping[str, t.Any] | None = None,
+    kubernetes_groups: Sequence[str] | None = None,
     version: str = "",
     now: datetime.datetime | None = None,
 ) -> Fleet:
@@ -49,6 +51,7 @@ def read(
     asked      names of nodes that are in the report even without a record
     groups     inventory group -> nodes, for records that do not name their groups
     assess     facts, journal -> assessment; for records without one, and with a policy for those assessed by another
+    kubernetes_groups    as _kubernetes.mark() takes them
     now        no record is believed to be of later
     """
     reader = _Reader(runs, renderers, run_id, history, Assessor(assess, policy), now)
@@ -56,6 +59,7 @@ def read(
     hosts += reader.lacking(set(asked) - {host.name for host in hosts})
     if groups:
         _set_groups(hosts, groups)
+    _kubernetes.mark(hosts, kubernetes_groups)
     _outliers.mark(hosts)
     hosts.sort(key=lambda host: host.rank)
     if run_id is None:

@@ -108,6 +108,8 @@ class Host:
     """The key of its Action; empty if it was not assessed."""
     findings: tuple[str, ...] = ()
     incidents: int = 0
+    kubernetes: bool = False
+    """It is a node of Kubernetes, and called so there."""
     states: str = ""
     release: str = ""
     machine: str = ""

@@ -224,7 +224,7 @@ function commandsFor(rows) {
     const names = nodes[number].slice(0, MOST_IN_COMMAND).map(targetOf).filter(Boolean);
     if (!action[4].length || !names.length) return null;
     const covered = names.length < nodes[number].length ? ", the worst " + names.length : "";
-    return el("div", { class: "command" }, el("b", {}, action[1] + ": " + plural(nodes[number].length, "node") + covered), el("code", {}, action[4].join(names.join(","))), copyButton(action[4].join(names.join(","))));
+    return el("div", { class: "command" }, el("b", {}, action[1] + ": " + plural(nodes[number].length, "node") + covered), el("code", {}, action[4].join(names.join(action[5]))), copyButton(action[4].join(names.join(action[5]))));
   }).filter(Boolean);
 }
 /* A node as a word of a command, or nothing if it cannot be named in one. */

@@ -143,3 +143,68 @@ def test_a_name_is_one_word_for_the_shell(name: str) -> None:
     word = command.removeprefix("printf ").removesuffix(" -b")
     out = subprocess.run(["bash", "-c", f"printf %s {word}"], check=True, capture_output=True, text=True).stdout
     assert out == _actions.pattern_of(name)
+
+
+DRAIN = 'kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout=600s'
+
+
+@pytest.fixture(name="mixed")
+def mixed_fixture(store: t.Any, make_report: t.Any) -> t.Any:
+    """A function: options of the report -> title of a card -> the card."""
+    pods = {
+        "events": [],
+        "incidents": [{"cause": "fragmentation", "reason": "", "pods": ["web-1"]}],
+        "counts": {},
+        "sources": [],
+    }
+    records = store(
+        judged("kube1", REBOOT, "critical", groups=["kube_node", "rack1"]),
+        judged("kube2", REBOOT, "critical", groups=["K8S-prod"]),
+        judged("logs", REBOOT, "critical", groups=["web"], journal=pods),
+        judged("mysql", REBOOT, "critical", groups=["db"]),
+        # Its name cannot be that of a node in Kubernetes.
+        judged("Kube_3", REBOOT, "critical", groups=["kube_node"]),
+    )
+
+    def cards(**options: t.Any) -> dict[str, t.Any]:
+        document = json.loads(make_report(records, options=["-i", "my hosts"], **options)[1]("json"))
+        return {each["title"]: each for each in document["actions"]}
+
+    return cards
+
+
+def test_kubectl_is_for_nodes_of_kubernetes(mixed: t.Any) -> None:
+    cards = mixed()
+    ours, others = cards["Drain by kubectl and restart"], cards["Drain and restart"]
+    assert sorted(ours["hosts"]) == ["kube1", "kube2", "logs"] and sorted(others["hosts"]) == ["Kube_3", "mysql"]
+    assert {ours["action"], others["action"]} == {"drain_and_reboot"}
+    assert "kubectl" not in others["command"]
+    assert (
+        DRAIN in ours["command"] and "ansible \"$node\" -i 'my hosts' -b -m ansible.builtin.reboot" in ours["command"]
+    )
+
+
+def test_the_inventory_says_what_is_kubernetes(mixed: t.Any) -> None:
+    assert mixed(kubernetes_groups=["d?"])["Drain by kubectl and restart"]["hosts"] == ["mysql"]
+    assert set(mixed(kubernetes_groups=[])) == {"Drain and restart"}
+
+
+@pytest.mark.parametrize("fails", ["", "kubectl drain kube2", "ansible kube1"])
+def test_nodes_are_drained_restarted_and_given_back_one_after_the_other(
+    mixed: t.Any, tmp_path: t.Any, fails: str
+) -> None:
+    for name in ("kubectl", "ansible"):
+        script = (
+            f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/log\ncase "{name} $*" in "{fails or "-"}"*) exit 1;; esac\n'
+        )
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    command = mixed(kubernetes_groups=["kube_node", "k8s*"])["Drain by kubectl and restart"]["command"]
+    subprocess.run(["bash", "-c", command], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
+    done = [" ".join(line.split()[:3]) for line in (tmp_path / "log").read_text().splitlines()]
+    wanted = [
+        f"{step} {node}" for node in ("kube1", "kube2") for step in ("kubectl drain", "ansible", "kubectl uncordon")
+    ]
+    done = [line if line.startswith("kubectl") else " ".join(line.split()[:2]) for line in done]
+    # Nothing is begun behind what has failed, and that node is not given back.
+    assert done == wanted[: wanted.index(fails) + 1 if fails else None]
