@@ -36,6 +36,9 @@ _BURST = 0.004
 # The part of a zone that the per-cpu lists of its NUMA node's CPUs may hold together (MIN_PERCPU_PAGELIST_HIGH_FRACTION).
 _LISTED_SHARE = 8
 
+# The migratetypes of pageblocks that take pages in which are moved (mm/compaction.c, suitable_migration_target()).
+_TARGETS = ("Movable", "CMA")
+
 # Memory that the kernel was never given, or had taken away, carries no flags; so do pages of its own. It is told by the zone's
 # managed pages where it is a twentieth of the zone at least, and accounts for half of such pageblocks.
 _TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
@@ -104,6 +107,8 @@ class Zone:
         self._ram = None
         # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; and those on lists now.
         self.kept, self.most_kept, self.listed = 0, 0, 0
+        # (pages that are free where compaction may move pages to, pageblocks of that kind), None where nothing tells.
+        self.targets = None
 
     def lies_in(self, ram):
         """Where the memory is, [(first page frame, behind the last)]; not believed where it has less than the zone."""
@@ -187,6 +192,20 @@ def know_lists(zones, zoneinfo, tuned):
             if tuned and not told["pcp_high_max"]:
                 most.append((told.get("managed") or 0) // _LISTED_SHARE // max(1, len(lists) // nodes))
             zone.most_kept = max(most)
+
+
+def know_targets(zones, types):
+    """Where compaction may move pages to, by /proc/pagetypeinfo as parsed (``types``); not where counts are capped."""
+    for zone in zones:
+        place = zone.node, zone.name
+        free, pageblocks = types["free"].get(place), types["pageblocks"].get(place)
+        if free and pageblocks and place not in types["capped"]:
+            # Whole free pageblocks are no targets.
+            orders = range(zone.size.bit_length() - 1)
+            zone.targets = (
+                sum(count << order for name in _TARGETS for order, count in zip(orders, free.get(name, ()))),
+                sum(pageblocks.get(name, 0) for name in _TARGETS),
+            )
 
 
 def read(node, zones, sample=SAMPLE, moves="fm", seed=None):

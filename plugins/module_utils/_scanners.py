@@ -44,7 +44,7 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
     when the lists are given back.
     """
-    blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed)
+    blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
     ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
     more = _unlisted(zone, blocks[:emptied])
     answer = []
@@ -111,11 +111,32 @@ def _unlisted(zone, emptied):
     return sum(share**block.unflagged for block in emptied if block.unflagged) * zone.scale
 
 
-def _emptied(blocks, reclaimed=0.0):
+def _is_target(block):
+    """Whole free pageblocks are no target, nor are those without a movable page (mm/compaction.c, suitable_migration_target())."""
+    return block.movable and block.free < block.pages
+
+
+def _usable_share(zone, reclaimed):
+    """Which share of the room in pageblocks that look like targets the free scanner may use; all of it where nothing tells.
+
+    A target is of the migratetype Movable or CMA, which no page flag shows: pages of files stand in unmovable pageblocks as well. How
+    much is free in real targets, and how many these are, is counted (/proc/pagetypeinfo).
+    """
+    if zone.targets is None:
+        return 1.0
+    free, pageblocks = zone.targets
+    targets = [block for block in zone.observed if _is_target(block)]
+    more = reclaimed * sum(block.movable for block in targets) * zone.scale
+    room = sum(block.free for block in targets) * zone.scale + more
+    usable = free + min(more, max(0, pageblocks * zone.size - free))
+    return min(1.0, usable / room) if room else 1.0
+
+
+def _emptied(blocks, reclaimed=0.0, usable=1.0):
     """How many pageblocks, from the start of the zone, the migration scanner empties until it meets the free scanner.
 
     mm/compaction.c: it goes up from the start of the zone, and takes pages to where the free scanner, coming down from the
-    end, has found room. Whole free pageblocks are no target, nor are those without a movable page (suitable_migration_target()).
+    end, has found room.
     """
     low, high, room = 0, len(blocks), 0
     while low < high:
@@ -123,8 +144,8 @@ def _emptied(blocks, reclaimed=0.0):
         while room < need and low < high - 1:
             high -= 1
             block = blocks[high]
-            if block.movable and block.free < block.pages:
-                room += block.free + block.movable * reclaimed
+            if _is_target(block):
+                room += (block.free + block.movable * reclaimed) * usable
         if room < need:
             break
         room -= need

@@ -50,7 +50,8 @@ def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
 def _survey(node, facts, sample, seed, learned):
     try:
         about, _unparsed = zoneinfo.parse_zoneinfo(node.read_text("/proc/zoneinfo"))
-        zones = _pageblocks.zones_of(about, _pages_per_block(node, facts))
+        types = _types(node)
+        zones = _pageblocks.zones_of(about, _pages_per_block(types["pages_per_block"], facts))
         if not zones:
             facts["unavailable"][SUBSET] = (
                 "/proc/zoneinfo: this kernel does not say where its zones are (start_pfn, spanned)"
@@ -58,6 +59,7 @@ def _survey(node, facts, sample, seed, learned):
             return None, None
         ram = _ram(node, facts["kernel"]["page_size"])
         _pageblocks.know_lists(zones, about, _tunes_lists(node))
+        _pageblocks.know_targets(zones, types)
         for zone in zones:
             zone.lies_in(ram)
         complete = _pageblocks.read(node, zones, sample, _moves(node, facts), seed)
@@ -89,12 +91,17 @@ def _ram(node, page_size):
     return [(first // page_size, -(-behind // page_size)) for first, behind in ranges]
 
 
-def _pages_per_block(node, facts):
-    """By /proc/pagetypeinfo, else that of a huge page, else that of the largest order."""
+def _types(node):
+    """/proc/pagetypeinfo as parsed; of no zone and no size where it cannot be read."""
     try:
-        told = pagetypeinfo.parse_pagetypeinfo(node.read_text("/proc/pagetypeinfo"))[0]["pages_per_block"]
+        text = node.read_text("/proc/pagetypeinfo")
     except NodeError:
-        told = None
+        text = ""
+    return pagetypeinfo.parse_pagetypeinfo(text)[0]
+
+
+def _pages_per_block(told, facts):
+    """As /proc/pagetypeinfo has ``told``, else that of a huge page, else that of the largest order."""
     largest = min(_HIGHEST_ORDER, max([len(zone["free_blocks"]) for zone in facts["zones"]] or [1]) - 1)
     order = facts["kernel"]["hugepage_order"]
     guess = 1 << (largest if order is None else min(order, largest))

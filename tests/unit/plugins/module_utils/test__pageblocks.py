@@ -369,3 +369,27 @@ def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path):
     with pytest.raises(NodeError) as error:
         _pageblocks.read(Node(str(tmp_path)), [_pageblocks.Zone(0, "Normal", 0, 512, 512)])
     assert "/proc/kpageflags" in str(error.value)
+
+
+def test_pages_move_only_to_where_the_kernel_lets_them(tmp_path):
+    # In each pageblock are free and movable pages, but none of it is free in a movable pageblock.
+    found = zone("kkkkmfffffffffff" * 40, tmp_path)
+    assert order_of(found, 3, now=3)["expected"] > 3
+    unmovable = {(0, "Normal"): {"Movable": [0] * 5, "Unmovable": [440, 0, 0, 0, 0]}}
+    pageblocks = {(0, "Normal"): {"Movable": 3, "Unmovable": 37}}
+    _pageblocks.know_targets([found], {"free": unmovable, "pageblocks": pageblocks, "capped": set()})
+    assert found.targets == (0, 3)
+    assert order_of(found, 3, now=3) == {"order": 3, "now": 3, "low": 3, "expected": 3, "high": 3}
+    # Reclaim makes room in the movable pageblocks that there are.
+    assert 3 < order_of(found, 3, now=3, reclaimed=0.5)["expected"] < 40
+    movable = {(0, "Normal"): {"Movable": [440, 0, 0, 0, 0]}}
+    _pageblocks.know_targets([found], {"free": movable, "pageblocks": pageblocks, "capped": set()})
+    assert order_of(found, 3, now=3)["expected"] > 3
+    # Counts that are capped tell nothing, nor do whole pageblocks that are free.
+    found.targets = None
+    _pageblocks.know_targets([found], {"free": movable, "pageblocks": pageblocks, "capped": {(0, "Normal")}})
+    assert found.targets is None
+    _pageblocks.know_targets(
+        [found], {"free": {(0, "Normal"): {"Movable": [0, 0, 0, 0, 9]}}, "pageblocks": pageblocks, "capped": set()}
+    )
+    assert found.targets == (0, 3)
