@@ -57,7 +57,7 @@ _ACTIONS = (
     ("add_memory", BLUE),
     ("drain_and_reboot", RED),
 )
-# What somebody is to do whom an alert reaches; the guide has more.
+# What somebody is to do whom an alert reaches; the runbook has more.
 _TO_DO = (
     ("MemfragOrderGone", "audit the node: something fails there", RED),
     ("MemfragOrderScarce", "have the job see to that order", YELLOW),
@@ -155,7 +155,7 @@ def _fleet_now() -> list[Panel]:
         table(
             "Alerts, by what to do",
             Query(f"sort_desc(count by (alertname, severity) ({_FIRING % _JOB}))"),
-            "How many of each are firing. The guide to monitoring has a section for each.",
+            "How many of each are firing. The runbook has a section for each.",
             overrides=[
                 override(
                     "byName",
@@ -167,7 +167,7 @@ def _fleet_now() -> list[Panel]:
                     },
                     {"id": "custom.cellOptions", "value": {"type": "color-text"}},
                     {"id": "custom.width", "value": 460},
-                    link("The guide", _alerts.RUNBOOK.rstrip("#")),
+                    link("The runbook", _alerts.RUNBOOK.rstrip("#")),
                 )
             ],
         ),
