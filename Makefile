@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet scale molecule molecule-kernels clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet scale molecule molecule-kernels molecule-monitoring clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -75,6 +75,9 @@ molecule: ## the tuning role in containers
 molecule-kernels: export GIVEN_ARGS := $(or $(value ARGS),all)
 molecule-kernels: ## real, different kernels in virtual machines; a quarter of an hour
 	$(SESSIONS) kernels
+
+molecule-monitoring: ## an alert about a virtual machine, mended by ansible-rulebook until it is resolved; some minutes
+	$(SESSIONS) loop
 
 clean: ## remove what these commands made, reports excepted
 	rm -rf .cache .nox .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis dist tests/output tests/integration/inventory

@@ -65,6 +65,8 @@ MONITORING_TOOLS = {
     "prometheus": "prometheus",
     "prometheus-node-exporter": "prometheus-node-exporter",
     "npm": "npm",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
 }
 MACHINE_TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -73,6 +75,14 @@ MACHINE_TOOLS = {
     "resize2fs": "e2fsprogs",
     "ssh": "openssh-client",
     "setsid": "util-linux",
+}
+# The loop from an alert to a remediation and back. ansible-rulebook is from PyPI, and its rule engine is Java.
+LOOP_TOOLS = {
+    **MACHINE_TOOLS,
+    "prometheus": "prometheus",
+    "prometheus-node-exporter": "prometheus-node-exporter",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "java": "default-jre-headless",
 }
 # Of the virtual machines, those that each "make test" looks at: one NUMA node, and two. "make molecule-kernels" takes all.
 MACHINES = ["linux-6.1", "linux-6.12"]
@@ -432,6 +442,14 @@ def oracle(session: nox.Session) -> None:
     session.run(
         *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
     )
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def loop(session: nox.Session) -> None:
+    """An alert about a virtual machine whose memory is fragmented, mended by ansible-rulebook, and the alert that is resolved. Minutes."""
+    require(session, LOOP_TOOLS, "an alert that mends a virtual machine")
+    install(session, *group("molecule", "rulebook"))
+    session.run("python", "molecule/monitoring/run.py", *session.posargs)
 
 
 @nox.session(name="format", python=TOOLS_PYTHON, default=False)
