@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser monitoring fleet scale molecule molecule-kernels molecule-monitoring clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser screenshots monitoring fleet scale molecule molecule-kernels molecule-monitoring clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -59,6 +59,9 @@ oracle: ## the journal reader on 20,000 reports of simulated machines; ARGS='--s
 
 browser: ## the report in headless Chromium
 	$(SESSIONS) browser
+
+screenshots: ## the sample report and its screenshots anew, for README and documentation
+	$(SESSIONS) screenshots
 
 monitoring: ## rules, alerts and dashboards, by promtool, node_exporter and Prometheus of Debian
 	$(SESSIONS) monitoring

@@ -407,6 +407,15 @@ def walkthrough(session: nox.Session) -> None:
     run_all(session, *commands)
 
 
+@nox.session(python=TOOLS_PYTHON, default=False)
+def screenshots(session: nox.Session) -> None:
+    """The sample report made anew, and its screenshots, which README and documentation show: docs/examples/report, docs/screenshots."""
+    require(session, {"chromium": "chromium"}, "screenshots")
+    install(session, f"ansible-core~={newest_core()}.0", *group("screenshots"))
+    session.run("python", "docs/examples/report/build.py")
+    session.run("python", "tests/tools/screenshots.py")
+
+
 @nox.session(python=TOOLS_PYTHON)
 def lint(session: nox.Session) -> None:
     """Formatting, linters, types, licences, changelog and documentation."""

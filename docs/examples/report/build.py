@@ -4,11 +4,14 @@
 
 """Makes the sample report beside this file: a fleet out of the captures below tests/fixtures, over four weeks.
 
+All sizes are real, and what a node's log says is of the machine that its memory is of.
+
 usage: python3 docs/examples/report/build.py [DIRECTORY]      needs Python 3.10 and nothing else; the same bytes each time
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import tempfile
@@ -25,20 +28,21 @@ CLOUD61, CLOUD510, CLOUD612, ARM = (
     "6.12.107+deb13-arm64-16k",
 )
 
-# host: (groups, its state in each of the four weeks, log of the last one). "-": not there, "!": no answer, "?": failed.
+# host: (groups, its state in each of the four weeks, log of the last one, which is that of the same machine as the state).
+# "-": not there, "!": no answer, "?": failed.
 FLEET = {
     "k8s-node-01": ("k8s", (f"{CLOUD61}/healthy",) * 4, None),
     "k8s-node-02": (
         "k8s",
         (f"{CLOUD61}/healthy", f"{CLOUD61}/fragmented-movable", f"{CLOUD61}/slab-sparse", f"{CLOUD61}/oom-highorder"),
-        "frag_oom_order3_free1.5G",
+        f"captures/{CLOUD61}-oom-highorder.dmesg",
     ),
     "k8s-node-03": (
         "k8s",
         (f"{CLOUD61}/fragmented", f"{CLOUD61}/fragmented-then-compacted") * 2,
         None,
     ),
-    "k8s-node-04": ("k8s", (f"{CLOUD61}/released-3s",) * 4, "cgroup_oom"),
+    "k8s-node-04": ("k8s", (f"{CLOUD61}/released-3s",) * 4, f"captures/{CLOUD61}-memcg-oom-v2.dmesg"),
     "k8s-node-05": ("k8s", ("-", "-", f"{CLOUD61}/healthy", f"{CLOUD61}/fragmented-pipes"), None),
     "k8s-node-06": (
         "k8s",
@@ -48,14 +52,15 @@ FLEET = {
     "k8s-node-07": ("k8s", (f"{CLOUD61}/healthy",) * 4, None),
     "k8s-node-08": ("k8s", (f"{CLOUD61}/slab-sparse",) * 4, None),
     "k8s-node-09": ("k8s", (f"{CLOUD61}/healthy",) * 3 + ("!",), None),
+    "k8s-node-10": ("k8s", ("seeds/002",) * 4, "seeds/002.log"),
     "docker-17": (
         "docker",
         ("seeds/001-healthy", "seeds/001-compacted", "seeds/001-compacted", "seeds/001-failing"),
-        "frag_paf_order4",
+        "seeds/001.log",
     ),
     "docker-18": ("docker", ("seeds/001-healthy",) * 4, None),
     "docker-19": ("docker", ("seeds/001-compacted",) * 4, None),
-    "mysql-01": ("db", ("seeds/002",) * 4, None),
+    "mysql-01": ("db", (f"{CLOUD510}/numa-healthy",) * 4, None),
     "mysql-02": ("db", (f"{CLOUD510}/numa-healthy",) * 3 + (f"{CLOUD510}/numa-fragmented",), None),
     "mysql-03": ("db", (f"{CLOUD510}/numa-healthy",) * 4, None),
     "batch-01": ("batch", (f"{CLOUD510}/healthy",) * 4, None),
@@ -77,10 +82,42 @@ FLEET = {
 
 WEEKS = ("2026-10-30", "2026-11-06", "2026-11-13", "2026-11-20")
 
+# What the logs of write-ups say of time and place -> the same in this fleet, so that it is of the last week.
+MOVED = {
+    "seeds/001.log": (
+        ("slave-138", "NODE"),
+        ("Nov 12 15:15:41 kernel:", "Nov 17 15:15:41 NODE kernel:"),
+        ("Nov 12", "Nov 17"),
+        ("2017-11-12", "2026-11-17"),
+    ),
+    "seeds/002.log": (
+        ("dc05", "NODE"),
+        ("Jan 23", "Nov 18"),
+        ("2019-01-23", "2026-11-18"),
+        ("0123 14:15", "1118 14:15"),
+    ),
+}
+
 FAILURES: dict[str, tuple[str, str]] = {
     "!": ("unreachable", "Failed to connect to the host via ssh: connect to host 10.0.9.9 port 22: No route to host"),
     "?": ("failed", "The module interpreter '/usr/bin/python3' was not found."),
 }
+
+
+def log_of(name: str, host: str) -> str:
+    """/var/log/messages of a node; a virtual machine's dmesg was begun that morning."""
+    with open(os.path.join(FIXTURES, "logs", name), encoding="utf-8") as source:
+        text = source.read()
+    if name.startswith("captures/"):
+        begun = datetime.datetime(2026, 11, 20, 5, 41)
+        lines = []
+        for line in text.splitlines():
+            time = begun + datetime.timedelta(seconds=int(float(line[1:].split("]")[0])))
+            lines.append(f"{time:%Y-%m-%dT%H:%M:%SZ} {host} kernel: {line}\n")
+        return "".join(lines)
+    for before, after in MOVED[name]:
+        text = text.replace(before, after)
+    return text.replace("NODE", host)
 
 
 def record(host: str, group: str, state: str, log: str | None, day: str, second: int, scratch: str) -> dict[str, t.Any]:
@@ -110,9 +147,10 @@ def record(host: str, group: str, state: str, log: str | None, day: str, second:
     messages = os.path.join(root, "var", "log", "messages")
     os.makedirs(os.path.dirname(messages))
     with open(messages, "w", encoding="utf-8") as target:
-        if log:
-            with open(os.path.join(FIXTURES, "report", log + ".messages"), encoding="utf-8") as source:
-                target.write(source.read().replace("NODE", host))
+        target.write(log_of(log, host) if log else "")
+    # Lines of syslog have no year: they are of before the file was written.
+    written = datetime.datetime.fromisoformat(f"{day}T06:00:00+00:00").timestamp()
+    os.utime(messages, (written, written))
     made["facts"] = _facts.collect(Node(root))
     made["facts"]["collected_at"] = made["started_at"]
     made["journal"] = journal.collect(Node(root), {"files": ["/var/log/messages"], "since": "2026-10-01T00:00:00Z"})

@@ -105,8 +105,10 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[_types
 
 
 def urgency(key: str, will_help: bool | None) -> tuple[int, int]:
-    """For sorting: the most urgent first, and what is sure before what is not."""
-    return list(KINDS).index(key), (True, None, False).index(will_help)
+    """For sorting: the most urgent first, and what is sure before what is not. How a node is drained makes no difference."""
+    return list(KINDS).index("drain_and_reboot" if key == "drain_kubernetes" else key), (True, None, False).index(
+        will_help
+    )
 
 
 def _usual(key: str) -> bool | None:

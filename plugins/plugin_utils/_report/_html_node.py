@@ -33,7 +33,9 @@ _HOLDERS = {kind: letter for letter, kind in kpageflags.KINDS.items()}
 
 @dataclasses.dataclass(slots=True)
 class Text:
-    x: float
+    """Words at a place, or a letter at each of several places."""
+
+    x: str
     y: float
     words: str
     kind: str
@@ -52,10 +54,8 @@ class Profile:
     at_least: str
     """Path: what is free in blocks of an order or larger."""
     watermarks: list[str]
-    cells: list[tuple[str, float]]
-    """Class and place of what can be had of each order."""
-    cell: float
-    """Their width."""
+    cells: list[tuple[str, str]]
+    """Class and path of what can be had of each order."""
     texts: list[Text]
 
 
@@ -91,17 +91,18 @@ def _profile(title: str, free: Sequence[int], about: _types.Record, page_size: i
         return _words.size(amount * page_size / 1024)
 
     texts = [
-        Text(LEFT - 4, TOP + 4, size(most), "axis end"),
-        Text(LEFT - 4, TOP + PLOT / 2 + 4, size(most // 2), "axis end"),
+        Text(str(LEFT - 4), TOP + 4, size(most), "axis end"),
+        Text(str(LEFT - 4), TOP + PLOT / 2 + 4, size(most // 2), "axis end"),
+        *_axis(len(free), column),
     ]
-    cells, states = [], about.get("states") or []
-    for order in range(len(free)):
-        middle = LEFT + (order + 0.5) * column
-        texts.append(Text(middle, TOP + PLOT + 13, str(order), "axis"))
-        if order < len(states):
-            heat = _HEAT.get(states[order], "2")
-            cells.append((heat, LEFT + order * column + 2))
-            texts.append(Text(middle, TOP + PLOT + 30, _SIGNS.get(states[order], "?"), "t" + heat))
+    cells = []
+    for heat, places in _by_heat(about.get("states") or [], len(free)).items():
+        lefts = [LEFT + order * column + 2 for order, _sign in places]
+        cells.append(
+            (heat, "".join(f"M{left:.1f} {TOP + PLOT + 18}h{column - 4:.1f}v16h-{column - 4:.1f}z" for left in lefts))
+        )
+        signs = "".join(sign for _order, sign in places)
+        texts.append(Text(_middles([order for order, _sign in places], column), TOP + PLOT + 30, signs, "t" + heat))
     return Profile(
         title=title,
         free=size(sum(pages)),
@@ -110,9 +111,28 @@ def _profile(title: str, free: Sequence[int], about: _types.Record, page_size: i
         at_least=_at_least(pages, column, height),
         watermarks=[f"M{LEFT} {height(mark):.1f}H{WIDE - 4}" for mark in marks],
         cells=cells,
-        cell=column - 4,
         texts=texts,
     )
+
+
+def _middles(orders: Iterable[int], column: float) -> str:
+    return " ".join(f"{LEFT + (order + 0.5) * column:.1f}" for order in orders)
+
+
+def _axis(orders: int, column: float) -> t.Iterator[Text]:
+    """The digits are one text, a place for each."""
+    digits = min(orders, 10)
+    yield Text(_middles(range(digits), column), TOP + PLOT + 13, "0123456789"[:digits], "axis")
+    for order in range(10, orders):
+        yield Text(_middles([order], column), TOP + PLOT + 13, str(order), "axis")
+
+
+def _by_heat(states: Sequence[str], orders: int) -> dict[str, list[tuple[int, str]]]:
+    """Step of the colour scale -> [(order, sign)]"""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for order, state in enumerate(states[:orders]):
+        found.setdefault(_HEAT.get(state, "2"), []).append((order, _SIGNS.get(state, "?")))
+    return found
 
 
 def _bars(

@@ -47,7 +47,7 @@ def test_bars_are_as_high_as_what_is_free() -> None:
 
 def test_what_can_be_had_and_what_the_kernel_keeps_is_marked() -> None:
     normal, dma = profiles()
-    assert [heat for heat, _x in normal.cells] == ["0", "3", "5"]
+    assert [heat for heat, _path in normal.cells] == ["0", "3", "5"]
     assert [text.words for text in normal.texts if text.y > 150] == ["✓", "2", "–"]
     assert (len(normal.watermarks), len(dma.watermarks)) == (1, 2)
     # Watermarks above what is free still lie in the picture.
