@@ -206,7 +206,7 @@ def typed_packages(copy: str) -> list[str]:
 
 @nox.session(python=TOOLS_PYTHON)
 def kernels(session: nox.Session) -> None:
-    """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all."""
+    """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all. Or another part."""
     require(session, MACHINE_TOOLS, "virtual machines with real kernels")
     install(session, *group("molecule"))
     session.run("python", "molecule/kernels/run.py", *(session.posargs or MACHINES))

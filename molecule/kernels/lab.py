@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual machines with real Debian kernels: ``lab.py build|up|down|status [NAME...]``.
+"""Virtual machines with real Debian kernels: ``lab.py build|up|down|status [--memory MIB] [NAME...]``.
 
 The machines are the platforms of molecule.yml. Their images are made from Debian packages once and cached below
 .cache/kernels; MEMFRAG_DEBIAN_MIRROR takes the place of http://deb.debian.org. The processor is emulated (QEMU's TCG), so
@@ -381,11 +381,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("command", choices=("build", "up", "down", "status"))
     parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(machines))
-    asked = parser.parse_args()
+    parser.add_argument("--memory", metavar="MIB", type=int, help="boot them with so much memory in place of their own")
+    asked = parser.parse_intermixed_args()
     unknown = sorted(set(asked.names) - set(machines))
     if unknown:
         parser.error(f"no machine {', '.join(unknown)}; there are {', '.join(machines)}")
     wanted = [machines[name] for name in asked.names or machines]
+    if asked.memory:
+        wanted = [machine._replace(memory=asked.memory) for machine in wanted]
     try:
         if asked.command == "up":
             up_all(wanted)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the scenario: ``run.py NAME...``, or ``run.py all``.
+"""Runs the scenario: ``run.py [--part PART] NAME...``, or ``run.py all``.
 
 A machine whose kernel or emulator died gets another boot and begins again; one that failed a check does not. Needs Molecule in
 the environment of its interpreter, and the programs that noxfile.py names.
@@ -27,6 +27,11 @@ import environment  # noqa: E402
 
 RECORDS = lab.CACHE / "records"
 ATTEMPTS = 3
+# molecule/kernels/PART.yml and what it is about; PART.txt.j2 has its numbers.
+PARTS = {
+    "fleet": "audit, tuning and remediation, as a fleet goes through them",
+    "blocks": "what a compaction is promised to bring, who is in the way, and who takes the pageblocks",
+}
 
 
 def molecule(command: str, kernels: list[str]) -> bool:
@@ -69,7 +74,11 @@ def main() -> int:
     machines = list(lab.platforms())
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", metavar="NAME", nargs="*", default=["all"], help=", ".join([*machines, "all"]))
-    names = parser.parse_args().names
+    about = "; ".join(f"{part}: {words}" for part, words in PARTS.items())
+    parser.add_argument("--part", choices=tuple(PARTS), default="fleet", help=about)
+    asked = parser.parse_intermixed_args()
+    names = asked.names
+    os.environ["MEMFRAG_PART"] = asked.part
     kernels = machines if "all" in names else names
     unknown = sorted(set(kernels) - set(machines))
     if unknown:

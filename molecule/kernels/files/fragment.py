@@ -7,10 +7,12 @@
   fragment.py movable       most of the memory in single anonymous pages, of which one in nine stays: compaction mends it
   fragment.py unmovable     most of the memory in pipes, written page by page in turn, of which one in fifteen stays:
                             those pages cannot be moved, compaction does not mend it
+  fragment.py mixed         half of the memory the one way, half of it the other
+  fragment.py slab          a third of the memory in objects of a slab cache, the rest in anonymous pages, of which one in nine stays
   fragment.py fail ORDER    makes the kernel ask for one block of ORDER: it reports a page allocation failure if there is none
   fragment.py eat           takes memory until it is killed
 
-The first two hold that until they are ended. They take the larger blocks as well, those that are left and those that come back,
+The first four hold that until they are ended. They take the larger blocks as well, those that are left and those that come back,
 until they get SIGUSR1: from then on what becomes free stays free. They tell systemd when memory is fragmented, and are called
 "soaked" once no more blocks come back.
 """
@@ -59,8 +61,8 @@ def floor_kb():
     return LEAVE_KB + sum(marks) * PAGE // 1024
 
 
-def movable(keep=MOVABLE_KEEP):
-    held, floor = [], floor_kb()
+def movable(keep=MOVABLE_KEEP, floor=None):
+    held, floor = [], floor or floor_kb()
     while free_kb() > floor:
         area = mmap.mmap(-1, STEP, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         area.madvise(mmap.MADV_NOHUGEPAGE)
@@ -75,9 +77,8 @@ def movable(keep=MOVABLE_KEEP):
     return held
 
 
-def unmovable(keep=UNMOVABLE_KEEP):
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
-    held, page, floor = [], bytes(PAGE), floor_kb()
+def unmovable(keep=UNMOVABLE_KEEP, floor=None):
+    held, page, floor = [], bytes(PAGE), floor or floor_kb()
     while free_kb() > floor:
         group = []
         for _kept in range(keep):
@@ -97,6 +98,21 @@ def unmovable(keep=UNMOVABLE_KEEP):
             os.close(reader)
             os.close(writer)
     return held
+
+
+def mixed():
+    # What the pipes give back is not for the others to take: it is to stay free among pipes.
+    floor = floor_kb()
+    half = (floor + free_kb()) // 2
+    held = unmovable(floor=half)
+    return held, movable(floor=max(floor, free_kb() - (half - floor)))
+
+
+def slab():
+    import holders  # For this alone: others bring this file and no other.
+
+    objects = holders.slab()
+    return [next(objects) for _mb in range(free_kb() // 3 >> 10)], movable()
 
 
 def free_blocks():
@@ -197,6 +213,9 @@ def interleave():
     ctypes.CDLL(None).syscall(238, 3, ctypes.byref(ctypes.c_ulong((1 << nodes) - 1)), 64)
 
 
+FRAGMENTS = {one.__name__: one for one in (movable, unmovable, mixed, slab)}
+
+
 def write(path, text):
     if os.path.exists(path):
         with open(path, "w", encoding="ascii") as setting:
@@ -215,6 +234,7 @@ def ready():
 def hold(fragment):
     """Fragment memory, take the blocks that come back until SIGUSR1, and hold it all."""
     soaking, quiet = [True], 0
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     signal.signal(signal.SIGUSR1, lambda *_: soaking.clear())
     with no_compaction():
         held = [fragment(), soak()]
@@ -236,11 +256,11 @@ def main():
         write("/proc/sys/vm/drop_caches", "3")
         # MCL_CURRENT: a program that has to read itself from disk again and again does not get anywhere.
         ctypes.CDLL(None).mlockall(1)
-    if sys.argv[1] in ("movable", "unmovable"):
+    if sys.argv[1] in FRAGMENTS:
         # The kernel is not to mend by itself, half a second later, what is to be audited (Linux 5.9 and later).
         write("/proc/sys/vm/compaction_proactiveness", "0")
         interleave()
-        hold({"movable": movable, "unmovable": unmovable}[sys.argv[1]])
+        hold(FRAGMENTS[sys.argv[1]])
     elif sys.argv[1] == "fail":
         fail(int(sys.argv[2]))
     else:

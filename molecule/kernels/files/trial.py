@@ -1,0 +1,182 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the collection promises of a compaction, and what the kernel then obtains: ``trial.py [DRAWS]``. Only for machines that nobody needs.
+
+Surveys every pageblock, then DRAWS samples of them, has the collection compact once with the kernel's tracepoints on, and prints it all
+as JSON. The collection's library is in ansible_collections/ beside this file.
+"""
+
+import contextlib
+import json
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import lists, run, target
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
+
+NODE = WritableNode("/")
+ORDER = 9
+# What a huge page may come from.
+ZONES = ["DMA", "DMA32", "Normal"]
+# So many pageblocks a draw looks at: of a small machine not all.
+DRAWN = 96
+# The full read is within a tenth, or within a block.
+WITHIN = 10
+TRACE = "/sys/kernel/tracing/instances/lab-trial"
+EVENT = re.compile(r": mm_compaction_(\w+): (.*)")
+FIELD = re.compile(r"(\w+)=(?:0x)?([0-9a-f]+)")
+# Tracepoints (include/trace/events/compaction.h), and which of their fields are added up. The buffer is of pages of the kernel's own, and
+# stands among those that are to be moved: as small as may be, and there before anything is promised.
+SUMMED = {"migratepages": ("nr_migrated", "nr_failed"), "end": ()}
+BUFFER_KB = 256
+# No guard is to hold off what is to be measured.
+WANTED = {
+    "order": ORDER,
+    "zones": ZONES,
+    "force": True,
+    "drop_caches": "none",
+    "max_pressure_percent": None,
+    "abort_pressure_percent": None,
+    "max_load_per_cpu": None,
+    "min_free_percent": None,
+    "backoff_seconds": 0,
+}
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(text)
+
+
+def name(row):
+    return f"{row['node']}/{row['zone']}"
+
+
+def surveyed(sample, seed=None):
+    """-> {zone: the survey of it}, by every pageblock or a sample of them"""
+    facts = _facts.collect(
+        NODE,
+        ["!all", "!min", "zones", "migratetypes", "sysctl", "pageblocks"],
+        survey=lambda node, facts: _survey.collect(node, facts, sample, seed),
+    )
+    if not facts["pageblock_survey"]:
+        sys.exit(json.dumps(facts["unavailable"]))
+    return {name(zone): zone for zone in facts["pageblock_survey"]["zones"] if zone["zone"] in ZONES}
+
+
+def interval(zone):
+    return {key: zone["yields"][ORDER][key] for key in ("now", "low", "expected", "high")}
+
+
+@contextlib.contextmanager
+def tracing():
+    """-> a function that gives what the kernel said of compactions so far: {"ends": [a zone's scanners, and why they ended], "sums"}"""
+    os.mkdir(TRACE)
+    try:
+        write(TRACE + "/buffer_size_kb", str(BUFFER_KB))
+        for event in SUMMED:
+            write(f"{TRACE}/events/compaction/mm_compaction_{event}/enable", "1")
+        yield said
+    finally:
+        os.rmdir(TRACE)
+
+
+def said():
+    with open(TRACE + "/trace", encoding="utf-8", errors="replace") as stream:
+        events = EVENT.findall(stream.read())
+    sums = {}
+    for event, rest in events:
+        fields = dict(FIELD.findall(rest))
+        for field in SUMMED[event]:
+            sums[field] = sums.get(field, 0) + int(fields[field])
+    return {"ends": [rest for event, rest in events if event == "end"], "sums": sums}
+
+
+def unfinished(ends):
+    """{zone: how its compaction ended} of those zones that the kernel did not go through until its scanners met."""
+    last = {int(re.search(r"zone_start=(0x[0-9a-f]+)", rest).group(1), 16): rest for rest in ends}
+    zones, _unparsed = zoneinfo.parse_zoneinfo(NODE.read_text("/proc/zoneinfo"))
+    ended = {name(zone): last.get(zone.get("start_pfn")) for zone in zones}
+    return {zone: rest for zone, rest in ended.items() if rest and not rest.endswith("status=complete")}
+
+
+def main():
+    with tracing() as kernel:
+        lists.give_back(NODE)
+        answer = trial(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+        answer["kernel"] = kernel()
+    answer.update(
+        judged(answer["zones"], unfinished(answer["kernel"]["ends"]), answer["kernel"]["sums"].get("nr_failed", 0))
+    )
+    json.dump(answer, sys.stdout)
+
+
+def trial(draws):
+    began = time.process_time()
+    full = surveyed(None)
+    cost = time.process_time() - began
+    drawn = [surveyed(DRAWN, seed) for seed in range(draws)]
+    listed = lists.read(NODE)
+    done = run.run(NODE, target.complete(WANTED), remember=False)
+    if not done["acted"] or not done["promised"] or done["error"]:
+        sys.exit(json.dumps(done))
+    kept = lists.read(NODE)
+    zones = {
+        name(row): {
+            "promised": {key: row[key] for key in ("now", "low", "expected", "high")},
+            "obtained": row["obtained"],
+            "full": interval(full[name(row)]),
+            "drawn": [interval(one[name(row)]) for one in drawn],
+            "held_by": full[name(row)]["held_by"],
+            "listed": [one.get((row["node"], row["zone"]), [0])[0] for one in (listed, kept)],
+        }
+        for row in done["promised"]
+    }
+    seconds = {"survey_seconds": round(cost, 3), "compaction_seconds": sum(step["seconds"] for step in done["steps"])}
+    return dict(seconds, zones=zones, seconds=done["duration_seconds"])
+
+
+def judged(zones, unfinished_zones, failed):
+    """-> {words: [a sentence per zone that matters], missed: [zones that got something else than promised, and nothing the kernel
+    says explains it], off: [those where the full read is off by more than WITHIN, the same], drawn: samples drawn of zones Normal,
+    wrong_draws: those of them whose interval does not have what came of it}
+
+    failed   pages that the kernel says it could not move
+    """
+    answer = {"words": [], "missed": [], "off": [], "drawn": 0, "wrong_draws": 0}
+    for zone, about in zones.items():
+        row, obtained, full = about["promised"], about["obtained"], about["full"]["expected"]
+        # A page is enough to spoil a pageblock: one that could not be moved. And one on a per-cpu list, which looks like the kernel's
+        # own, may be given back and have been the last that was in the way.
+        spoilt, lists_of = f"{failed} pages could not be moved", f"{about['listed'][0]} pages were on lists before"
+        why = None
+        if obtained < row["low"]:
+            why = f"the kernel stopped at {unfinished_zones[zone]}" if zone in unfinished_zones else None
+        elif obtained > row["high"]:
+            why = lists_of if obtained - row["high"] <= about["listed"][0] else None
+        text = f"{zone} promised {row['low']} to {row['high']}, about {row['expected']}, obtained {obtained}"
+        if row["high"] or obtained:
+            answer["words"].append(f"{text}; {why}" if why else text)
+        if not row["low"] <= obtained <= row["high"] and not why:
+            answer["missed"].append(text)
+        text = f"{zone} by every pageblock about {full}, obtained {obtained}"
+        beyond = abs(obtained - full) - max(1, obtained / WITHIN)
+        if 0 < beyond <= (failed if obtained < full else about["listed"][0]):
+            answer["words"].append(f"{text}; {spoilt if obtained < full else lists_of}")
+        elif beyond > 0:
+            answer["off"].append(text)
+        if zone.endswith("/Normal"):
+            answer["drawn"] += len(about["drawn"])
+            answer["wrong_draws"] += sum(not one["low"] <= obtained <= one["high"] for one in about["drawn"])
+    return answer
+
+
+main()
