@@ -278,19 +278,6 @@ def test_a_source_that_cannot_be_read(tmp_path: pathlib.Path) -> None:
     passes(tmp_path, tests, TOOL_FILES)
 
 
-def test_a_forecast_is_information(tmp_path: pathlib.Path) -> None:
-    labels = ('node="0"', 'size="5"', 'bound="%s"')
-    expected, low = (
-        one("memfrag_forecast_seconds_left", *labels[:2], labels[2] % bound) for bound in ("expected", "low")
-    )
-    alert = {"alertname": "MemfragOrderGoneSoon", "severity": "info", "node": "0", "size": "5", "bound": "expected"}
-    tests = [
-        a_test("soon", with_healthy(**{expected: "200000+0x120"}), firing([], "59m"), firing([alert], "61m")),
-        a_test("later", with_healthy(**{expected: "300000+0x120", low: "1000+0x120"}), firing([], "100m")),
-    ]
-    passes(tmp_path, tests, TOOL_FILES)
-
-
 def test_an_exporter_that_tells_nothing(tmp_path: pathlib.Path) -> None:
     named = {one("node_uname_info", 'release="6.1.0"'): "1+0x120"}
     alert = {"alertname": "MemfragNoBuddyinfo", "severity": "info", "release": "6.1.0"}

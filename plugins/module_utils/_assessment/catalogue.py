@@ -320,7 +320,7 @@ FINDINGS = {
         "Blocks of an order are running out",
         "The records of earlier runs show a steady fall: if it goes on, no block of that order is left by the time that is said. For"
         " information: it changes neither level nor score, and nothing acts on it. The report makes it from its history, where that carries"
-        " a forecast; the guide to forecasts has how it is made and how often it is wrong.",
+        " one; how, and how often it is wrong, is in the guide to forecasts.",
         "ansible-playbook kernelops.memfrag.audit -e memfrag_pageblocks=true    # what holds the pageblocks, and who puts it there",
         None,
     ),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _stock
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _forecast_rules, _stock
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import Group, Rule
 
 RUNBOOK = "https://github.com/kernelops/kernelops.memfrag/blob/main/docs/docsite/rst/runbook_alerts.rst#"
@@ -40,7 +40,7 @@ LEVELS = ("critical", "warning", "info", "off")
 
 # The tool writes each minute. After so many seconds its metrics say nothing of now.
 STALE_SECONDS = 900
-_FRESH = f"memfrag_collected_timestamp_seconds > time() - {STALE_SECONDS}"
+FRESH = f"memfrag_collected_timestamp_seconds > time() - {STALE_SECONDS}"
 _HERE = "on (job, instance)"
 
 # Bytes that a stock exporter cannot be asked about: requests up to the first may not fail, the others are what drivers and containers
@@ -79,7 +79,7 @@ class _Table:
 
 
 def groups(severities: Severities | None = None) -> dict[str, Group]:
-    """The alerts of "stock" and of "tool". ValueError for a severity, or an alert, that there is none of."""
+    """The alerts of "stock", of "tool" and of the "forecast". ValueError for a severity, or an alert, that there is none of."""
     table = dict(SEVERITIES)
     for key, severity in (severities or {}).items():
         if key not in table:
@@ -92,6 +92,7 @@ def groups(severities: Severities | None = None) -> dict[str, Group]:
     return {
         "stock": Group("memfrag-stock-alerts", _stock_alerts(_Table(table)), "1m"),
         "tool": Group("memfrag-tool-alerts", _tool_alerts(_Table(table)), "1m"),
+        "forecast": Group("memfrag-forecast-alerts", _forecast_alerts(_Table(table)), "1m"),
     }
 
 
@@ -110,7 +111,7 @@ def _blocks(size: int, condition: str) -> list[str]:
 
 def _any(size_and_condition: t.Iterable[tuple[int, str]]) -> str:
     parts = [part for size, condition in size_and_condition for part in _blocks(size, condition)]
-    return "(\n  " + "\n  or\n  ".join(parts) + f"\n)\nunless {_HERE} {_FRESH}"
+    return "(\n  " + "\n  or\n  ".join(parts) + f"\n)\nunless {_HERE} {FRESH}"
 
 
 def _stock_alerts(table: _Table) -> list[Rule]:
@@ -138,7 +139,7 @@ def _stock_alerts(table: _Table) -> list[Rule]:
         why = ""
     table.alert(
         "MemfragNoBuddyinfo",
-        f"node_uname_info unless {_HERE} node_buddyinfo_blocks\nunless {_HERE} {_FRESH}",
+        f"node_uname_info unless {_HERE} node_buddyinfo_blocks\nunless {_HERE} {FRESH}",
         "1h",
         "node_exporter of {{ $labels.instance }} tells nothing of contiguous memory.",
         "Start node_exporter of {{ $labels.instance }} with --collector.buddyinfo and --collector.zoneinfo, or install the node tool.",
@@ -150,7 +151,7 @@ def _stock_alerts(table: _Table) -> list[Rule]:
 
 
 def _tool_alerts(table: _Table) -> list[Rule]:
-    fresh = f"\nand {_HERE} {_FRESH}"
+    fresh = f"\nand {_HERE} {FRESH}"
     machine = "sum without (node) (memfrag_allocatable_blocks)"
     for about in ("required", "wanted", "assumed"):
         needed = f'\nand on (job, instance, size) memfrag_order_needed{{need="{about}"}}{fresh}'
@@ -236,14 +237,20 @@ def _tool_alerts(table: _Table) -> list[Rule]:
         "For an hour the tool could not read {{ $labels.source }} of {{ $labels.instance }}: what it would tell is missing. memfrag status"
         " says why.",
     )
+    return table.rules
+
+
+# --- of the forecast --------------------------------------------------------------------------------------------------
+
+
+def _forecast_alerts(table: _Table) -> list[Rule]:
     table.alert(
         "MemfragOrderGoneSoon",
-        f'memfrag_forecast_seconds_left{{bound="expected"}} < {_DAYS_AHEAD * 86400}',
+        f'{_forecast_rules.LEFT}{{bound="expected"}} < {_DAYS_AHEAD * 86400}',
         "1h",
         "Contiguous memory of order {{ $labels.size }} is running out on {{ $labels.instance }}.",
-        "At the rate of the last days, NUMA node {{ $labels.node }} of {{ $labels.instance }} has no block of 2**{{ $labels.size }} pages"
-        " left in {{ $value | humanizeDuration }}. Half of such forecasts are off by a factor of two or more; nothing acts on them.",
-        why="The names memfrag_forecast_* are those of the forecast.",
+        "If it goes on as in the last days, {{ $labels.instance }} has no block of 2**{{ $labels.size }} pages left in {{ $value |"
+        " humanizeDuration }}. That is off by a factor of 1.6 or more half of the time, and of 4 or more one time in ten; nothing acts on it.",
     )
     return table.rules
 

@@ -8,7 +8,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _dashboards, _stock
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import (
+    _alerts,
+    _dashboards,
+    _forecast_rules,
+    _stock,
+)
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring._rules import render
 
 _STOCK = """\
@@ -18,6 +23,10 @@ One group, in this order: Prometheus evaluates its rules one after the other, at
 _ALERTS = """\
 Alerts that say what to do, for %s.
 What each means, and which to inhibit by which, is in the guide to monitoring."""
+
+_FORECAST = """\
+By when a machine will have no block of an order left, where the last days carry that, and an alert for information. For nodes with
+the node tool, and with memfrag-stock.rules.yml for others. Prometheus has to keep eight days."""
 
 
 def shipped() -> dict[str, str]:
@@ -31,5 +40,6 @@ def shipped() -> dict[str, str]:
         "memfrag-tool-alerts.rules.yml": render(
             _ALERTS % "nodes whose node tool writes metrics. They need nothing else", [alerts["tool"]]
         ),
+        "memfrag-forecast.rules.yml": render(_FORECAST, [_forecast_rules.recording(_alerts.FRESH), alerts["forecast"]]),
         **_dashboards.shipped(),
     }

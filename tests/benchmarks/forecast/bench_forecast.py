@@ -26,6 +26,7 @@ import environment
 sys.path.insert(0, str(environment.collections()))
 
 import methods
+import recorded
 import workloads
 
 FALSE_TIMES = 3.0
@@ -107,17 +108,19 @@ METHODS: dict[str, tuple[Method, int]] = {
     "daily audits, MF701": (audited(methods.ours, DAILY), 24),
     "audits each six hours, straight line": (audited(methods.naive, SIX_HOURS), 24),
     "audits each six hours, MF701": (audited(methods.ours, SIX_HOURS), 24),
+    "Prometheus, predict_linear of a day": (methods.predict_linear, 6),
+    "Prometheus, MemfragOrderGoneSoon": (methods.rules, 6),
 }
 
 
-def measure(nodes: int, seed: int) -> dict[str, dict[str, Tally]]:
+def measure(nodes: int, seed: int, only: str = "") -> dict[str, dict[str, Tally]]:
     """-> {method: {workload: what came of it}}"""
-    tallies: dict[str, dict[str, Tally]] = {name: collections.defaultdict(Tally) for name in METHODS}
+    tallies: dict[str, dict[str, Tally]] = {name: collections.defaultdict(Tally) for name in METHODS if only in name}
     for workload in workloads.WORKLOADS:
         for number in range(nodes):
             series = workloads.make(workload, seed + number)
-            for name, (method, hours) in METHODS.items():
-                tallies[name][workload].add(series, method, hours)
+            for name, by_workload in tallies.items():
+                by_workload[workload].add(series, *METHODS[name])
     return tallies
 
 
@@ -133,9 +136,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1000, help="the tuning was done below 1000")
+    parser.add_argument("--only", default="", help="methods with this in their name")
     parser.add_argument("--verbose", action="store_true", help="each workload by itself")
     options = parser.parse_args()
-    measured = measure(options.nodes, options.seed)
+    measured = measure(options.nodes, options.seed, options.only)
     for name, by_workload in measured.items():
         print(f"\n{name}")
         print(f"  {'':30} " + " | ".join(HEAD))
@@ -149,6 +153,7 @@ def main() -> None:
             groups = {**{workload: [tally] for workload, tally in by_workload.items()}, **groups}
         for group, tallies in groups.items():
             print(f"  {group:30} " + " | ".join(total(tallies).row()))
+    recorded.main()
 
 
 if __name__ == "__main__":
