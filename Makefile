@@ -66,6 +66,10 @@ screenshots: ## the sample report and its screenshots anew, for README and docum
 monitoring: ## rules, alerts and dashboards, by promtool, node_exporter and Prometheus of Debian
 	$(SESSIONS) monitoring
 
+.PHONY: peers
+peers: ## verdicts, CPU and memory beside other tools; ARGS='--sizes 100e6'
+	$(SESSIONS) peers
+
 scale: ## an execution environment, and a fleet in slices in its containers; ARGS='--hosts 10000 --canned'
 	$(SESSIONS) scale
 

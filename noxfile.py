@@ -368,6 +368,13 @@ def scale(session: nox.Session) -> None:
     session.run("python", "tests/fleet/pull.py", env=variables)
 
 
+@nox.session(python=TOOLS_PYTHON, default=False)
+def peers(session: nox.Session) -> None:
+    """The collection beside insights-core, hotsos and node_exporter, on the same logs and nodes; arguments go to bench_peers.py."""
+    require(session, {"prometheus-node-exporter": "prometheus-node-exporter"}, "a comparison with node_exporter")
+    session.run("python", "tests/benchmarks/peers/bench_peers.py", *session.posargs)
+
+
 @nox.session(python=TOOLS_PYTHON)
 def docs(session: nox.Session) -> None:
     """The documentation as a site, .cache/docs: nothing is fetched, no warning let through, and no link that leads nowhere."""

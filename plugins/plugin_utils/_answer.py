@@ -155,6 +155,8 @@ def take_record(record: dict[str, t.Any]) -> None:
     _contracts.RECORD.check(record)
     if record.get("journal") is not None:
         _check_events(record["journal"])
+    if record.get("facts") is not None:
+        record["facts"] = _grading.grade(record["facts"])
     record.update(groups=[], assessment=None)
 
 
