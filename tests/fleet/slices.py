@@ -135,6 +135,10 @@ def run(engine: t.Any, work: pathlib.Path, roots: list[pathlib.Path], options: a
     print(
         f"controller: {1000 * total / len(hosts):.1f} ms of CPU per host, {sum(job.peak_kb for job in cost.values()) / 1024:.0f} MB at most in all"
     )
+    carried = [line.split() for path in work.glob("fleet/*.carried") for line in path.read_text().splitlines()]
+    if carried:
+        there, back = (sum(int(line[index]) for line in carried) / len(carried) / 1024 for index in (0, 1))
+        print(f"network: {there:.0f} kB to each node and {back:.1f} kB back, in {len(carried)} round trips")
     one = next(iter(places.values())) / "records" / RUN_ID
     largest = [path.stat().st_size for path in one.glob("[!.]*.json") if path.name != "report.json"]
     print(
