@@ -25,6 +25,10 @@ import time
 
 import engines
 import nodes
+
+sys.path.insert(0, str(nodes.ROOT / "tests" / "tools"))
+
+import usage
 from slices import SINCE, expect, table
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _record
@@ -82,13 +86,11 @@ def command(tool: pathlib.Path, place: pathlib.Path, host: str, root: pathlib.Pa
 
 def audit(tool: pathlib.Path, place: pathlib.Path, host: str, root: pathlib.Path) -> tuple[float, int, int]:
     """-> (CPU seconds, peak memory in kB, bytes of the record)"""
-    process = subprocess.Popen(command(tool, place, host, root), stdout=subprocess.DEVNULL)
-    _pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    used = usage.of(command(tool, place, host, root))
     about = (place / f"{host}.json").stat()
-    if process.returncode or about.st_mode & 0o777 != 0o600:
-        sys.exit(f"{host}: status {process.returncode}, mode {about.st_mode:o}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, about.st_size
+    if used.status or about.st_mode & 0o777 != 0o600:
+        sys.exit(f"{host}: status {used.status}, mode {about.st_mode:o}")
+    return used.cpu_seconds, used.peak_kb, about.st_size
 
 
 def killed(tool: pathlib.Path, place: pathlib.Path, host: str, root: pathlib.Path) -> None:

@@ -4,7 +4,7 @@
 
 """The collection beside insights-core and hotsos (PyPI) and node_exporter (Debian), as they are shipped, on the same logs and nodes.
 
-usage: bench_peers.py [--sizes 100e6,1e9] [--rounds 3] [--few N] [--shared ../shared] [--only verdicts|costs] [--verbose]
+usage: bench_peers.py [--sizes 100e6,1e9] [--rounds 3] [--few N] [--shared ../shared] [--only verdicts|costs] [--tools NAME,...]
 
 Verdicts: reports in logs and states of nodes whose truth is known; where ../shared lies beside the checkout, what people posted as well. --few
 takes every Nth of those. Costs: CPU with that of all children, and peak memory of the largest process, of whole processes with their start, as
@@ -29,6 +29,7 @@ import tools
 
 GENERATOR = tools.ROOT / "tests" / "benchmarks" / "logs" / "generate_logs.py"
 LONG = 30
+COLLECTORS = ("--collector.buddyinfo", "--collector.zoneinfo", "--collector.slabinfo", "--collector.vmstat.fields=.*")
 CAPTURE = "6.1.0-56-cloud-amd64/fragmented"
 
 
@@ -114,20 +115,20 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=1)
     parser.add_argument("--shared", type=pathlib.Path, default=cases.SHARED, help="what people posted, with its truth")
     parser.add_argument("--only", choices=("verdicts", "costs"))
+    parser.add_argument("--tools", default="kernelops.memfrag,insights-core,hotsos,node_exporter")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="memfrag-peers-") as name:
         work = pathlib.Path(name)
-        readers = [tools.Ours(work), tools.Insights(work), tools.Hotsos(work)]
-        exporters = [
-            tools.NodeExporter(work),
-            tools.NodeExporter(
-                work,
-                *(f"--collector.{name}" for name in ("buddyinfo", "zoneinfo", "slabinfo")),
-                "--collector.vmstat.fields=.*",
-            ),
+        readers = [
+            tool(work) for tool in (tools.Ours, tools.Insights, tools.Hotsos) if tool.name in options.tools.split(",")
         ]
-        print("versions:", ", ".join(f"{tool.name} {tool.version}" for tool in (*readers, exporters[0])), flush=True)
+        exporters = [
+            tools.NodeExporter(work, *flags)
+            for flags in ((), COLLECTORS)
+            if tools.NodeExporter.name in options.tools.split(",")
+        ]
+        print("versions:", ", ".join(f"{tool.name} {tool.version}" for tool in (*readers, *exporters[:1])), flush=True)
         if options.only != "costs":
             judge(options, readers, work)
         if options.only != "verdicts":
@@ -151,8 +152,9 @@ def measure(options: argparse.Namespace, readers: list[t.Any], exporters: list[t
     for tool in (*readers, *exporters):
         root = tree(work / "state", capture.files, tool)
         costs("the state of a node", {tool.name: root}, [tool], options.rounds)
-    print("  series of memory in blocks:", ", ".join(f"{tool.name} {len(tool.run(root).said)}" for tool in exporters))
-    for size in map(float, options.sizes.split(",")):
+    for tool in exporters:
+        print(f"  series of memory in blocks of {tool.name}: {len(tool.run(root).said)}")
+    for size in map(float, filter(None, options.sizes.split(","))):
         folder = work / f"{size:.0f}"
         folder.mkdir()
         costs(f"{size / 1e6:.0f} MB of log", sized(folder, size), readers, options.rounds)

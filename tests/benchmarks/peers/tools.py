@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 import environment  # noqa: E402
 import system  # noqa: E402
+import usage  # noqa: E402
 
 INSIGHTS, HOTSOS = "insights-core==3.8.4", "hotsos==1.30.post8"
 
@@ -39,20 +40,10 @@ class Run:
     verdict: str | None = None
 
 
-def _measured(command: list[str], **variables: str) -> tuple[float, float, str]:
-    """-> (CPU seconds with those of its children, peak memory of the largest process in MB, what it printed)"""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **variables},
-    )
-    assert process.stdout
-    said = process.stdout.read().decode(errors="replace")
-    _pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said
+def _measured(command: list[str]) -> tuple[float, float, str]:
+    """-> (CPU seconds, peak memory in MB, what it printed)"""
+    used = usage.of(command)
+    return used.cpu_seconds, used.peak_kb / 1024, used.said
 
 
 class Ours:
@@ -171,8 +162,10 @@ class NodeExporter:
                 said = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20).read().decode()
             except OSError:
                 time.sleep(0.05)
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as stream:
+            peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM"))
         process.send_signal(signal.SIGTERM)
-        _pid, status, usage = os.wait4(process.pid, 0)
+        _pid, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         series = [line for line in said.splitlines() if self._SERIES.match(line)]
-        return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, series, bool(series))
+        return Run(used.ru_utime + used.ru_stime, peak / 1024, series, bool(series))
