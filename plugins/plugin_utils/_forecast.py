@@ -142,6 +142,9 @@ def forecast(points: Sequence[tuple[float, float]]) -> Forecast | Silence:
         return SHORT
     if points[-1][1] < 1:
         return GONE
+    blocks = [count for _time, count in points]
+    if math.log2(1 + max(blocks)) - math.log2(1 + min(blocks)) < _LEAST_FALL:
+        return LEVEL  # most nodes, and each in no time
     windows = since_step(maxima(points))
     if len(windows) < FEWEST_WINDOWS:
         return FEW
