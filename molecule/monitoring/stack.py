@@ -52,7 +52,7 @@ lab.BOOT_SECONDS = 600
 READY_SECONDS = 120
 LOOP_SECONDS = 600
 COLLECT = "/usr/local/sbin/memfrag metrics --textfile /var/lib/node-textfile && cat /var/lib/node-textfile/memfrag.prom"
-COLLECT_EVERY_SECONDS = 2
+COLLECT_EVERY_SECONDS = 10
 
 
 class StackError(Exception):
