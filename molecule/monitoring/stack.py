@@ -324,7 +324,9 @@ def hostile() -> None:
     token = f"Bearer {(CACHE / 'token').read_text(encoding='utf-8')}"
     node = {"instance": NAME}
     # In less than the megabyte that the webhook takes.
-    few_words = [{"status": "firing", "labels": {"remedy": "compact", "instance": f"n{number}"}} for number in range(10_000)]
+    few_words = [
+        {"status": "firing", "labels": {"remedy": "compact", "instance": f"n{number}"}} for number in range(10_000)
+    ]
     many = json.dumps({"alerts": few_words}, separators=(",", ":")).encode()
     odd = [
         "",

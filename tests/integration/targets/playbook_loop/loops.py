@@ -22,8 +22,8 @@ except ImportError:
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "playbook_remediate"))
 
-import fleet  # noqa: E402  pylint: disable=wrong-import-position,import-error
-import remediation  # noqa: E402  pylint: disable=wrong-import-position,import-error
+import fleet
+import remediation
 
 
 class Listener(BaseHTTPRequestHandler):
@@ -88,7 +88,14 @@ def main():
     with io.open(nodes.path("hosts.txt"), "w", encoding="ascii") as stream:
         stream.write(b"a\nb\n".decode("ascii"))
     # The unit tests have more of them.
-    odd = [("all", "all"), ("a", "a,b"), ("b", "a"), ("a,b", "a,b"), ("@" + nodes.path("hosts.txt"),) * 2, (template, "a")]
+    odd = [
+        ("all", "all"),
+        ("a", "a,b"),
+        ("b", "a"),
+        ("a,b", "a,b"),
+        ("@" + nodes.path("hosts.txt"),) * 2,
+        (template, "a"),
+    ]
     for host, limit in odd:
         assert loop(nodes, "loop_remediate", limit, variables("odd", host, memfrag_hosts="all")), (host, limit)
     assert loop(nodes, "loop_tell", "a", variables("odd", template))
@@ -108,7 +115,12 @@ def main():
     assert [host for host in fleet.FLEET if nodes.compacted(host)] == ["a"] and not nodes.drained()
     (where, dummy, (said,)), (there, token, note) = Listener.heard
     assert (where, there, token) == ("/am/api/v2/alerts", "/grafana/api/annotations", "Bearer s3cret")
-    assert said["labels"] == dict(alertname="MemfragRemediation", instance="a", outcome="mended", severity="info"), said
+    assert said["labels"] == {
+        "alertname": "MemfragRemediation",
+        "instance": "a",
+        "outcome": "mended",
+        "severity": "info",
+    }, said
     assert said["annotations"]["summary"] == note["text"] and note["text"].startswith("a was mended, score "), note
     assert note["tags"] == ["memfrag", "remediation", "a", "mended"] and note["time"] <= note["timeEnd"]
 
