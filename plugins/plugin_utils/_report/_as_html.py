@@ -14,6 +14,7 @@ strings that nodes share, and the details of the nodes that need a look.
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import heapq
 import json
@@ -28,6 +29,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
     _as_json,
+    _html_detail,
     _html_node,
     _html_pictures,
     _html_static,
@@ -63,21 +65,7 @@ SCRIPTS = (
 ALL_DETAILS = 200
 MOST_DETAILS = 400
 
-_MOST_INCIDENTS = 8
-_MOST_EVENTS = 6
 _SLABS_IN_ROW = 3
-_MOST_WATCHED = 20
-
-# What the page of a node shows of each; the rest stays in the record.
-_EVENT = frozenset(
-    "kind time time_raw source line message order gfp_mask gfp_flags comm pid call_site call_module trace cache errno "
-    "size_bytes pages seconds function scope victim_comm victim_pid cgroup usage_kb limit_kb pod namespace runtime "
-    "error cause reason".split()
-)
-_EVENT_ZONE = ("node", "zone", "free_blocks", "migratetypes", "free_kb", "min_kb", "extfrag_index")
-_INCIDENT = frozenset("cause reason confidence first_time last_time count pods containers rejected remedies".split())
-_ZONE = frozenset("watermarks extfrag_index unusable_index index_source pageblocks states".split())
-_SLAB = ("name", "size_kb", "utilization_percent", "order")
 
 
 class _Table:
@@ -152,40 +140,10 @@ class Page:
 
     def _detail(self, record: _types.Record) -> _types.Record:
         """What the page of one node shows beyond the list. Settings and remedies are the same on many nodes."""
-        facts, journal, assessment = record["facts"], record.get("journal") or {}, record.get("assessment") or {}
-        slab, kernel = facts.get("slab") or {}, dict(facts["kernel"])
-        return {
-            "uptime": kernel.pop("uptime_seconds", None),
-            "findings": [self._finding(finding) for finding in assessment.get("findings") or ()],
-            "ignored": [[each["id"], each["title"], each.get("reason")] for each in assessment.get("ignored") or ()],
-            "remediation": assessment.get("remediation"),
-            "incidents": _incidents(journal),
-            "searched": [
-                [each.get("source"), each.get("status"), each.get("lines"), each.get("reason")]
-                for each in journal.get("sources") or ()
-            ],
-            "zones": [_zone(zone) for zone in facts["zones"]],
-            "slabs": [[cache.get(key) for key in _SLAB] for cache in slab.get("caches") or ()],
-            "settings": self._settings.number(
-                {
-                    "kernel": {**kernel, **(facts.get("transparent_hugepage") or {})},
-                    "sysctl": {key: value for key, value in (facts.get("sysctl") or {}).items() if value is not None},
-                }
-            ),
-            "counters": {
-                **{
-                    key: value
-                    for key, value in (facts.get("vmstat") or {}).items()
-                    if key.startswith(("compact_", "allocstall", "thp_fault_", "oom_kill")) and value
-                },
-                **(facts.get("cgroups") or {}),
-                "nf_conntrack_caches": slab.get("nf_conntrack_caches"),
-            },
-            "pressure": facts.get("pressure"),
-            "survey": _pictures.survey(facts),
-            "watch": _watch(facts.get("watch")),
-            "unparsed_lines": facts.get("unparsed_lines") or {},
-        }
+        detail = _html_detail.of(record)
+        detail["findings"] = [self._finding(finding) for finding in detail["findings"]]
+        detail["settings"] = self._settings.number(detail["settings"])
+        return detail
 
     def _finding(self, finding: _types.Record) -> list[t.Any]:
         about = [finding.get(key) for key in ("remedy", "variable", "docs")]
@@ -230,12 +188,24 @@ class Page:
         return found
 
     def _data(self, fleet: _types.Fleet) -> Iterator[str]:
+        # The rows fill the tables.
+        rows = list(self._host_rows(fleet))
+        yield _as_json.dumps(self._shared(fleet))[:-1]
+        details = (f'"{number}":{text}' for number, text in self._kept_details(fleet))
+        yield ',"details":{' + ",".join(details) + '},"hosts":[\n'
+        yield ",\n".join(rows) + "]}"
+
+    def _host_rows(self, fleet: _types.Fleet) -> Iterator[str]:
+        """A row per node; the script has the names of the places."""
         finding_numbers = {finding.id: number for number, finding in enumerate(fleet.findings)}
         metric_numbers = {metric.id: number for number, metric in enumerate(_outliers.METRICS)}
         action_numbers = {action.key: number for number, action in enumerate(fleet.actions)}
         newest = fleet.finished
 
-        def row(host: _types.Host) -> str:
+        def age(time: datetime.datetime | None) -> int:
+            return int((newest - time).total_seconds()) if newest and time else -1
+
+        for host in fleet.hosts:
             head = [
                 host.name,
                 _records.STATUSES.index(host.status),
@@ -244,17 +214,14 @@ class Page:
                 self._strings.number(host.sentence or host.error),
                 self._kernels.number([host.release, host.machine, host.page_size]),
                 host.memory_kb or 0,
-                int((newest - host.time).total_seconds()) if newest and host.time else -1,
+                age(host.time),
                 host.stale + 2 * (_types.CHANGES.index(host.change) + 1 if host.change else 0),
                 self._groups.number(host.groups),
                 [finding_numbers[name] for name in host.findings],
                 [
                     number
                     for past in host.past
-                    for number in (
-                        int((newest - past.time).total_seconds()) if newest and past.time else -1,
-                        _mark(past.status, past.level, past.score, past.states),
-                    )
+                    for number in (age(past.time), _mark(past.status, past.level, past.score, past.states))
                 ],
                 [[metric_numbers[out.metric], out.value, out.median, out.peers] for out in host.outliers],
                 host.incidents,
@@ -263,60 +230,61 @@ class Page:
                 action_numbers.get(host.todo, -1),
             ]
             measured = self._rows.get(host.name) if host.status == "audited" else None
-            return _as_json.dumps(head)[:-1] + "," + (measured or "0") + "]"
+            yield _as_json.dumps(head)[:-1] + "," + (measured or "0") + "]"
 
-        rows = [row(host) for host in fleet.hosts]
-        compare = _runs.data(fleet, self._strings.number, self._finding_lists.number)
-        names = {host.name: number for number, host in enumerate(fleet.hosts)}
+    def _kept_details(self, fleet: _types.Fleet) -> list[tuple[int, str]]:
+        """-> [(row of the node, its details)]"""
+        places = {host.name: number for number, host in enumerate(fleet.hosts)}
         healthy_too = len(fleet.hosts) <= ALL_DETAILS
-        details = sorted(
-            (names[name], text)
+        return sorted(
+            (places[name], text)
             for _rank, name, text in self._details
-            if name in names and (healthy_too or _needs_a_look(fleet.hosts[names[name]]))
+            if name in places and (healthy_too or _needs_a_look(fleet.hosts[places[name]]))
         )
-        yield _as_json.dumps(
-            {
-                "version": 1,
-                "newest": _as_json.timestamp(newest),
-                # What to do: key, title, advice, and the command around the name of a node.
-                "actions": [
-                    [
-                        action.key,
-                        action.title,
-                        _actions.helps(action),
-                        action.advice,
-                        _actions.around(action, fleet.options),
-                        _actions.between(action),
-                    ]
-                    for action in fleet.actions
-                ],
-                # Names that are spelled out in a command.
-                "targets": {
-                    number: _actions.shown_pattern(host.name)
-                    for number, host in enumerate(fleet.hosts)
-                    if _actions.shown_pattern(host.name) != host.name
-                },
-                "causes": _words.CAUSES,
-                "levels": _types.LEVELS,
-                "statuses": _records.STATUSES,
-                "strings": self._strings.values,
-                "kernels": self._kernels.values,
-                "groups": self._groups.values,
-                "needs": self._needs.values,
-                "unavailable": self._unavailable.values,
-                "settings": self._settings.values,
-                "abouts": self._abouts.values,
-                "compare": compare,
-                # What a score is made of.
-                "score": {"base": score.BASE, "weight": score.WEIGHT, "highest": score.HIGHEST},
-                "finding_lists": self._finding_lists.values,
-                "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
-                "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
-                "pictures": _pictures.data(self._pictures, fleet, self._strings.number, names),
-            }
-        )[:-1]
-        yield ',"details":{' + ",".join(f'"{number}":{text}' for number, text in details) + '},"hosts":[\n'
-        yield ",\n".join(rows) + "]}"
+
+    def _shared(self, fleet: _types.Fleet) -> _types.Record:
+        """What is not of one node."""
+        places = {host.name: number for number, host in enumerate(fleet.hosts)}
+        compare = _runs.data(fleet, self._strings.number, self._finding_lists.number)
+        return {
+            "version": 1,
+            "newest": _as_json.timestamp(fleet.finished),
+            # What to do: key, title, advice, and the command around the name of a node.
+            "actions": [
+                [
+                    action.key,
+                    action.title,
+                    _actions.helps(action),
+                    action.advice,
+                    _actions.around(action, fleet.options),
+                    _actions.between(action),
+                ]
+                for action in fleet.actions
+            ],
+            # Names that are spelled out in a command.
+            "targets": {
+                number: _actions.shown_pattern(host.name)
+                for number, host in enumerate(fleet.hosts)
+                if _actions.shown_pattern(host.name) != host.name
+            },
+            "causes": _words.CAUSES,
+            "levels": _types.LEVELS,
+            "statuses": _records.STATUSES,
+            "strings": self._strings.values,
+            "kernels": self._kernels.values,
+            "groups": self._groups.values,
+            "needs": self._needs.values,
+            "unavailable": self._unavailable.values,
+            "settings": self._settings.values,
+            "abouts": self._abouts.values,
+            "compare": compare,
+            # What a score is made of.
+            "score": {"base": score.BASE, "weight": score.WEIGHT, "highest": score.HIGHEST},
+            "finding_lists": self._finding_lists.values,
+            "findings": [[finding.id, finding.severity, finding.title] for finding in fleet.findings],
+            "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
+            "pictures": _pictures.data(self._pictures, fleet, self._strings.number, places),
+        }
 
 
 class _Reversed:
@@ -343,40 +311,6 @@ def _mark(status: str, level: str | None, score: int | None, states: str) -> int
         first = next((order for order, state in enumerate(states) if state != "0"), len(states))
         score = 100 * (len(states) - first) // len(states) if states else 0
     return 1000 * (_types.LEVELS.index(level) + 1 if level else 0) + min(score, 100)
-
-
-def _watch(watch: _types.Record | None) -> _types.Record | None:
-    """Who fragments the node, the worst of them and without their stacks."""
-    if not watch:
-        return None
-    rows = [
-        {key: value for key, value in row.items() if key != "stack"} for row in watch["fragmenters"][:_MOST_WATCHED]
-    ]
-    return {**watch, "fragmenters": rows}
-
-
-def _zone(zone: _types.Record) -> _types.Record:
-    about = {key: value for key, value in zone.items() if key in _ZONE}
-    about["migratetypes"] = {kind: blocks for kind, blocks in (zone.get("migratetypes") or {}).items() if any(blocks)}
-    return about
-
-
-def _incidents(journal: _types.Record) -> list[_types.Record]:
-    """The weightiest incidents, each with a few of its events: kernel reports before the words of the runtimes."""
-    events = journal.get("events") or []
-    found = []
-    for incident in (journal.get("incidents") or [])[:_MOST_INCIDENTS]:
-        own = [events[number] for number in incident.get("events") or () if number < len(events)]
-        own.sort(key=lambda event: event["kind"].startswith("container_"))
-        shown = []
-        for event in own[:_MOST_EVENTS]:
-            entry = {key: value for key, value in event.items() if key in _EVENT and value not in (None, "", [])}
-            if event.get("zones"):
-                entry["zones"] = [{key: zone.get(key) for key in _EVENT_ZONE} for zone in event["zones"]]
-            shown.append(entry)
-        found.append({key: value for key, value in incident.items() if key in _INCIDENT})
-        found[-1].update(events=shown, more_events=len(own) - len(shown))
-    return found
 
 
 def _asset(name: str) -> str:

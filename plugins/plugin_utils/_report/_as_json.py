@@ -51,61 +51,7 @@ class Document:
 
     def render(self, fleet: _types.Fleet) -> Iterator[str]:
         """One line per node, so that a difference between two reports is one of lines."""
-        top = {
-            "schema_version": SCHEMA_VERSION,
-            "generator": {"name": "kernelops.memfrag", "version": fleet.version},
-            "run": {
-                "run_id": fleet.run_id,
-                "started_at": timestamp(fleet.started),
-                "finished_at": timestamp(fleet.finished),
-                "directories": fleet.directories,
-            },
-            "coverage": fleet.coverage,
-            "levels": fleet.levels,
-            "actions": [
-                {
-                    "action": action.action,
-                    "will_help": action.will_help,
-                    "title": action.title,
-                    "advice": action.advice or None,
-                    "count": len(action.hosts),
-                    "hosts": [host.name for host in action.hosts],
-                    "command": action.command or None,
-                    "command_hosts": action.covered,
-                }
-                for action in fleet.actions
-            ],
-            "changes": {"since": timestamp(fleet.previous_time), **fleet.changes},
-            "findings": [
-                {
-                    "id": finding.id,
-                    "severity": finding.severity,
-                    "title": finding.title,
-                    "meaning": finding.meaning,
-                    "remedy": finding.remedy or None,
-                    "remedies": [
-                        {
-                            "action": action,
-                            "will_help": will_help,
-                            "remedy": remedy or None,
-                            "count": len(hosts),
-                            "hosts": hosts,
-                        }
-                        for (action, will_help, remedy), hosts in finding.remedies.items()
-                    ],
-                    "variable": finding.variable or None,
-                    "docs": finding.docs or None,
-                    "hosts": finding.hosts,
-                }
-                for finding in fleet.findings
-            ],
-            "metrics": {
-                metric.id: {"title": metric.title, "unit": metric.unit, "factor": metric.factor, "floor": metric.floor}
-                for metric in _outliers.METRICS
-            },
-            "skipped_records": fleet.problems,
-        }
-        yield dumps(top)[:-1]
+        yield dumps(_top(fleet))[:-1]
         yield ',\n"hosts":['
         for number, host in enumerate(fleet.hosts):
             yield ",\n" if number else "\n"
@@ -145,6 +91,66 @@ class Document:
         }
         measured = self._measured.get(host.name) if host.status == "audited" else None
         return dumps(head)[:-1] + ',"measured":' + (measured or "null") + "}"
+
+
+def _top(fleet: _types.Fleet) -> dict[str, t.Any]:
+    """Everything but the nodes."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generator": {"name": "kernelops.memfrag", "version": fleet.version},
+        "run": {
+            "run_id": fleet.run_id,
+            "started_at": timestamp(fleet.started),
+            "finished_at": timestamp(fleet.finished),
+            "directories": fleet.directories,
+        },
+        "coverage": fleet.coverage,
+        "levels": fleet.levels,
+        "actions": [_action(action) for action in fleet.actions],
+        "changes": {"since": timestamp(fleet.previous_time), **fleet.changes},
+        "findings": [_finding(finding) for finding in fleet.findings],
+        "metrics": {
+            metric.id: {"title": metric.title, "unit": metric.unit, "factor": metric.factor, "floor": metric.floor}
+            for metric in _outliers.METRICS
+        },
+        "skipped_records": fleet.problems,
+    }
+
+
+def _action(action: _types.Action) -> dict[str, t.Any]:
+    return {
+        "action": action.action,
+        "will_help": action.will_help,
+        "title": action.title,
+        "advice": action.advice or None,
+        "count": len(action.hosts),
+        "hosts": [host.name for host in action.hosts],
+        "command": action.command or None,
+        "command_hosts": action.covered,
+    }
+
+
+def _finding(finding: _types.Finding) -> dict[str, t.Any]:
+    return {
+        "id": finding.id,
+        "severity": finding.severity,
+        "title": finding.title,
+        "meaning": finding.meaning,
+        "remedy": finding.remedy or None,
+        "remedies": [
+            {
+                "action": action,
+                "will_help": will_help,
+                "remedy": remedy or None,
+                "count": len(hosts),
+                "hosts": hosts,
+            }
+            for (action, will_help, remedy), hosts in finding.remedies.items()
+        ],
+        "variable": finding.variable or None,
+        "docs": finding.docs or None,
+        "hosts": finding.hosts,
+    }
 
 
 def timestamp(value: datetime.datetime | None) -> str | None:

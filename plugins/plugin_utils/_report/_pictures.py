@@ -17,7 +17,7 @@ import datetime
 import typing as t
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import kpageflags
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types, _words
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _runs, _types, _words
 
 # A picture has bounds however large the fleet is: incidents of one node and of all, and groups.
 SPANS_OF_NODE = 20
@@ -149,23 +149,12 @@ def survey(facts: _types.Record) -> _types.Record | None:
 
 def runs(fleet: _types.Fleet) -> list[Run]:
     """The levels of each run, oldest first. Only as many runs as each node can have in its history are complete."""
-    found: dict[str, Run] = {}
-    longest = 1
+    found = {run_id: Run(run_id, time, collections.Counter()) for run_id, time in _runs.runs(fleet).items()}
     for host in fleet.hosts:
-        longest = max(longest, 1 + len(host.past))
-        audits: list[_types.Past | _types.Host] = [*host.past, host]
-        for each in audits:
-            # A node that was asked for and has no record is missing in the run that is reported on.
-            run_id = each.run_id or fleet.run_id
-            if not run_id:
-                continue
-            run = found.setdefault(run_id, Run(run_id, each.time, collections.Counter()))
-            if each.time and (run.time is None or each.time < run.time):
-                run.time = each.time
-            run.counts[_standing(each)] += 1
-    begun = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
-    ordered = sorted(found.values(), key=lambda run: (run.time or begun, run.run_id))
-    return ordered[-longest:]
+        for run_id, each in _runs.of(host, fleet):
+            found[run_id].counts[_standing(each)] += 1
+    longest = max((1 + len(host.past) for host in fleet.hosts), default=1)
+    return list(found.values())[-longest:]
 
 
 def _standing(each: _types.Past | _types.Host) -> str:

@@ -15,6 +15,22 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment impo
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _types
 
 
+def of(host: _types.Host, fleet: _types.Fleet) -> list[tuple[str, _types.Past | _types.Host]]:
+    """The runs that a node is in, oldest first; one without a record is missing in the run that is reported on."""
+    audits: list[_types.Past | _types.Host] = [*host.past, host]
+    return [(run_id, each) for each in audits if (run_id := each.run_id or fleet.run_id)]
+
+
+def runs(fleet: _types.Fleet) -> dict[str, datetime.datetime | None]:
+    """Run -> when its first node was begun; oldest first."""
+    begun: dict[str, datetime.datetime | None] = {}
+    for host in fleet.hosts:
+        for run_id, each in of(host, fleet):
+            begun[run_id] = min(filter(None, (begun.get(run_id), each.time)), default=None)
+    earliest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+    return dict(sorted(begun.items(), key=lambda run: (run[1] or earliest, run[0])))
+
+
 def data(
     fleet: _types.Fleet, strings: t.Callable[[str], int], lists: t.Callable[[t.Any], int]
 ) -> dict[str, t.Any] | None:
@@ -27,23 +43,14 @@ def data(
     remedies   row -> [[time, action, outcome, reason]], oldest first
     titles     finding -> its title, of those that earlier runs had
     """
-    newest = fleet.finished
-    begun: dict[str, datetime.datetime | None] = {}
-    for host in fleet.hosts:
-        audits: list[_types.Past | _types.Host] = [*host.past, host]
-        for each in audits:
-            if each.run_id:
-                before = begun.get(each.run_id)
-                begun[each.run_id] = min(filter(None, (before, each.time)), default=None)
+    newest, begun = fleet.finished, runs(fleet)
     if len(begun) < 2 or newest is None:
         return None
 
     def age(time: datetime.datetime | None) -> int:
         return int((newest - time).total_seconds()) if time else -1
 
-    earliest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
-    ordered = sorted(begun, key=lambda run_id: (begun[run_id] or earliest, run_id))
-    numbers = {run_id: number for number, run_id in enumerate(ordered)}
+    numbers = {run_id: number for number, run_id in enumerate(begun)}
     nodes, remedies = {}, {}
     for row, host in enumerate(fleet.hosts):
         flat = [numbers.get(host.run_id, -1)]
@@ -55,7 +62,7 @@ def data(
     seen = {name for host in fleet.hosts for past in host.past for name in past.findings}
     titles = {name: catalogue.FINDINGS[name].about if name in catalogue.FINDINGS else name for name in sorted(seen)}
     return {
-        "runs": [[run_id, age(begun[run_id])] for run_id in ordered],
+        "runs": [[run_id, age(time)] for run_id, time in begun.items()],
         "nodes": [nodes[row] for row in range(len(fleet.hosts))],
         "remedies": remedies,
         "titles": titles,
