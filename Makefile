@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser screenshots monitoring fleet scale molecule molecule-kernels molecule-monitoring clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package oracle browser screenshots monitoring fleet scale molecule molecule-kernels molecule-monitoring molecule-role clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -85,6 +85,9 @@ molecule-kernels: ## real, different kernels in virtual machines; a quarter of a
 
 molecule-monitoring: ## an alert about a virtual machine, mended by ansible-rulebook until it is resolved; some minutes
 	$(SESSIONS) loop
+
+molecule-role: ## the monitoring role in containers with Prometheus and node_exporter; some minutes
+	$(SESSIONS) monitoring_role
 
 clean: ## remove what these commands made, reports excepted
 	rm -rf .cache .nox .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis dist tests/output tests/integration/inventory

@@ -224,6 +224,17 @@ def molecule(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=TOOLS_PYTHON, default=False)
+def monitoring_role(session: nox.Session) -> None:
+    """The monitoring role in containers with Debian's Prometheus and node_exporter; some minutes."""
+    require(session, CONTAINER_TOOLS, "roles in containers")
+    install(session, *group("molecule"))
+    session.run(
+        *["molecule", "test", "--scenario-name", "monitoring_role", *session.posargs],
+        env={"ANSIBLE_COLLECTIONS_PATH": str(environment.collections()), "NO_COLOR": "1"},
+    )
+
+
 @nox.session
 @nox.parametrize("python,core", on(*CORES))
 def units(session: nox.Session, core: str) -> None:
@@ -246,6 +257,9 @@ def units(session: nox.Session, core: str) -> None:
 @nox.parametrize("python,core", on(list(CORES)[0], newest_core()))
 def integration(session: nox.Session, core: str) -> None:
     """Modules on live targets: the oldest Pythons with the oldest ansible-core, the newest with the newest."""
+    if os.environ.get("CI"):
+        # The role's rules are checked before they are put in place. A person without it has that part left out.
+        require(session, {"promtool": "prometheus"}, "the test of the monitoring role")
     targets = here(OLD_TARGETS)
     if core == newest_core() or not targets:
         targets = [[session.python, *here(CORES[core][0])][-1]]

@@ -180,19 +180,32 @@ def slower(place: pathlib.Path, files: t.Sequence[str]) -> list[str]:
 # --- every capture ----------------------------------------------------------------------------------------------------
 
 
+def of_a_fleet(fleet: dict[str, tuple[dict[str, str], list[Labels]]]) -> promtool.Test:
+    """One test of captures that are nodes of one fleet, {capture: (series, what is to fire)}: rules cost by the group, hardly by the node."""
+    series = {
+        text.replace(exporter.INSTANCE, instance_of(name)): values
+        for name, (found, _alerts_of) in fleet.items()
+        for text, values in found.items()
+    }
+    alerts = [{**alert, "instance": name} for name, (_found, found) in fleet.items() for alert in found]
+    return a_test("fleet", series, firing([], "4m"), firing(alerts, f"{HOURS_3}m"))
+
+
+def instance_of(name: str) -> str:
+    return exporter.INSTANCE.replace("node17:9100", name)
+
+
 def test_what_fires_of_every_capture_on_a_stock_exporter(tmp_path: pathlib.Path) -> None:
-    tests = []
-    for name in test_rules.names():
-        series = phases((test_rules.looked_at(name)[0], HOURS_3 + 10))
-        if name.endswith("healthy"):
-            assert stock_alerts(name) == [], name
-        tests.append(a_test(name, series, firing([], "4m"), firing(stock_alerts(name), f"{HOURS_3}m")))
-    assert sum(bool(stock_alerts(name)) for name in test_rules.names()) >= 3
-    passes(tmp_path, tests, slower(tmp_path, STOCK_FILES))
+    fleet = {
+        name: (phases((test_rules.looked_at(name)[0], HOURS_3 + 10)), stock_alerts(name)) for name in test_rules.names()
+    }
+    assert [name for name, (_series, alerts) in fleet.items() if alerts and name.endswith("healthy")] == []
+    assert sum(bool(alerts) for _series, alerts in fleet.values()) >= 3
+    passes(tmp_path, [of_a_fleet(fleet)], slower(tmp_path, STOCK_FILES))
 
 
 def test_what_fires_of_every_capture_with_the_node_tool(tmp_path: pathlib.Path) -> None:
-    tests = []
+    fleet = {}
     for name in test_rules.names():
         # The exporter of the node is there as well, and its alerts leave the word to the tool's.
         series = {
@@ -200,12 +213,18 @@ def test_what_fires_of_every_capture_with_the_node_tool(tmp_path: pathlib.Path) 
             **phases((tool_series(name), HOURS_3 + 10)),
             **FRESH,
         }
-        if name.endswith("healthy"):
-            assert tool_alerts(name) == [], name
-        tests.append(a_test(name, series, firing([], "4m"), firing(tool_alerts(name), f"{HOURS_3}m")))
-    seen = {alert["alertname"] for name in test_rules.names() for alert in tool_alerts(name)}
+        fleet[name] = (series, tool_alerts(name))
+    assert [name for name, (_series, alerts) in fleet.items() if alerts and name.endswith("healthy")] == []
+    seen = {alert["alertname"] for _series, alerts in fleet.values() for alert in alerts}
     assert {"MemfragOrderGone", "MemfragCompactionHelps", "MemfragRebootNeeded"} <= seen
-    passes(tmp_path, tests, slower(tmp_path, ALL_FILES))
+    passes(tmp_path, [of_a_fleet(fleet)], slower(tmp_path, ALL_FILES))
+
+
+def test_one_alert_of_a_fleet_that_is_another_is_seen(tmp_path: pathlib.Path) -> None:
+    fleet = {name: (phases((tool_series(name), HOURS_3 + 10)), tool_alerts(name)) for name in (HEALTHY, MOVABLE)}
+    fleet = {name: ({**series, **FRESH}, alerts) for name, (series, alerts) in fleet.items()}
+    test = of_a_fleet({**fleet, HEALTHY: (fleet[HEALTHY][0], fleet[MOVABLE][1][:1])})
+    assert not promtool.run(tmp_path, [test], slower(tmp_path, TOOL_FILES))[0]
 
 
 def test_a_node_that_fragments_and_is_compacted(tmp_path: pathlib.Path) -> None:
