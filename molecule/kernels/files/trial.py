@@ -4,7 +4,7 @@
 
 """What the collection promises of a compaction, and what the kernel then obtains: ``trial.py [DRAWS]``. Only for machines that nobody needs.
 
-Surveys every pageblock, then DRAWS samples of them, has the collection compact once with the kernel's tracepoints on, and prints it all
+Surveys DRAWS samples of the pageblocks, then every one, has the collection compact once with the kernel's tracepoints on, and prints it all
 as JSON. The collection's library is in ansible_collections/ beside this file.
 """
 
@@ -110,7 +110,6 @@ def unfinished(ends):
 
 def main():
     with tracing() as kernel:
-        lists.give_back(NODE)
         answer = trial(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
         answer["kernel"] = kernel()
     answer.update(
@@ -120,10 +119,13 @@ def main():
 
 
 def trial(draws):
+    lists.give_back(NODE)
+    drawn = [surveyed(DRAWN, seed) for seed in range(draws)]
+    # As the run does before its own survey: with pages on lists, another one finds another machine.
+    lists.give_back(NODE)
     began = time.process_time()
     full = surveyed(None)
     cost = time.process_time() - began
-    drawn = [surveyed(DRAWN, seed) for seed in range(draws)]
     listed = lists.read(NODE)
     done = run.run(NODE, target.complete(WANTED), remember=False)
     if not done["acted"] or not done["promised"] or done["error"]:
