@@ -46,8 +46,7 @@ class Hand:
             self.browser.call(
                 "Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1
             )
-        self.browser.settle()
-        self.browser.settle()
+        self._look()
         self.actions.append(f"click {selector}")
 
     def scroll(self, selector):
@@ -59,9 +58,13 @@ class Hand:
             " found?.scrollIntoView({block: 'center'}); return !!found; })()"
         )
         assert found, f"there is no {selector}"
-        self.browser.settle()
-        self.browser.settle()
+        self._look()
         self.actions.append(f"scroll to {selector}")
+
+    def _look(self):
+        """Until the page is at rest: the map follows the list a moment later, and nobody clicks faster."""
+        self.browser.run("new Promise((done) => setTimeout(done, 250))")
+        self.browser.settle()
 
     def _place(self, selector):
         return self.browser.run(f"{PLACE}(document.querySelector({json.dumps(selector)}))")
