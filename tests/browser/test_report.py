@@ -171,7 +171,11 @@ def test_the_first_screen_says_what_to_do(browser, small):
         "document.getElementById('findings').compareDocumentPosition(document.getElementById('nodes'))"
         " & Node.DOCUMENT_POSITION_FOLLOWING"
     )
-    key = browser.run(f"{cards}[0].id.slice('action='.length)")
+    # Its logs speak of pods, so that kubectl drains it.
+    key = browser.run(
+        f"{cards}.find((card) => card.querySelector('.who a[href=\"#node=ill\"]')).id.slice('action='.length)"
+    )
+    assert key == "drain_kubernetes" and "kubectl drain" in text(browser, "[id='action=drain_kubernetes'] code")
     browser.click(f"#actions a[href='#action={key}']")
     assert state(browser) == {"action": key} and "ill" in rows(browser) and "well1" not in rows(browser)
     assert "Nothing to do" not in text(browser, ".list") and text(browser, ".list .act b") != ""
