@@ -29,6 +29,8 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contract
 SCHEMA_VERSION = _record.SCHEMA_VERSION
 RESERVED = _record.RESERVED
 STATUSES = _contracts.STATUSES
+# What would help was called so before it was named "remediation"; records of 0.1 have it.
+OLD_NAME = "mending"
 LARGEST = _contracts.LARGEST_RECORD
 
 # Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
@@ -240,6 +242,9 @@ def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
         )
     if file_name(record["host"]) != os.path.basename(path):
         raise RecordError(f"{path}: holds the record of another host, {record['host']!r}")
+    assessment = record.get("assessment")
+    if isinstance(assessment, dict) and OLD_NAME in assessment:
+        assessment.setdefault("remediation", assessment.pop(OLD_NAME))
     return record
 
 
