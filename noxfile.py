@@ -466,6 +466,13 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
+def release(session: nox.Session) -> None:
+    """A release, rehearsed in a clone; with arguments (prepare, artifacts) for real. A minute."""
+    install(session, *group("release"))
+    session.run("python", "tests/tools/release.py", *session.posargs)
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
 def oracle(session: nox.Session) -> None:
     """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
     install(session, f"ansible-core~={newest_core()}.0")
