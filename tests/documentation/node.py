@@ -30,6 +30,9 @@ AFTER = "6.1.0-56-cloud-amd64/fragmented-movable-then-compacted"
 WRITABLE = ("/etc", "/usr/local", "/var", "/srv")
 # What a node has and no capture: one NUMA node, no huge pages, no log but for the one that is made here.
 FILES = {
+    # A guard asks for it, and this machine may be busy.
+    "proc/loadavg": "0.10 0.10 0.10 1/200 4711\n",
+    "proc/pressure/memory": "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full")),
     "sys/devices/system/node/online": "0\n",
     "sys/devices/system/node/node0/cpulist": "0\n",
     "sys/devices/system/node/node0/compact": "",
@@ -56,7 +59,8 @@ def become(scratch: Path, log: Path) -> None:
     after = build_roots.build(AFTER, str(scratch / "after"))
     root = Path(build_roots.build(BEFORE, str(scratch / "root")))
     for place, text in FILES.items():
-        build_roots.write(str(root), place, text)
+        if not (root / place).exists():
+            build_roots.write(str(root), place, text)
     for number, place in enumerate(WRITABLE):
         upper, work = scratch / f"upper{number}", scratch / f"work{number}"
         upper.mkdir()

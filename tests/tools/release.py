@@ -116,7 +116,9 @@ def rehearse(version: str) -> None:
         if wanted not in (here / path).read_text(encoding="utf-8").splitlines():
             raise Refused(f"{path} has no line {wanted!r}, which the release's workflow asks for")
     changelog = (here / "CHANGELOG.md").read_text(encoding="utf-8")
-    if f'<a id="v{version.replace(".", "-")}">' not in changelog or list((here / "changelogs" / "fragments").glob("*.yml")):
+    if f'<a id="v{version.replace(".", "-")}">' not in changelog or list(
+        (here / "changelogs" / "fragments").glob("*.yml")
+    ):
         raise Refused("the changelog does not have this version, or fragments are left")
     _say("changelog", f"{len(changelog.splitlines())} lines")
     _git(here, "add", "--all")
