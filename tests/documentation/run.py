@@ -38,7 +38,7 @@ import yaml  # noqa: E402
 URL = "https://github.com/kernelops/kernelops.memfrag"
 LOG = ROOT / "tests" / "fixtures" / "report" / "frag_paf_order4.messages"
 TOOL = Path("/usr/local/sbin/memfrag")
-SECONDS = 300
+SECONDS = 600
 SAID_AT_MOST = 40
 
 INVENTORY = """\
