@@ -65,7 +65,7 @@ class Standing:
     zone     as in the facts: free_blocks, managed_pages, watermarks, lowmem_reserve, migratetypes, free_cma_pages,
              reserved_highatomic_pages, reclaimable_pages (complete() adds what is missing)
     names    the zone names of the machine
-    scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_consumers.scaled_check())
+    scaled   whether the kernel's watermark check is that of Linux up to 4.3 (_releases.scaled_check())
     withheld free blocks per order that are most likely kept for others, where the migratetypes are not known
     """
 

@@ -34,7 +34,7 @@ _SCALED = "node_zone_size:memfrag_scaled_margin:min"
 
 # Zones that serve ordinary kernel requests.
 KERNEL_ZONES = 'zone=~"DMA|DMA32|Normal"'
-# Up to 4.3, el6 and el7 (_consumers.scaled_check()).
+# Up to 4.3, el6 and el7 (_releases.scaled_check()).
 SCALED_RELEASES = r"[23]\\..*|4\\.[0-3]([^0-9].*)?|.*\\.el[67].*"
 
 

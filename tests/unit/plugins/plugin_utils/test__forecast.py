@@ -48,7 +48,8 @@ def test_blocks_that_halve_are_gone_when_one_is_left_to_halve(start: float, each
     assert found.expected / DAY == pytest.approx(truth, rel=0.25)
     assert found.low < truth * DAY < found.high
     assert found.halving / DAY == pytest.approx(each_days, rel=0.1)
-    assert (found.points, found.days) == (11, pytest.approx(10))
+    assert found.points == 11
+    assert found.days == pytest.approx(10)
 
 
 def test_blocks_that_fall_by_number_are_gone_by_the_straight_line() -> None:

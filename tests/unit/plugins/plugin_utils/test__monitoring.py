@@ -12,7 +12,7 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _releases
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts, _rules, _stock, files
 
@@ -46,7 +46,7 @@ def test_what_is_shipped_is_what_the_tables_make() -> None:
 )
 def test_which_kernels_scale_the_watermark_is_what_the_library_says(release: str) -> None:
     expression = _stock.SCALED_RELEASES.replace("\\\\", "\\")
-    assert bool(re.fullmatch(expression, release)) is _consumers.scaled_check(release)
+    assert bool(re.fullmatch(expression, release)) is _releases.scaled_check(release)
 
 
 def test_text_of_rules_is_yaml_that_says_the_same() -> None:

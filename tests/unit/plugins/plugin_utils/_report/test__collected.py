@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _record, _self_audit
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _record, _self_audit
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
@@ -150,7 +150,7 @@ def test_what_nodes_wrote_and_what_a_controller_audited_make_one_report(
 
 
 def test_the_node_tool_writes_what_the_report_takes(tmp_path: pathlib.Path, report: t.Any, node_root: t.Any) -> None:
-    options = {name: about.get("default") for name, about in _self_audit._audit.NODE_OPTIONS.items()}
+    options = {name: about.get("default") for name, about in _audit.NODE_OPTIONS.items()}
     options.update(root=node_root(FRAGMENTED), journal=False)
     record = _self_audit.audit("node17", options, {})
     (tmp_path / "c").mkdir()

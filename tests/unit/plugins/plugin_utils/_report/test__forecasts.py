@@ -119,7 +119,10 @@ def test_no_forecast_since_the_machine_is_another(changed: dict[str, t.Any], sto
 
 
 def test_kcompactd_does_not_end_a_history(store: t.Any, make_report: t.Any) -> None:
-    changed = {"vmstat__compact_migrate_scanned": {8: 10**7}, "vmstat__compact_daemon_migrate_scanned": {8: 10**7}}
+    changed: dict[str, t.Any] = {
+        "vmstat__compact_migrate_scanned": {8: 10**7},
+        "vmstat__compact_daemon_migrate_scanned": {8: 10**7},
+    }
     report, _text = make_report(weeks(store, **changed), run_id="r10")
     assert any(host.losing for host in report.fleet.hosts)
 
