@@ -12,7 +12,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._releases import is_el, order_of, scaled_check, version_of  # noqa: F401
+from ._releases import is_el, order_of, version_of
 
 # Pointer array of the per-memcg slab caches, by the number of kernel-memory cgroups (mm/memcontrol.c, memcg_caches_array_size()).
 _MEMCG_ARRAY_MIN, _MEMCG_ARRAY_MAX = 4, 65535

@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-from . import _outlook, _scanners
+from . import _outlook, _scanners, _states
 from ._consumers import order_of
 from ._node import NodeError
 
@@ -54,7 +54,7 @@ def plan(pools_, facts, surveyed=None, correct=None):
     """
     names, scaled = {zone["zone"] for zone in facts["zones"]}, facts["kernel"].get("watermark_check") == "scaled"
     outlooks = [
-        _outlook.Outlook(_outlook.complete(zone), names, scaled) for zone in facts["zones"] if zone["zone"] in _ZONES
+        _outlook.Outlook(_states.complete(zone), names, scaled) for zone in facts["zones"] if zone["zone"] in _ZONES
     ]
     answer = []
     for pool in pools_:

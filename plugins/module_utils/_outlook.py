@@ -17,7 +17,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ._fragmentation import free_pages, suitable_blocks
-from ._states import Standing, complete  # noqa: F401
+from ._states import Standing
 
 # What keeps compaction from making blocks: too little is free to move pages into, or it is free among unmovable pages only.
 SHORTAGE, UNMOVABLE = "memory_shortage", "unmovable"

@@ -166,8 +166,9 @@ seealso:
   - module: kernelops.memfrag.memfrag_audit
   - module: kernelops.memfrag.memfrag_tool
   - module: kernelops.memfrag.memfrag_remediation
-  - plugin: kernelops.memfrag.memfrag_tuning
-    plugin_type: role
+  - name: The role kernelops.memfrag.memfrag_tuning
+    description: Settings, node tool and compaction job together.
+    link: https://github.com/kernelops/kernelops.memfrag/tree/main/roles/memfrag_tuning
   - name: Documentation for /proc/sys/vm
     description: The kernel's own description of compact_memory, drop_caches and compaction_proactiveness.
     link: https://docs.kernel.org/admin-guide/sysctl/vm.html

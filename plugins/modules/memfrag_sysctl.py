@@ -78,8 +78,9 @@ attributes:
 seealso:
   - module: kernelops.memfrag.memfrag_tuning_info
   - module: kernelops.memfrag.memfrag_tool
-  - plugin: kernelops.memfrag.memfrag_tuning
-    plugin_type: role
+  - name: The role kernelops.memfrag.memfrag_tuning
+    description: Settings, node tool and compaction job together.
+    link: https://github.com/kernelops/kernelops.memfrag/tree/main/roles/memfrag_tuning
   - module: ansible.posix.sysctl
 """
 

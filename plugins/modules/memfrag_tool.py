@@ -66,8 +66,9 @@ seealso:
   - module: kernelops.memfrag.memfrag_sysctl
   - module: kernelops.memfrag.memfrag_compact
   - module: kernelops.memfrag.memfrag_watch
-  - plugin: kernelops.memfrag.memfrag_tuning
-    plugin_type: role
+  - name: The role kernelops.memfrag.memfrag_tuning
+    description: Settings, node tool and compaction job together.
+    link: https://github.com/kernelops/kernelops.memfrag/tree/main/roles/memfrag_tuning
 """
 
 EXAMPLES = r"""

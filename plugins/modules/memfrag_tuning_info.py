@@ -56,8 +56,9 @@ extends_documentation_fragment:
 seealso:
   - module: kernelops.memfrag.memfrag_sysctl
   - module: kernelops.memfrag.memfrag_facts
-  - plugin: kernelops.memfrag.memfrag_tuning
-    plugin_type: role
+  - name: The role kernelops.memfrag.memfrag_tuning
+    description: Settings, node tool and compaction job together.
+    link: https://github.com/kernelops/kernelops.memfrag/tree/main/roles/memfrag_tuning
 """
 
 EXAMPLES = r"""

@@ -82,9 +82,9 @@ def standing(number, run):
     return LEAKING if number % 10 == 3 else WELL
 
 
-def write(directory, count, runs=RUNS):
-    """The records of so many nodes in each of the runs."""
-    for run in runs:
+def write(directory, count, runs=None):
+    """The records of so many nodes in each of the runs, in all of RUNS without any."""
+    for run in runs or RUNS:
         folder = os.path.join(directory, run)
         os.makedirs(folder)
         for number in range(count):

@@ -149,6 +149,7 @@ def one(block: blocks.Block, place: Path, scratch: Path) -> Result:
         try:
             status = subprocess.run(
                 command,
+                check=False,
                 cwd=place,
                 env=variables,
                 stdin=subprocess.DEVNULL,

@@ -79,13 +79,16 @@ def run(engine: t.Any, work: pathlib.Path, roots: list[pathlib.Path], options: a
     parts = {f"slice{index + 1}": hosts[index :: options.slices] for index in range(options.slices)}
     places = {name: work / name for name in parts}
 
-    def start(name: str, ident: str) -> engines.Job:
+    def start(name: str, ident: str, waits: pathlib.Path | None = None) -> engines.Job:
+        """waits: the interpreter of the last node"""
         seen = nodes.inventory(
             parts[name],
             engine.python,
             [engine.inside(root) for root in roots],
             engine.inside(work / "fleet") if options.canned else None,
         )
+        if waits:
+            seen["all"]["hosts"][parts[name][-1]]["ansible_python_interpreter"] = str(waits)
         variables = {
             "memfrag_run_id": RUN_ID,
             "memfrag_since": SINCE,
@@ -95,8 +98,13 @@ def run(engine: t.Any, work: pathlib.Path, roots: list[pathlib.Path], options: a
         }
         return engine.start("audit", ident, places[name], seen, variables)
 
-    jobs = {name: start(name, name) for name in parts}
-    victim = list(parts)[1]
+    victim, waits = list(parts)[1], None
+    if not options.image:
+        # A few nodes are all done sooner than anybody can look.
+        waits = work / "waits"
+        waits.write_text("#!/bin/sh\nexec sleep 300\n", encoding="utf-8")
+        waits.chmod(0o755)
+    jobs = {name: start(name, name, waits if name == victim else None) for name in parts}
     while not records(places[victim]):
         if not jobs[victim]._watcher.is_alive():
             sys.exit(f"{victim} has ended before there was a record:\n{jobs[victim].said()[-3000:]}")

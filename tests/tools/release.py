@@ -44,7 +44,12 @@ class Refused(Exception):
 def run(*command: object, cwd: Path | str = ROOT, **variables: str) -> str:
     """-> what it printed; Refused with all of it where it failed."""
     done = subprocess.run(
-        list(map(str, command)), cwd=str(cwd), env=dict(os.environ, **variables), capture_output=True, encoding="utf-8"
+        list(map(str, command)),
+        check=False,
+        cwd=str(cwd),
+        env=dict(os.environ, **variables),
+        capture_output=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise Refused(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}")

@@ -12,7 +12,7 @@ __metaclass__ = type
 import math
 import re
 
-from .. import _consumers, _outlook
+from .. import _consumers, _outlook, _releases, _states
 from .._fragmentation import KERNEL_ZONES
 from . import estimate
 
@@ -83,7 +83,7 @@ class NodeState:
         self.cgroups = facts.get("cgroups") or {}
         self.page_kb = max(1, self.kernel["page_size"] // 1024)
         check = self.kernel.get("watermark_check")
-        self.scaled = check == "scaled" if check else _consumers.scaled_check(self.kernel["release"])
+        self.scaled = check == "scaled" if check else _releases.scaled_check(self.kernel["release"])
         caches = self.slab.get("nf_conntrack_caches")
         self.containers = _consumers.makes_containers(facts.get("containers"), caches)
         self.kernel["containers"] = self.containers
@@ -93,7 +93,7 @@ class NodeState:
         self.rates, self.hours = _rates(previous or {}, facts)
 
     def _look_at_zones(self, estimates):
-        self.zones = [_outlook.complete(zone) for zone in self.facts.get("zones") or ()]
+        self.zones = [_states.complete(zone) for zone in self.facts.get("zones") or ()]
         names = {zone["zone"] for zone in self.zones}
         self.memory_kb, at_least = estimate.memory_kb(self.memory, self.zones, self.page_kb)
         self.estimated = estimates and not at_least and not any(zone["watermarks"] for zone in self.zones)

@@ -87,8 +87,7 @@ def _mark(time: float, trend: Record) -> _forecast.Mark:
 
 def _finding(host: Host, losing: list[tuple[int, _forecast.Forecast]]) -> Record:
     order, first = losing[0]
-    now = host.time
-    assert now is not None
+    now = t.cast("datetime.datetime", host.time)
     soon, late = span(first.low / _forecast.DAY), span(first.high / _forecast.DAY)
     title = (
         f"No block of order {order} ({_words.block_size(order, host.page_size)}) is left in about"

@@ -103,25 +103,25 @@ def _slow_cycle(chance: random.Random, start: float) -> Envelope:
 
 # workload: (loses its blocks, its envelope, noise in powers of two, hours that the noise remembers, depth of the day, of the sawtooth,
 #            days between compactions of what is movable, days between reboots)
-# fmt: off
-WORKLOADS: dict[str, tuple[bool, t.Callable[[random.Random, float], Envelope], float, float, float, float, float, float]] = {
-    "leak, scattered":              (True,  _exponential,  0.3, 4,  0.3, 0.5, 0, 0),
-    "leak, by pageblocks":          (True,  _linear,       0.3, 4,  0.3, 0.5, 0, 0),
-    "leak, accelerating":           (True,  _accelerating, 0.3, 4,  0.3, 0.5, 0, 0),
-    "leak that begins late":        (True,  _late,         0.3, 4,  0.3, 0.5, 0, 0),
-    "leak under a heavy day":       (True,  _exponential,  0.5, 6,  0.8, 0.8, 0, 0),
-    "leak under loud noise":        (True,  _exponential,  1.2, 10, 0.3, 0.5, 0, 0),
-    "leak, compacted now and then": (True,  _exponential,  0.3, 4,  0.3, 0.5, 12, 0),
-    "leak, rebooted in time":       (False, _exponential,  0.3, 4,  0.3, 0.5, 0, 7),
-    "noise":                        (False, _flat,         0.6, 6,  0.0, 0.0, 0, 0),
-    "noise, long memory":           (False, _flat,         1.0, 72, 0.0, 0.3, 0, 0),
-    "day and week":                 (False, _flat,         0.3, 4,  0.8, 0.3, 0, 0),
-    "sawtooth":                     (False, _flat,         0.3, 4,  0.2, 0.9, 0, 0),
-    "steps":                        (False, _steps,        0.3, 4,  0.3, 0.5, 0, 0),
-    "warming up":                   (False, _warming,      0.3, 4,  0.3, 0.5, 0, 0),
-    "cycle of weeks":               (False, _slow_cycle,   0.3, 4,  0.3, 0.5, 0, 0),
+WORKLOADS: dict[
+    str, tuple[bool, t.Callable[[random.Random, float], Envelope], float, float, float, float, float, float]
+] = {
+    "leak, scattered": (True, _exponential, 0.3, 4, 0.3, 0.5, 0, 0),
+    "leak, by pageblocks": (True, _linear, 0.3, 4, 0.3, 0.5, 0, 0),
+    "leak, accelerating": (True, _accelerating, 0.3, 4, 0.3, 0.5, 0, 0),
+    "leak that begins late": (True, _late, 0.3, 4, 0.3, 0.5, 0, 0),
+    "leak under a heavy day": (True, _exponential, 0.5, 6, 0.8, 0.8, 0, 0),
+    "leak under loud noise": (True, _exponential, 1.2, 10, 0.3, 0.5, 0, 0),
+    "leak, compacted now and then": (True, _exponential, 0.3, 4, 0.3, 0.5, 12, 0),
+    "leak, rebooted in time": (False, _exponential, 0.3, 4, 0.3, 0.5, 0, 7),
+    "noise": (False, _flat, 0.6, 6, 0.0, 0.0, 0, 0),
+    "noise, long memory": (False, _flat, 1.0, 72, 0.0, 0.3, 0, 0),
+    "day and week": (False, _flat, 0.3, 4, 0.8, 0.3, 0, 0),
+    "sawtooth": (False, _flat, 0.3, 4, 0.2, 0.9, 0, 0),
+    "steps": (False, _steps, 0.3, 4, 0.3, 0.5, 0, 0),
+    "warming up": (False, _warming, 0.3, 4, 0.3, 0.5, 0, 0),
+    "cycle of weeks": (False, _slow_cycle, 0.3, 4, 0.3, 0.5, 0, 0),
 }
-# fmt: on
 
 
 def make(workload: str, seed: int) -> Series:

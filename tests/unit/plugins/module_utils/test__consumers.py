@@ -8,7 +8,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumers, _releases
 
 
 def test_orders_by_bytes_and_page_size():
@@ -71,4 +71,4 @@ def test_the_array_gives_away_how_many_cgroups_there_were(page_size, orders):
     ],
 )
 def test_the_watermark_check_by_release(release, scaled):
-    assert _consumers.scaled_check(release) is scaled
+    assert _releases.scaled_check(release) is scaled

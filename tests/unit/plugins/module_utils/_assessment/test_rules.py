@@ -10,7 +10,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _outlook
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _states
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import estimate
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess, blocks_left
 
@@ -234,4 +234,4 @@ def test_compaction_is_not_offered_for_huge_pages_where_it_will_not_help():
 
 
 def test_a_zone_of_the_facts_may_lack_all_but_its_blocks():
-    assert set(_outlook.complete(zone("Normal", PLENTY))) > {"migratetypes", "watermarks"}
+    assert set(_states.complete(zone("Normal", PLENTY))) > {"migratetypes", "watermarks"}
