@@ -150,7 +150,7 @@ def test_what_nodes_wrote_and_what_a_controller_audited_make_one_report(
 
 
 def test_the_node_tool_writes_what_the_report_takes(tmp_path: pathlib.Path, report: t.Any, node_root: t.Any) -> None:
-    known: dict[str, dict[str, t.Any]] = dict(_audit.NODE_OPTIONS)
+    known = t.cast("dict[str, dict[str, t.Any]]", _audit.NODE_OPTIONS)
     options = {name: about.get("default") for name, about in known.items()}
     options.update(root=node_root(FRAGMENTED), journal=False)
     record = _self_audit.audit("node17", options, {})
