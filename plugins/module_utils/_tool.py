@@ -9,62 +9,28 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import argparse
 import json
 import sys
 
-from . import _checks, _entry, _facts, _fragmenters, _logline, _metrics, _policy_file, _yields
+from . import _entry, _facts, _fragmenters, _logline, _metrics, _policy_file, _tool_options, _yields
 from ._compaction import guards, promise, state
 from ._compaction.plan import HELD_OFF as HELD_OFF_REASONS
 from ._compaction.plan import plan
 from ._compaction.run import run
-from ._compaction.target import OPTIONS, subset
+from ._compaction.target import subset
 from ._node import NodeError
 from ._node_writes import WritableNode
 from ._options import OptionError
-from ._policy_file import POLICY_FILE, PolicyFileError
+from ._policy_file import PolicyFileError
 
 DONE, ERROR, USAGE, NOT_MET, HELD_OFF = 0, 1, 2, 3, 4
 
-_EPILOG = """\
-exit status:
-  0  the policy's goal is met, if need be after a compaction; watch, audit: it was done
-  1  something could not be read or written
-  2  wrong options, or a wrong policy
-  3  the goal is not met, and compaction does not help, or has not helped enough
-  4  the goal is not met, and a guard, the window, the back-off or another run holds it off (compact only)
-  "check" ends with 0 for OK, 1 for WARNING, 2 for CRITICAL, and 3 where no answer could be had.
-
-The policy is read from %s if that is there, and obeyed if nobody but root could have written it; options here go
-before it. While %s is there, nothing is compacted on this node.
-""" % (POLICY_FILE, guards.KILL_SWITCH)
-
-# What the options of a policy mean, for --help; names and ranges are those of the library's table.
-_HELP = {
-    "order": "the target: blocks of 2**ORDER pages; auto is each order without which something fails on this kernel",
-    "min_free_blocks": "free blocks of the order wanted on each NUMA node",
-    "max_unusable_index": "share of free memory in smaller blocks from which on to compact, in thousandths; 1000 is off",
-    "nodes": "NUMA nodes to look at, with commas between them; all by default",
-    "zones": "zones to look at, with commas between them",
-    "force": "compact whether or not it is needed or helps; the guards stay",
-    "drop_caches": "caches to drop before; auto is slab, where it is in the way and compaction alone has failed",
-    "max_pressure_percent": "memory pressure (some avg10) up to which to start",
-    "abort_pressure_percent": "memory pressure above which to break off",
-    "max_load_per_cpu": "load of 5 minutes per CPU up to which to start",
-    "min_free_percent": "free memory, in percent of all, from which on to start",
-    "time_limit_seconds": "time after which to break off",
-    "backoff_seconds": "pause after a run that did not help, doubled each time",
-    "backoff_max_seconds": "longest such pause",
-    "window": "time of the day to compact in, HH:MM-HH:MM",
-    "allow_container": "act inside a container as well",
-}
-
 
 def main(argv=None):
-    arguments = _parser().parse_args(argv)
+    arguments = _tool_options.parser(_COMMANDS).parse_args(argv)
     if not getattr(arguments, "command", None):
         # Python 2 asks for a command by itself, Python 3 does not.
-        _parser().error("too few arguments")
+        _tool_options.parser(_COMMANDS).error("too few arguments")
     try:
         return arguments.command(arguments, WritableNode(arguments.root))
     except (PolicyFileError, OptionError) as error:
@@ -81,146 +47,8 @@ def _failed(arguments, error, status):
     return status
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="memfrag",
-        description="Contiguous memory of this node: what can be had, compaction where it helps, who fragments it, metrics, its record.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(metavar="COMMAND")
-    for name, command, words in (
-        ("status", _status, "say what this node can still hand out, and whether the policy's goal is met"),
-        ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
-        ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
-        ("watch", _watch_command, "watch for some seconds who takes pageblocks from others; needs root"),
-        (
-            "audit",
-            _audit_command,
-            "audit this node: its record, as an audit by Ansible makes it, for a report of the fleet",
-        ),
-        ("check", _check_command, "say in one line how this node is, and end as monitoring plugins do"),
-        ("policy", _policy_command, "check the policy and print it with all its defaults"),
-    ):
-        sub = commands.add_parser(
-            name,
-            help=words,
-            description=words[0].upper() + words[1:] + ".",
-            epilog=_EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        sub.set_defaults(command=command)
-        sub.add_argument(
-            "--root",
-            default="/",
-            metavar="DIR",
-            help="where the node's files are; only / and a mounted host can be compacted",
-        )
-        if name == "watch":
-            sub.add_argument(
-                "--seconds", default="30", metavar="N", help="how long, at most %d (30)" % _fragmenters.LONGEST_SECONDS
-            )
-            sub.add_argument("--json", action="store_true", help="print JSON")
-            continue
-        sub.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
-        if name == "audit":
-            _add_audit_options(sub)
-            continue
-        if name not in ("metrics", "check"):
-            sub.add_argument("--json", action="store_true", help="print JSON")
-        if name == "metrics":
-            sub.add_argument("--textfile", metavar="DIR", help="write %s in this directory" % _metrics.FILE_NAME)
-        if name == "check":
-            for status, level in (("warning", _checks.WARNING_FROM), ("critical", _checks.CRITICAL_FROM)):
-                sub.add_argument(
-                    "--" + status,
-                    choices=_checks.LEVELS,
-                    metavar="LEVEL",
-                    help="level of the assessment from which on it is %s (%s)" % (status.upper(), level),
-                )
-        if name == "compact":
-            sub.add_argument("--dry-run", action="store_true", help="decide only, write nothing")
-            sub.add_argument("--quiet", action="store_true", help="print nothing but errors")
-            sub.add_argument("--syslog", action="store_true", help="send the outcome to the system log, as one line")
-            sub.add_argument(
-                "--textfile", metavar="DIR", help="write %s in this directory afterwards" % _metrics.FILE_NAME
-            )
-        for option in sorted(OPTIONS):
-            _add_option(sub, option, OPTIONS[option])
-    return parser
-
-
-def _add_audit_options(parser):
-    parser.add_argument("--json", action="store_true", help="print the record")
-    parser.add_argument(
-        "--output", metavar="DIR", help="write the record in this directory, as HOST.json, readable by its owner"
-    )
-    parser.add_argument("--name", metavar="HOST", help="what the report is to call this node; its own name by default")
-    parser.add_argument(
-        "--since", default="-7d", metavar="TIME", help="where to begin in the logs, as -24h or 2026-11-20 (-7d)"
-    )
-    parser.add_argument(
-        "--journal-files", default="", metavar="LIST", help="log files or globs in place of the live journal"
-    )
-    parser.add_argument("--journal-directory", metavar="DIR", help="journal files in place of the live journal")
-    parser.add_argument("--no-journal", action="store_true", help="leave the logs alone")
-    parser.add_argument("--deadline-seconds", default="120", metavar="N", help="how long looking may take (120)")
-    parser.add_argument(
-        "--pageblocks",
-        choices=("auto", "true", "false"),
-        default="auto",
-        help="whether to look into the pageblocks as well; auto is where the assessment hinges on it",
-    )
-
-
-def _add_option(parser, name, about):
-    default = about["default"]
-    words = _HELP[name]
-    if about["type"] == "bool":
-        parser.add_argument(
-            "--" + name.replace("_", "-"), dest=name, action="store_const", const=True, default=None, help=words
-        )
-        return
-    if default not in (None, []):
-        words += " (%s)" % (",".join(default) if isinstance(default, list) else default)
-    metavar = {"int": "N", "float": "N"}.get(
-        about["type"], "LIST" if about["type"] == "list" else about.get("form", "WHAT")
-    )
-    parser.add_argument(
-        "--" + name.replace("_", "-"), dest=name, default=None, metavar=metavar, help=words.replace("%", "%%")
-    )
-
-
-def _typed(name, text):
-    """An option of the command line as the policy's check wants it; what is no number is left to that."""
-    about = OPTIONS[name]
-    if about["type"] == "list":
-        return [_number(word, about["elements"]) for word in text.split(",") if word]
-    return _number(text, about["type"])
-
-
-def _number(text, kind):
-    try:
-        return {"int": int, "float": float}[kind](text)
-    except (KeyError, ValueError):
-        return text
-
-
-def _whole_number(name, text, most):
-    number = _number(text, "int")
-    if number not in range(1, most + 1):
-        raise PolicyFileError("%s: must be a whole number from 1 to %d, not %s" % (name, most, json.dumps(text)))
-    return number
-
-
-def _typed_options(arguments):
-    """{option: value} of a target, as far as the command line has them."""
-    given = [(name, getattr(arguments, name)) for name in OPTIONS]
-    return {name: value if value is True else _typed(name, value) for name, value in given if value is not None}
-
-
 def _policy(arguments, node):
-    return _policy_file.load(node, arguments.policy, _typed_options(arguments))
+    return _policy_file.load(node, arguments.policy, _tool_options.typed_options(arguments))
 
 
 def _say(text):
@@ -241,7 +69,7 @@ def _policy_command(arguments, node):
 
 
 def _watch_command(arguments, node):
-    seconds = _whole_number("seconds", arguments.seconds, _fragmenters.LONGEST_SECONDS)
+    seconds = _tool_options.whole_number("seconds", arguments.seconds, _fragmenters.LONGEST_SECONDS)
     try:
         seen = _fragmenters.watch(node, seconds)
     except _fragmenters.WatchError as error:
@@ -255,7 +83,7 @@ def _watch_command(arguments, node):
 
 
 def _metrics_command(arguments, dummy_node):
-    return _entry.metrics(arguments.root, arguments.policy, _typed_options(arguments), arguments.textfile)
+    return _entry.metrics(arguments.root, arguments.policy, _tool_options.typed_options(arguments), arguments.textfile)
 
 
 def _audit_command(arguments, node):
@@ -270,7 +98,7 @@ def _audit_command(arguments, node):
         journal_files=[path for path in arguments.journal_files.split(",") if path],
         journal_directory=arguments.journal_directory,
         since=arguments.since,
-        deadline_seconds=_whole_number("deadline_seconds", arguments.deadline_seconds, 3600),
+        deadline_seconds=_tool_options.whole_number("deadline_seconds", arguments.deadline_seconds, 3600),
     )
     name = arguments.name or _self_audit.own_name(node)
     if not name:
@@ -290,7 +118,7 @@ def _audit_command(arguments, node):
 
 
 def _check_command(arguments, dummy_node):
-    typed = _typed_options(arguments)
+    typed = _tool_options.typed_options(arguments)
     return _entry.check(arguments.root, arguments.policy, typed, arguments.warning, arguments.critical)
 
 
@@ -321,7 +149,7 @@ def _compact(arguments, node):
 
 
 def exit_status(result):
-    """Of a run, see _EPILOG."""
+    """Of a run, see what --help says (_tool_options)."""
     if result["error"]:
         return ERROR
     if result["satisfied"] or result["dry_run"] and result["act"]:
@@ -404,3 +232,19 @@ def _status_lines(status):
         yield "compaction of %s: %s" % (status["last_compaction"]["ended_at"], promise.in_words(promised, order))
     for what in sorted(facts["unavailable"]):
         yield "not read   %s" % facts["unavailable"][what]
+
+
+# Name, what it runs, what --help says of it.
+_COMMANDS = (
+    ("status", _status, "say what this node can still hand out, and whether the policy's goal is met"),
+    ("compact", _compact, "compact memory, if that is needed, will help, and no guard speaks against it"),
+    ("metrics", _metrics_command, "print metrics for Prometheus, or write them for the textfile collector"),
+    ("watch", _watch_command, "watch for some seconds who takes pageblocks from others; needs root"),
+    (
+        "audit",
+        _audit_command,
+        "audit this node: its record, as an audit by Ansible makes it, for a report of the fleet",
+    ),
+    ("check", _check_command, "say in one line how this node is, and end as monitoring plugins do"),
+    ("policy", _policy_command, "check the policy and print it with all its defaults"),
+)

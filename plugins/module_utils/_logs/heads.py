@@ -14,8 +14,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from .._releases import order_of
-from . import patterns
-from .lazy import contains_any
+from . import breaks, patterns
 from .report import MAX_VICTIMS, held
 
 # Kinds of suppressed messages that are counted.
@@ -29,7 +28,7 @@ def page_failure(log, line, text):
         rest, before = text[match.end() :], text[: match.start()].rstrip()
         # A bracket that is not closed was cut by a line end.
         if match.groupdict().get("flags") is None and rest[:1] == "(" and not last:
-            return log.wait(line, _brackets_closed)
+            return log.wait(line, breaks.brackets_closed)
         if before and not before.endswith(":"):
             return False
         report = log.start(line, "page_allocation_failure", comm=before[:-1] or None, **match.groupdict())
@@ -43,7 +42,7 @@ def page_failure(log, line, text):
         if "omm: " in rest:
             log.who(line, rest)
         return True
-    return not last and bool(patterns.FAILURE_CUT.search(text[-120:])) and log.wait(line, _failure_ends)
+    return not last and bool(patterns.FAILURE_CUT.search(text[-120:])) and log.wait(line, breaks.failure_ends)
 
 
 def complete_vmalloc(log, report):
@@ -69,11 +68,11 @@ def oom(log, line, text):
     elif at or not text.startswith("oom-killer: gfp_mask="):
         # Up to 2.6.9 it did not say for whom.
         return False
-    found, rest = _oom_fields(text[at + 11 :])
+    found, rest = breaks.oom_fields(text[at + 11 :])
     if before is None:
         found["order"] = found["order"] or 0
     if (found["mask"] is None or found["order"] is None) and not text.endswith("\0"):
-        return log.wait(line, _oom_ends)
+        return log.wait(line, breaks.oom_ends)
     report = log.start(line, "oom_kill", comm=before, **found)
     nodemask = patterns.NODEMASK.search(rest)
     report.nodemask = nodemask and nodemask.group(1)
@@ -83,7 +82,7 @@ def oom(log, line, text):
 
 def oom_broken(log, line, text):
     if text.rstrip().endswith(("invoked", "invoked oom-killer:")) and not text.endswith("\0"):
-        return log.wait(line, _oom_ends)
+        return log.wait(line, breaks.oom_ends)
     return False
 
 
@@ -116,7 +115,7 @@ def slab_cache(log, line, text):
         return False
     order = patterns.SLAB_ORDER.search(match.group("orders"))
     if order is None and not text.endswith("\0") and match.group("orders"):
-        return log.wait(line, _slab_ends)
+        return log.wait(line, breaks.slab_ends)
     log.slab.cache = match.group("cache")
     log.slab.object_size = int(match.group("size"))
     log.slab.order = int(order.group(1)) if order else None
@@ -312,55 +311,6 @@ def boot(log, line, text):
     if match:
         log.release(line, None, match.group("kernel"))
     return False
-
-
-# --- where a broken line ends -------------------------------------------------------------------------------------------
-
-
-def _brackets_closed(text):
-    return ")" in text[text.find("mode:") :]
-
-
-def _failure_ends(text):
-    return patterns.FAILURE.search(text) is not None
-
-
-def _oom_fields(text):
-    """What follows "invoked oom-killer:" -> ({mask, flags, order}, the rest)."""
-    mask, order = patterns.OOM_MASK.match(text), patterns.OOM_ORDER.search(text)
-    found = mask.groupdict() if mask else {"mask": None, "flags": None}
-    found["order"] = order and order.group("order")
-    return found, text[order.end() :] if order else text
-
-
-def _oom_ends(text):
-    found = _oom_fields(text[text.find("oom-killer:") + 11 :])[0]
-    return "oom-killer:" in text and found["mask"] is not None and found["order"] is not None
-
-
-def _slab_ends(text):
-    return patterns.SLAB_ORDER.search(text) is not None and text.count("order:") != 1 or ", order:" in text
-
-
-def list_ends(text):
-    return patterns.LIST_END.search(text) is not None
-
-
-def _zone_ends(text):
-    return "high:" in text
-
-
-def broken(text):
-    """What a line of Mem-Info waits for when it breaks off in the middle, None when it is whole."""
-    # The cheap questions first: nearly every line is whole.
-    if "free:" in text:
-        if "high:" in text:
-            return None
-        if patterns.ZONE.search(text):
-            return _zone_ends
-    if ": " in text and contains_any(text, patterns.ZONES) and not list_ends(text) and patterns.FREE_LIST.search(text):
-        return list_ends
-    return None
 
 
 def _summary_fields(text):

@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import callers, heads, patterns
+from . import breaks, callers, heads, patterns
 from .clusters import Cluster
 from .prefixes import contains_any
 from .report import Report, base_name, held, plain
@@ -188,7 +188,7 @@ class KernelLog:
             count >= MAX_PIECES
             or not more
             or fresh
-            or done is heads.list_ends
+            or done is breaks.list_ends
             and not patterns.LIST_GOES_ON.match(more)
         ):
             self._finish_pending()
@@ -280,7 +280,7 @@ class KernelLog:
             # The list of tasks is the OOM killer's.
             report.kind = "oom_kill"
         if "+0x" not in text and ("free:" in text or "*" in text or "_" in text) and not text.endswith("\0"):
-            wait = heads.broken(text)
+            wait = breaks.broken(text)
             if wait:
                 return self.wait(line, wait)
         taken = report.take(text)

@@ -14,8 +14,8 @@ __metaclass__ = type
 
 import collections
 
-from .._consumers import scaled_check
 from .._fragmentation import BLOCK_FREE, fragmentation_index, free_pages, normal_index, watermark_ok
+from .._releases import scaled_check
 
 # Free blocks of these types are listed, but closed to an ordinary request; "C" is open to movable ones and "H" to atomic ones.
 _CLOSED_LETTERS = "HCIR"

@@ -9,8 +9,8 @@ __metaclass__ = type
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import watermark_ok
-from ansible_collections.kernelops.memfrag.plugins.module_utils._outlook import Outlook, complete
-from ansible_collections.kernelops.memfrag.plugins.module_utils._states import allocatable, zone_states
+from ansible_collections.kernelops.memfrag.plugins.module_utils._outlook import Outlook
+from ansible_collections.kernelops.memfrag.plugins.module_utils._states import allocatable, complete, zone_states
 
 
 def make_zone(**values):
