@@ -401,7 +401,8 @@ def in_prometheus(*states: str) -> bool:
     return any(one["labels"]["alertname"] == ALERT and one["state"] in states for one in alerts())
 
 
-# In this order; each is looked for when the one before it has been seen.
+# Those up to the compaction come in this order: each is looked for when the one before it has been seen. What follows it comes as it comes.
+IN_ORDER = 6
 MILESTONES: list[tuple[str, t.Callable[[], bool]]] = [
     ("the node's metrics say that compaction would help", lambda: metric(HELPS) == 1),
     (f"Prometheus: {ALERT} is pending", lambda: in_prometheus("pending", "firing")),
@@ -429,29 +430,40 @@ def watch() -> None:
             collect()
             over.wait(COLLECT_EVERY_SECONDS)
 
-    began, seen = time.time(), []
+    began = time.time()
+    seen: list[tuple[float, str]] = []
     collector = threading.Thread(target=timer, daemon=True)
     collector.start()
     try:
-        for words, there in MILESTONES:
-            while not there():
+        for missing in [*([one] for one in MILESTONES[:IN_ORDER]), MILESTONES[IN_ORDER:]]:
+            while missing := _look(missing, seen):
                 bad = [
                     one
                     for one in books()
                     if one["outcome"] in ("no_better", "worse", "held_off", "left_alone", "unknown")
                 ]
                 if bad or time.time() - began > LOOP_SECONDS or machine_died():
-                    said = (
-                        f"After {time.time() - began:.0f} s not yet: {words}. {machine_died() or ''} {bad or ledger()}"
-                    )
+                    said = f"After {time.time() - began:.0f} s not yet: {missing[0][0]}. {machine_died() or ''} {bad or books() or ledger()}"
                     raise StackError(f"{said}\n{lab._tail(CACHE / 'eda.log', 60)}")
                 time.sleep(0.2)
-            seen.append((time.time(), words))
     finally:
         over.set()
         collector.join(timeout=70)
         save(CACHE / "timeline.txt", "".join(_line(began, moment, words) for moment, words in seen))
     print((CACHE / "timeline.txt").read_text(encoding="utf-8"), end="")
+
+
+def _look(
+    milestones: list[tuple[str, t.Callable[[], bool]]], seen: list[tuple[float, str]]
+) -> list[tuple[str, t.Callable[[], bool]]]:
+    """-> those that are still to come; the others are noted."""
+    waiting = []
+    for words, there in milestones:
+        if there():
+            seen.append((time.time(), words))
+        else:
+            waiting.append((words, there))
+    return waiting
 
 
 def _line(began: float, moment: float, words: str) -> str:
