@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import pathlib
 import re
-import runpy
+import types
 import typing as t
 
 import pytest
@@ -20,7 +21,13 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _r
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._monitoring import _alerts
 
 EDA = pathlib.Path(__file__).resolve().parents[4] / "extensions" / "eda"
-FILTER = runpy.run_path(str(EDA / "plugins" / "event_filter" / "memfrag_alerts.py"))
+# Not by runpy: below a collection, Ansible's own importer takes the file for a package.
+_LOADER = importlib.machinery.SourceFileLoader(
+    "memfrag_alerts", str(EDA / "plugins" / "event_filter" / "memfrag_alerts.py")
+)
+_MODULE = types.ModuleType(_LOADER.name)
+_LOADER.exec_module(_MODULE)
+FILTER = vars(_MODULE)
 events = FILTER["main"]
 
 
