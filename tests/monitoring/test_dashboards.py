@@ -225,8 +225,8 @@ def prometheus_fixture(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[P
             node.write_metrics()
         addresses = [stack.enter_context(node.exporter) for node in nodes]
         prometheus = stack.enter_context(prometheus_of(place / "prometheus", addresses))
-        prometheus.has("count(memfrag_incidents_total) > 0")
-        # Only now something happens: of a counter that begins with it, nobody sees an increase.
+        # Only when each of them was seen something happens: of a counter that begins with it, nobody sees an increase.
+        prometheus.has(f"count(count by (instance) (memfrag_incidents_total)) == {len(nodes[:3])}")
         nodes[0].fail()
         nodes[0].compact()
         nodes[0].write_metrics()
