@@ -12,8 +12,8 @@ __metaclass__ = type
 import re
 
 from . import _outlook, _scanners, _states
-from ._consumers import order_of
 from ._node import NodeError
+from ._releases import order_of
 
 # Pools by NUMA node (mm/hugetlb_sysfs.c); a kernel without NUMA has the machine's alone.
 _PER_NODE = "/sys/devices/system/node/node[0-9]*/hugepages/hugepages-*kB"

@@ -23,6 +23,9 @@ from . import _trend
 
 SCHEMA_VERSION = 1
 
+# Bytes of a record in its file: what a report reads of one at most.
+LARGEST = 8 * 1024 * 1024
+
 # Report files lie beside the records; a host of that name must not take their place.
 RESERVED = frozenset(("report.json",))
 

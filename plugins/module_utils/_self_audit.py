@@ -23,8 +23,6 @@ from ._node import Node, NodeError
 from ._node_writes import WritableNode
 from ._text import strip_controls
 
-# What a report reads of one record at most, as in plugin_utils/_contracts.py.
-LARGEST = 8 * 1024 * 1024
 LOCK_SECONDS = 10
 # So many findings are told in words.
 _TOLD = 10
@@ -104,7 +102,7 @@ class Store:
     def previous(self):
         """The facts of the last record, if nobody else can have written it, or None."""
         try:
-            facts = json.loads(self._place.read_trusted(self._file, LARGEST))["facts"]
+            facts = json.loads(self._place.read_trusted(self._file, _record.LARGEST))["facts"]
             # What the rates are made of, and no more.
             counters = {name: int(value) for name, value in facts["vmstat"].items()}
             uptime = float(facts["kernel"]["uptime_seconds"])
@@ -115,8 +113,10 @@ class Store:
     def keep(self, record):
         """-> the path of the file. NodeError where it cannot be written, or another run goes on writing it."""
         text = _record.text(record)
-        if len(text) > LARGEST:
-            raise NodeError(self._file[1:], "the record would have %d bytes, of at most %d" % (len(text), LARGEST))
+        if len(text) > _record.LARGEST:
+            raise NodeError(
+                self._file[1:], "the record would have %d bytes, of at most %d" % (len(text), _record.LARGEST)
+            )
         # Two runs at once share a temporary file.
         lock = "/." + self._file[1:] + ".lock"
         with self._place.lock(lock, wait_seconds=LOCK_SECONDS, remove=True) as held:

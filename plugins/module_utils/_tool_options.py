@@ -75,49 +75,53 @@ def parser(commands):
             metavar="DIR",
             help="where the node's files are; only / and a mounted host can be compacted",
         )
-        _OPTIONS_OF.get(name, _add_policy_options)(sub, name)
+        for add_options in _OPTIONS_OF[name]:
+            add_options(sub)
     return made
 
 
-def _add_watch_options(parser, dummy_name):
+def _add_watch_options(parser):
     parser.add_argument(
         "--seconds", default="30", metavar="N", help="how long, at most %d (30)" % _fragmenters.LONGEST_SECONDS
     )
+
+
+def _add_json(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _add_policy_options(parser, name):
-    """Of the commands that go by the policy, which options go before."""
-    _add_policy_file(parser)
-    if name not in ("metrics", "check"):
-        parser.add_argument("--json", action="store_true", help="print JSON")
-    if name == "metrics":
-        parser.add_argument("--textfile", metavar="DIR", help="write %s in this directory" % _metrics.FILE_NAME)
-    if name == "check":
-        for status, level in (("warning", _checks.WARNING_FROM), ("critical", _checks.CRITICAL_FROM)):
-            parser.add_argument(
-                "--" + status,
-                choices=_checks.LEVELS,
-                metavar="LEVEL",
-                help="level of the assessment from which on it is %s (%s)" % (status.upper(), level),
-            )
-    if name == "compact":
-        parser.add_argument("--dry-run", action="store_true", help="decide only, write nothing")
-        parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-        parser.add_argument("--syslog", action="store_true", help="send the outcome to the system log, as one line")
+def _add_metrics_options(parser):
+    parser.add_argument("--textfile", metavar="DIR", help="write %s in this directory" % _metrics.FILE_NAME)
+
+
+def _add_check_options(parser):
+    for status, level in (("warning", _checks.WARNING_FROM), ("critical", _checks.CRITICAL_FROM)):
         parser.add_argument(
-            "--textfile", metavar="DIR", help="write %s in this directory afterwards" % _metrics.FILE_NAME
+            "--" + status,
+            choices=_checks.LEVELS,
+            metavar="LEVEL",
+            help="level of the assessment from which on it is %s (%s)" % (status.upper(), level),
         )
-    for option in sorted(OPTIONS):
-        _add_option(parser, option, OPTIONS[option])
+
+
+def _add_compact_options(parser):
+    parser.add_argument("--dry-run", action="store_true", help="decide only, write nothing")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--syslog", action="store_true", help="send the outcome to the system log, as one line")
+    parser.add_argument("--textfile", metavar="DIR", help="write %s in this directory afterwards" % _metrics.FILE_NAME)
 
 
 def _add_policy_file(parser):
     parser.add_argument("--policy", metavar="FILE", help="policy to use instead of " + POLICY_FILE)
 
 
-def _add_audit_options(parser, dummy_name):
-    _add_policy_file(parser)
+def _add_target(parser):
+    """What of the policy's target the command line puts in its place."""
+    for option in sorted(OPTIONS):
+        _add_option(parser, option, OPTIONS[option])
+
+
+def _add_audit_options(parser):
     parser.add_argument("--json", action="store_true", help="print the record")
     parser.add_argument(
         "--output", metavar="DIR", help="write the record in this directory, as HOST.json, readable by its owner"
@@ -140,7 +144,15 @@ def _add_audit_options(parser, dummy_name):
     )
 
 
-_OPTIONS_OF = {"watch": _add_watch_options, "audit": _add_audit_options}
+_OPTIONS_OF = {
+    "status": (_add_policy_file, _add_json, _add_target),
+    "compact": (_add_policy_file, _add_json, _add_compact_options, _add_target),
+    "watch": (_add_watch_options, _add_json),
+    "metrics": (_add_policy_file, _add_metrics_options, _add_target),
+    "check": (_add_policy_file, _add_check_options, _add_target),
+    "audit": (_add_policy_file, _add_audit_options),
+    "policy": (_add_policy_file, _add_json, _add_target),
+}
 
 
 def _add_option(parser, name, about):

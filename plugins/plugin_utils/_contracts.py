@@ -33,8 +33,8 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._shapes import (
     Text,
 )
 
-# Bytes of an answer, and of a record in its file.
-LARGEST_ANSWER = LARGEST_RECORD = 8 * 1024 * 1024
+# Bytes of an answer. A record is little more than that, and has its limit in module_utils/_record.py.
+LARGEST_ANSWER = 8 * 1024 * 1024
 
 MOST_ORDERS = 64
 MOST_ZONES = 4096

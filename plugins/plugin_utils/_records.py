@@ -31,7 +31,7 @@ RESERVED = _record.RESERVED
 STATUSES = _contracts.STATUSES
 # What would help was called so before it was named "remediation"; records of 0.1 have it.
 OLD_NAME = "mending"
-LARGEST = _contracts.LARGEST_RECORD
+LARGEST = _record.LARGEST
 
 # Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
 MODE = 0o600

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from .. import _consumers
+from .. import _consumers, _releases
 from .._consumers import MUST_NOT_FAIL
 from .catalogue import make
 
@@ -50,6 +50,6 @@ def _veth(state):
     size, cpus, release = _consumers.veth_bytes(state.kernel), state.kernel["possible_cpus"], state.kernel["release"]
     if size <= MUST_NOT_FAIL:
         return []
-    order = _consumers.order_of(size, state.kernel["page_size"])
+    order = _releases.order_of(size, state.kernel["page_size"])
     title = "Each veth pair needs order %d on this kernel, for %d possible CPUs" % (order, cpus)
     return [make("MF603", "low", title, possible_cpus=cpus, release=release, order=order)]

@@ -144,9 +144,9 @@ class NodeState:
         needed = {order: texts[-1] for order, texts in orders.items()}
         # A kernel that is known to need no more than that is judged more mildly for the larger sizes.
         unknown = (self.kernel["release"] is None or caches is None) and self.containers is not False
-        wanted, assumed = {_consumers.order_of(_DRIVERS, page): "high"}, set()
+        wanted, assumed = {_releases.order_of(_DRIVERS, page): "high"}, set()
         for size in _CONTAINERS:
-            order = _consumers.order_of(size, page)
+            order = _releases.order_of(size, page)
             if order not in wanted:
                 wanted[order] = "high" if unknown else "medium"
                 if unknown and not self.containers and _consumers.may_have_conntrack_caches(self.kernel["release"]):

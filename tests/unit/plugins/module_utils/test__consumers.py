@@ -12,9 +12,9 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _consumer
 
 
 def test_orders_by_bytes_and_page_size():
-    assert [_consumers.order_of(16384, page) for page in (4096, 16384, 65536)] == [2, 0, 0]
-    assert _consumers.order_of(1, 4096) == 0
-    assert _consumers.order_of(4097, 4096) == 1
+    assert [_releases.order_of(16384, page) for page in (4096, 16384, 65536)] == [2, 0, 0]
+    assert _releases.order_of(1, 4096) == 0
+    assert _releases.order_of(4097, 4096) == 1
 
 
 # KERNEL: array size 6142 gives order 4, 12286 order 5, 24574 order 6; up to 766 entries come from a slab cache.

@@ -201,7 +201,7 @@ def test_where_there_is_no_directory(memfrag, node_root, share):
 
 
 def test_a_record_beyond_what_a_report_reads_is_refused(share, monkeypatch):
-    monkeypatch.setattr(_self_audit, "LARGEST", 100)
+    monkeypatch.setattr(_record, "LARGEST", 100)
     with pytest.raises(NodeError) as refused:
         _self_audit.Store(share, "n").keep(_record.empty("n", (), 0))
     assert "of at most 100" in str(refused.value)

@@ -23,6 +23,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _metrics,
     _metrics_state,
     _pageblocks,
+    _releases,
     _scanners,
     _yields,
 )
@@ -240,7 +241,7 @@ def test_auto_is_each_order_without_which_something_fails(name, node_root):
     kernel = dict(facts["kernel"], containers=facts["containers"])
     caches, groups = facts["slab"]["nf_conntrack_caches"], (facts["cgroups"] or {}).get("memory_cgroups")
     fails = {order for order, dummy, hard in _consumers.requests(kernel, caches, groups) if hard}
-    fails.add(_consumers.order_of(32768, facts["kernel"]["page_size"]))
+    fails.add(_releases.order_of(32768, facts["kernel"]["page_size"]))
     assert {row["order"] for row in orders} == fails
     assert all(row["needed_by"] for row in orders)
     # The assessment holds the node to the same.
