@@ -67,6 +67,8 @@ MONITORING_TOOLS = {
     "npm": "npm",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "journalctl": "systemd",
+    "/lib/systemd/systemd-journal-remote": "systemd-journal-remote",
 }
 MACHINE_TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
