@@ -74,12 +74,7 @@ class ActionModule(ActionBase):
                 _fail(record, f"the audit was ended before the node had answered ({type(error).__name__})")
             keep()
             raise
-        try:
-            path = keep()
-        except _records.RecordError as error:
-            _fail(record, str(error))
-            path = keep()
-        result.update(_summary(record, path, run_id))
+        result.update(_summary(record, keep(), run_id))
         return result
 
     def _audit(
@@ -188,10 +183,14 @@ def _check(options: dict[str, t.Any], run_id: str) -> None:
 
 
 def _keep(record: dict[str, t.Any], records_dir: str, run_id: str, started: float) -> str:
-    """-> path of the record as it is now; RecordError for one that is too large"""
+    """-> path of the record as it is now. One that no report would read is that of a failed audit, whatever has ended it."""
     record["duration_seconds"] = round(time.time() - started, 3)
     try:
-        return _records.write(records_dir, run_id, record)
+        try:
+            return _records.write(records_dir, run_id, record, check=True)
+        except _records.RecordError as error:
+            _fail(record, str(error))
+            return _records.write(records_dir, run_id, record)
     except OSError as error:
         raise AnsibleActionFail(f"Cannot write the record: {error}") from error
 

@@ -69,8 +69,8 @@ def file_name(host):
     return (name or "%") + ".json"
 
 
-def text(record):
-    """-> the content of the record's file"""
+def head_of(record):
+    """-> the first line of the record's file as data: everything but journal and facts, and what later reports read of those"""
     head = {key: value for key, value in record.items() if key not in _BULKY}
     if record.get("facts"):
         # For the comparison of runs and for the forecast, which read no facts.
@@ -80,7 +80,12 @@ def text(record):
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
             # What does not hold the contract is told of by who reads it.
             pass
-    lines = [_dumps(head)[:-1]]
+    return head
+
+
+def text(record, head=None):
+    """-> the content of the record's file; ``head`` as of head_of(), where somebody has it already"""
+    lines = [_dumps(head or head_of(record))[:-1]]
     lines += ["%s: %s" % (_dumps(key), _dumps(record[key])) for key in _BULKY if key in record]
     return ",\n".join(lines) + "}\n"
 

@@ -52,7 +52,10 @@ _DEFAULTS = {
 
 def complete(zone):
     """A copy of a zone of the facts with every key that a Standing reads."""
-    return dict(_DEFAULTS, **zone)
+    zone = dict(_DEFAULTS, **zone)
+    # Of what is not known there is nothing to reclaim; everything else may be unknown.
+    zone["reclaimable_pages"] = zone["reclaimable_pages"] or 0
+    return zone
 
 
 def best(states):

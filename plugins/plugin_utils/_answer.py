@@ -106,11 +106,21 @@ def take(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         if taken["journal"] is not None:
             _check("journal", taken["journal"], _contracts.JOURNAL)
             _check_events(taken["journal"])
+        # What follows from the facts is computed here, whatever the node thinks of it.
+        taken["facts"] = _graded(taken["facts"])
     except _shapes.ShapeError as error:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
-    # What follows from the facts is computed here, whatever the node thinks of it.
-    taken["facts"] = _grading.grade(taken["facts"])
     return taken
+
+
+def _graded(facts: t.Any) -> dict[str, t.Any]:
+    """With what follows from the facts, held to the contract as well: it grows with what was said. ShapeError."""
+    facts = dict(_grading.grade(facts))
+    try:
+        _check("allocatable", facts["allocatable"], _contracts.FACTS.needed["allocatable"])
+    except _shapes.ShapeError as error:
+        raise error.inside("facts") from None
+    return facts
 
 
 def take_watch(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -156,7 +166,7 @@ def take_record(record: dict[str, t.Any]) -> None:
     if record.get("journal") is not None:
         _check_events(record["journal"])
     if record.get("facts") is not None:
-        record["facts"] = _grading.grade(record["facts"])
+        record["facts"] = _graded(record["facts"])
     record.update(groups=[], assessment=None)
 
 

@@ -60,6 +60,7 @@ _NODE = Int(0, 65535)
 # Of a log line, which may hold anything; nothing is computed from it.
 _LOGGED = Int(-MOST, 2**64 - 1)
 _PER_ORDER = ListOf(_COUNT, MOST_ORDERS)
+_UPTIME = Number(0, 1e12)
 
 # Words
 _WORD = Text(64, "[a-z0-9][a-z0-9_.-]*", "a word of small letters")
@@ -81,7 +82,7 @@ _KERNEL = Fields(
     {
         "release": _NAME,
         "machine": _NAME,
-        "uptime_seconds": Number(0, 1e15),
+        "uptime_seconds": _UPTIME,
         "config_compaction": Bool(),
         "hugepage_order": _ORDER,
         "possible_cpus": Int(0, 1 << 20),
@@ -339,7 +340,7 @@ _RECORD_HEAD: dict[str, Shape] = {
     "trend": Fields(
         {"blocks": _PER_ORDER},
         {
-            "uptime_seconds": Number(0, 1e12),
+            "uptime_seconds": _UPTIME,
             "memory_kb": _COUNT,
             "swept_pages": _COUNTER,
             "caches_dropped": _COUNTER,

@@ -24,7 +24,7 @@ import typing as t
 from collections.abc import Iterable, Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _shapes
 
 SCHEMA_VERSION = _record.SCHEMA_VERSION
 RESERVED = _record.RESERVED
@@ -77,14 +77,24 @@ def run_directory(records_dir: str, run_id: str) -> str:
     return os.path.join(records_dir, run_id)
 
 
-def write(records_dir: str, run_id: str, record: dict[str, t.Any]) -> str:
-    """Store a record for its host, readable by its owner only, and return the path. RecordError for one beyond LARGEST."""
+def write(records_dir: str, run_id: str, record: dict[str, t.Any], check: bool = False) -> str:
+    """Store a record for its host, readable by its owner only, and return the path.
+
+    RecordError for one that no report would read: beyond LARGEST, or, with ``check``, of an audited host and with something in its
+    first line that does not hold the contract. Sums of numbers that hold theirs one by one need not.
+    """
     directory = run_directory(records_dir, run_id)
     # makedirs() gives its mode to the last component only; log lines are nobody else's business at any depth.
     for path in (records_dir, directory):
         os.makedirs(path, mode=0o700, exist_ok=True)
     path = os.path.join(directory, file_name(record["host"]))
-    text = _record.text(record)
+    head = _record.head_of(record)
+    if check and record["status"] == "audited":
+        try:
+            _contracts.RECORD_HEAD.check(head)
+        except _shapes.ShapeError as error:
+            raise RecordError(f"{path}: the record would not hold its contract: {error}") from error
+    text = _record.text(record, head)
     if len(text) > LARGEST:
         raise RecordError(f"{path}: the record would have {len(text):,} bytes, of at most {LARGEST:,}")
     write_file(path, [text])

@@ -120,7 +120,8 @@ class Number(Shape):
         self.lowest, self.highest = lowest, highest
 
     def check(self, value: t.Any) -> None:
-        if type(value) not in (int, float) or not math.isfinite(value):
+        # An int may be too large for isfinite(), which makes a float of it.
+        if type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
             raise ShapeError(f"must be a number, not {quoted(value)}")
         if not self.lowest <= value <= self.highest:
             raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {quoted(value)}")
@@ -128,9 +129,10 @@ class Number(Shape):
     def all_hold(self, values: t.Collection[t.Any]) -> bool:
         return not values or (
             set(map(type, values)) <= {int, float}
-            and all(map(math.isfinite, values))
             and min(values) >= self.lowest
             and max(values) <= self.highest
+            # Last: what is too large for it has been found by now. "Not a number" is neither least nor most.
+            and all(map(math.isfinite, values))
         )
 
     def schema(self) -> dict[str, t.Any]:

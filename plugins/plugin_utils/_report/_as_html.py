@@ -126,7 +126,7 @@ class Page:
             sorted(nodes.items()) if len(nodes) > 1 else 0,
             self._needs.number(needs, tuple(map(tuple, needs))),
             [
-                [zone["node"], strings.number(zone["zone"]), zone["managed_pages"] or 0, *zone["free_blocks"]]
+                [zone["node"], strings.number(zone["zone"]), zone.get("managed_pages") or 0, *zone["free_blocks"]]
                 for zone in facts["zones"]
             ],
             [meminfo.get(field) for field in ("memfree", "memavailable")]

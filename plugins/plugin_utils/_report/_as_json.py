@@ -33,7 +33,7 @@ class Document:
             "memory_kb": host.memory_kb,
             "allocatable": [row["state"] for row in facts["allocatable"]],
             "zones": [
-                {key: zone[key] for key in ("node", "zone", "free_blocks", "free_pages", "managed_pages")}
+                {key: zone.get(key) for key in ("node", "zone", "free_blocks", "free_pages", "managed_pages")}
                 for zone in facts["zones"]
             ],
             "findings": assessment.get("findings") or [],

@@ -116,6 +116,11 @@ WRONG: tuple[tuple[tuple[t.Any, ...], t.Any, str], ...] = (
     (("sysctl",), {"vm.swappiness": {}}, "facts.sysctl.vm.swappiness: must be a number, a list of numbers, or text"),
     (("pressure",), {"some_avg10": "x"}, "facts.pressure.some_avg10: must be a number"),
     (("more",), [[[[[[[[[[1]]]]]]]]]], "is nested deeper than 8 levels"),
+    # Beyond what a float can be, where a number may be one: twice, alone and among others.
+    (("kernel", "uptime_seconds"), 10**4000, "facts.kernel.uptime_seconds: must be from 0 to"),
+    (("pressure", "some_avg10"), 10**4000, "facts.pressure.some_avg10: must be from 0 to"),
+    (("more",), 10**4000, "facts.more: must be from"),
+    ((*ZONE, "reclaimable_pages"), -1, "facts.zones[0].reclaimable_pages: must be from 0"),
     (("more",), ["x" * 70000], "facts.more[0]: must have at most 65536 characters"),
     (("\x1b[31m\u202e",), [[[[[[[[[[1]]]]]]]]]], "facts.'\\x1b[31m\\u202e'[0]"),
 )
