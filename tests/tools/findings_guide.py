@@ -87,6 +87,8 @@ inferred: ``blocks`` of the remediation has how many blocks of the order a compa
 of a sample is an estimate). ``will_help`` is ``true`` where as many as are lacking are expected, ``false`` where not even the highest
 number has them. Then the reason names who stands in the way and what moves them. MF307 to MF312 say who holds the pageblocks.
 
+An action fits the level: of a node whose level is ``low`` only what is sure to help is advised, and otherwise ``none``.
+
 The policy
 ----------
 

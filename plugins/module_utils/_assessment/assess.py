@@ -21,7 +21,7 @@ from . import blocks, constrained, fragmenters, holders, incidents, known_kernel
 from .catalogue import NO_HUGE_PAGES, REMEDY_BY_ACTION, REMEDY_OF_ACTION, SEVERITIES, make
 from .node_state import NodeState, parse_time
 from .policy import complete
-from .remediation import ONLY_HUGE_PAGES, remediation
+from .remediation import ONLY_HUGE_PAGES, fitting, remediation
 from .score import level_of, score_of, summary_of
 
 
@@ -55,14 +55,15 @@ def assess(facts, journal=None, policy=None, previous=None, now=None):
     ignored = [dict(found, reason=rules["ignore"][found["id"]]) for found in findings if found["id"] in rules["ignore"]]
     findings = [found for found in findings if found["id"] not in rules["ignore"]]
     findings.sort(key=lambda found: (-SEVERITIES.index(found["severity"]), found["id"]))
-    advice = remediation(state, bool(short), unmovable)
+    level = level_of(findings)
+    advice = fitting(remediation(state, bool(short), unmovable), level)
     for found in findings:
         if found["id"] in REMEDY_BY_ACTION and advice["action"] in REMEDY_OF_ACTION:
             found["remedy"] = REMEDY_OF_ACTION[advice["action"]]
         elif found["id"] == "MF306" and (advice["will_help"] is False or advice["reason"].startswith(ONLY_HUGE_PAGES)):
             found["remedy"] = NO_HUGE_PAGES
     return {
-        "level": level_of(findings),
+        "level": level,
         "score": score_of(findings),
         "summary": summary_of(findings),
         "findings": findings,

@@ -13,6 +13,7 @@ from . import blocks, holders
 from .node_state import percent
 
 ONLY_HUGE_PAGES = "only huge pages are missing, and compaction would not bring them back"
+NOT_GRAVE = "nothing here is worse than low, and what would help is not sure"
 
 # Why, by what decided (_outlook.Outlook.what_helps()).
 _REASONS = {
@@ -77,6 +78,16 @@ def _only_huge_pages(verdict):
         return _answer("none", None, ONLY_HUGE_PAGES)
     # What is in their way was measured: worth saying, even if nothing is to be done.
     return dict(verdict, action="none", will_help=None, reason="%s: %s" % (ONLY_HUGE_PAGES, verdict["reason"]))
+
+
+def fitting(advice, level):
+    """What is advised fits the level: of a node that is well only what is sure to help, and otherwise nothing.
+
+    Whoever acts on an action takes the node out of service for it. The zone and the order that it spoke of stay.
+    """
+    if level != "low" or advice["action"] == "none" or advice["will_help"] is True:
+        return advice
+    return dict(advice, action="none", will_help=None, reason="%s: %s" % (NOT_GRAVE, advice["reason"]))
 
 
 # What a second look at a node is for: the pageblocks, and the settings that say what compaction moves.
