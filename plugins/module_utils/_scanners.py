@@ -42,18 +42,21 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
     (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
     memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
-    when the lists are given back.
+    when the lists are given back. Then those pages are free as well that stand on lists now (_held_up()); of them expected counts
+    the share that movable pageblocks have in the zone.
     """
     blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
     ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
-    more = _unlisted(zone, blocks[:emptied])
+    likely = _held_up(zone, blocks[: ends[1]], zone.listed * _movable_share(zone))
+    most, by_chance = _held_up(zone, blocks[:emptied], zone.listed), _unlisted(zone, blocks[:emptied])
     answer = []
     for order, ready in enumerate(now):
         all_ = max(1.0, zone.blocks * zone.size / float(1 << order))
         room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale / (1 << order)
         if 1 << order <= zone.size:
             low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [emptied])
-            high += more * zone.size / (1 << order)
+            expected += _brought(zone, likely, order)
+            high += _brought(zone, most, order) + by_chance * zone.size / (1 << order)
         else:
             low, expected, high = (min(room, count) for count in _in_rows(zone, order, ends))
         low = wilson(min(1.0, low / all_), len(blocks), zone.blocks)[0] * all_ * correction * (1 - _RESISTING)
@@ -104,11 +107,46 @@ def _on_lists(zone, emptied, pages):
     return kept
 
 
+def _held_up(zone, emptied, pages):
+    """The emptied pageblocks, as many as there may be, that so many free ``pages`` on per-cpu lists are all that is in the way of.
+
+    A page goes to the list of its pageblock's migratetype (mm/page_alloc.c, free_unref_page()). Those of the movable lists stand in
+    movable pageblocks, where pages of the kernel are strangers, and close together, as they were freed: of all unflagged pages of a
+    few pageblocks all may be such.
+    """
+    budget, found = pages / zone.scale if zone.scale else 0, []
+    for block in sorted(filter(_looks_movable, emptied), key=lambda block: block.unflagged):
+        budget -= block.unflagged
+        if budget < 0:
+            break
+        found.append(block)
+    return found
+
+
+def _looks_movable(block):
+    return 0 < block.unflagged <= block.movable
+
+
+def _movable_share(zone):
+    """Which share of the zone's pageblocks is movable, 0 where nothing tells: of the pages on its lists as many, as far as one can know."""
+    return min(1.0, zone.targets[1] / float(zone.blocks)) if zone.targets and zone.blocks else 0.0
+
+
+def _brought(zone, held_up, order):
+    """Blocks of ``order`` more that these pageblocks have when nothing is in their way any more."""
+    return sum((block.pages >> order) - block.clean[order] for block in held_up if order < len(block.clean)) * zone.scale
+
+
 def _unlisted(zone, emptied):
-    """How many pageblocks more there may be: those whose only pages that stay are free, on per-cpu lists, and not the kernel's."""
+    """How many there may be, by chance, of the other pageblocks whose only pages that stay are free, on per-cpu lists.
+
+    Nothing sets such pages apart there from the many of the kernel, so each of these is as likely on a list as any.
+    """
     unflagged = sum(block.without_flag for block in zone.observed) * zone.scale
     share = min(1.0, zone.listed / unflagged) if unflagged else 0.0
-    return sum(share**block.unflagged for block in emptied if block.unflagged) * zone.scale
+    others = [block for block in emptied if block.unflagged and not _looks_movable(block)]
+    mean = sum(share**block.unflagged for block in others) * zone.scale
+    return min(len(others) * zone.scale, int(round(mean + _Z95 * math.sqrt(mean))))
 
 
 def _is_target(block):

@@ -156,23 +156,26 @@ def judged(zones, unfinished_zones, failed):
     answer = {"words": [], "missed": [], "off": [], "drawn": 0, "wrong_draws": 0}
     for zone, about in zones.items():
         row, obtained, full = about["promised"], about["obtained"], about["full"]["expected"]
-        # A page is enough to spoil a pageblock: one that could not be moved. And one on a per-cpu list, which looks like the kernel's
-        # own, may be given back and have been the last that was in the way.
-        spoilt, lists_of = f"{failed} pages could not be moved", f"{about['listed'][0]} pages were on lists before"
+        before, after = about["listed"]
         why = None
-        if obtained < row["low"]:
-            why = f"the kernel stopped at {unfinished_zones[zone]}" if zone in unfinished_zones else None
-        elif obtained > row["high"]:
-            why = lists_of if obtained - row["high"] <= about["listed"][0] else None
+        if obtained < row["low"] and zone in unfinished_zones:
+            why = f"the kernel stopped at {unfinished_zones[zone]}"
         text = f"{zone} promised {row['low']} to {row['high']}, about {row['expected']}, obtained {obtained}"
         if row["high"] or obtained:
             answer["words"].append(f"{text}; {why}" if why else text)
         if not row["low"] <= obtained <= row["high"] and not why:
             answer["missed"].append(text)
+        # A page is enough to spoil a pageblock: one that could not be moved, or that is free and on a per-cpu list. One that was on
+        # a list before looked like the kernel's own, and may have been the last that was in the way.
+        in_between, words = (
+            (failed + after, f"{failed} pages could not be moved, {after} are on lists")
+            if obtained < full
+            else (before, f"{before} pages were on lists before")
+        )
         text = f"{zone} by every pageblock about {full}, obtained {obtained}"
         beyond = abs(obtained - full) - max(1, obtained / WITHIN)
-        if 0 < beyond <= (failed if obtained < full else about["listed"][0]):
-            answer["words"].append(f"{text}; {spoilt if obtained < full else lists_of}")
+        if 0 < beyond <= in_between:
+            answer["words"].append(f"{text}; {words}")
         elif beyond > 0:
             answer["off"].append(text)
         if zone.endswith("/Normal"):

@@ -20,7 +20,8 @@ from .._procfs import zoneinfo
 # Linux 4.7 and later (mm/vmstat.c, vmstat_refresh()).
 REFRESH = "/proc/sys/vm/stat_refresh"
 
-# So often at the most, which leaves 1 of 200 pages; ended before where that brings less than one page in so many, twice.
+# So often at the most, which leaves 1 of 200 pages; ended before where neither the pages nor what the lists may hold falls by
+# one in so many, twice.
 _ROUNDS, _WORTH_IT, _IDLE_ROUNDS = 40, 32, 2
 
 
@@ -42,22 +43,26 @@ def give_back(node, stop=lambda: None):
 
     stop   gives a reason to end it, or None
     """
-    asked, idle, pages = False, 0, _pages(node)
+    asked, idle, sizes = False, 0, _sizes(node)
     for _round in range(_ROUNDS):
-        if not pages or idle == _IDLE_ROUNDS or stop():
+        if not sizes[0] or idle == _IDLE_ROUNDS or stop():
             break
         try:
             node.read_text(REFRESH)
         except NodeError:
             break
-        asked, left = True, _pages(node)
-        idle = 0 if (pages - left) * _WORTH_IT >= pages else idle + 1
-        pages = left
+        asked, left = True, _sizes(node)
+        # A list gives nothing back while it may hold more than it does, but may hold less each time.
+        falls = any((was - now) * _WORTH_IT >= was > 0 for was, now in zip(sizes, left))
+        idle = 0 if falls else idle + 1
+        sizes = left
     return asked
 
 
-def _pages(node):
-    return sum(pages for pages, _most in read(node).values())
+def _sizes(node):
+    """(pages on the lists, what the longest of each zone may hold)"""
+    found = read(node).values()
+    return sum(pages for pages, _most in found), sum(most for _pages, most in found)
 
 
 def grown(before, after):

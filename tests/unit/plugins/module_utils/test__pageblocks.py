@@ -99,10 +99,33 @@ def test_what_a_per_cpu_list_may_keep_is_promised_for_later(tmp_path):
 def test_pages_that_are_free_on_a_per_cpu_list_may_come_back(tmp_path):
     found = zone(("mf" * 8 + "mfmkmfmfmfmfmfmf") * 20, tmp_path)
     assert order_of(found, 4)["high"] == 10
-    # 10 of the 20 unflagged pages are on lists. Of the 9 pageblocks that are emptied and have one, half may be of that kind.
-    found.listed = 10
+    # 6 pages are on lists: at the most as many pageblocks, of the 9 that are emptied and have such a page, wait for nothing else.
+    found.listed = 6
     row = order_of(found, 4)
-    assert (row["expected"], row["high"]) == (10, 15)
+    assert (row["expected"], row["high"]) == (10, 16)
+    # Each of them has all but one of its blocks of order 2 anyway.
+    assert order_of(found, 2)["high"] == 10 * 4 + 9 * 3 + 6
+    # Two thirds of the pageblocks are known to be movable: they are likely to have as many of these pages.
+    found.targets = 300, 27
+    assert order_of(found, 4)["expected"] == 10 + 4
+
+
+def test_pages_on_lists_stand_close_together(tmp_path):
+    # By the kernel's rule a list's pages are of movable pageblocks: three of seven pages, rather than each its share.
+    found = zone(("m" * 3 + "f" * 13 + "mmmkkk" + "f" * 10 + "mmmmkkkk" + "f" * 8) * 10, tmp_path)
+    alone = order_of(found, 4)["high"]
+    found.listed = 3 * 4
+    assert order_of(found, 4)["high"] == alone + 4
+
+
+def test_among_the_kernels_own_pages_those_on_lists_are_few(tmp_path):
+    found = zone(("kkk" + "f" * 13) * 400, tmp_path)
+    found.listed = 120
+    # A tenth of all such pages: of 400 pageblocks in one in a thousand all three are, give or take.
+    assert order_of(found, 4)["high"] == 2
+    found = zone(("k" * 8 + "f" * 8) * 400, tmp_path)
+    found.listed = 320
+    assert order_of(found, 4)["high"] == 0
 
 
 @pytest.mark.parametrize(

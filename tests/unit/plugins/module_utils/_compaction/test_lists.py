@@ -49,6 +49,13 @@ def test_lists_of_a_fixed_length_are_let_be(tmp_path):
     assert not lists.give_back(Lists(str(tmp_path), 0, HIGH_MIN))
 
 
+def test_lists_that_may_still_grow_lose_that_too(tmp_path):
+    # Hardly filled now. What a compaction frees next they would keep.
+    node = Lists(str(tmp_path), 352, 3505)
+    assert lists.give_back(node)
+    assert (node.count, node.high) == (HIGH_MIN, HIGH_MIN)
+
+
 def test_lists_that_somebody_fills_do_not_keep_it_at_that(tmp_path):
     node = Lists(str(tmp_path), 3505, 3505)
     refresh = node.read_text
