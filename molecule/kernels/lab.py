@@ -6,7 +6,8 @@
 
 The machines are the platforms of molecule.yml. Their images are made from Debian packages once and cached below
 .cache/kernels; MEMFRAG_DEBIAN_MIRROR takes the place of http://deb.debian.org. The processor is emulated (QEMU's TCG), so
-neither KVM nor root is needed to run them. A machine reaches nothing but the host, which reaches its port 22.
+neither KVM nor root is needed to run them. A machine reaches nothing but the host, which reaches its port 22. MEMFRAG_LAB_MEMORY
+does what --memory does.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import yaml
 
 SCENARIO = Path(__file__).resolve().parent
 CACHE = SCENARIO.parents[1] / ".cache" / "kernels"
+MEMORY = "MEMFRAG_LAB_MEMORY"
 MIRROR = os.environ.get("MEMFRAG_DEBIAN_MIRROR", "http://deb.debian.org").rstrip("/")
 
 BOOT_SECONDS = 300
@@ -381,7 +383,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("command", choices=("build", "up", "down", "status"))
     parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(machines))
-    parser.add_argument("--memory", metavar="MIB", type=int, help="boot them with so much memory in place of their own")
+    parser.add_argument(
+        "--memory",
+        metavar="MIB",
+        type=int,
+        default=os.environ.get(MEMORY),
+        help="boot them with so much memory in place of their own",
+    )
     asked = parser.parse_intermixed_args()
     unknown = sorted(set(asked.names) - set(machines))
     if unknown:

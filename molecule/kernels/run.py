@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the scenario: ``run.py [--part PART] NAME...``, or ``run.py all``.
+"""Runs the scenario: ``run.py [--part PART] [--memory MIB] NAME...``, or ``run.py all``.
 
 A machine whose kernel or emulator died gets another boot and begins again; one that failed a check does not. Needs Molecule in
 the environment of its interpreter, and the programs that noxfile.py names.
@@ -27,11 +27,14 @@ import environment  # noqa: E402
 
 RECORDS = lab.CACHE / "records"
 ATTEMPTS = 3
-# molecule/kernels/PART.yml and what it is about; PART.txt.j2 has its numbers.
+# molecule/kernels/PART.yml and what it is about; the template of vars.yml's lab_numbers has its numbers.
 PARTS = {
     "fleet": "audit, tuning and remediation, as a fleet goes through them",
     "blocks": "what a compaction is promised to bring, who is in the way, and who takes the pageblocks",
+    "large": "what a compaction is promised to bring on a machine of 8 GiB",
 }
+# MiB, where a part is not about the machines as molecule.yml has them.
+MEMORY = {"large": 8192}
 
 
 def molecule(command: str, kernels: list[str]) -> bool:
@@ -76,9 +79,14 @@ def main() -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", default=["all"], help=", ".join([*machines, "all"]))
     about = "; ".join(f"{part}: {words}" for part, words in PARTS.items())
     parser.add_argument("--part", choices=tuple(PARTS), default="fleet", help=about)
+    parser.add_argument(
+        "--memory", metavar="MIB", type=int, help="boot the machines with so much memory in place of their own"
+    )
     asked = parser.parse_intermixed_args()
-    names = asked.names
+    names, memory = asked.names, asked.memory or MEMORY.get(asked.part)
     os.environ["MEMFRAG_PART"] = asked.part
+    if memory:
+        os.environ[lab.MEMORY] = str(memory)
     kernels = machines if "all" in names else names
     unknown = sorted(set(kernels) - set(machines))
     if unknown:

@@ -134,7 +134,9 @@ def _movable_share(zone):
 
 def _brought(zone, held_up, order):
     """Blocks of ``order`` more that these pageblocks have when nothing is in their way any more."""
-    return sum((block.pages >> order) - block.clean[order] for block in held_up if order < len(block.clean)) * zone.scale
+    return (
+        sum((block.pages >> order) - block.clean[order] for block in held_up if order < len(block.clean)) * zone.scale
+    )
 
 
 def _unlisted(zone, emptied):
