@@ -195,6 +195,14 @@ def explained(report, verdict):
     return verdict
 
 
+def for_vmalloc(functions):
+    """Whether it was vmalloc() that had the page allocator print its failure (__vmalloc_node_range(), __vmalloc_area_node())."""
+    for printer, caller in zip(functions, functions[1:]):
+        if printer in FAILURE_PRINTERS:
+            return caller.startswith("__vmalloc_")
+    return False
+
+
 def starts_container(comm):
     return (comm or "").split(":")[0] in CONTAINER_RUNTIMES
 

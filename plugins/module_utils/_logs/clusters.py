@@ -205,7 +205,7 @@ def _decide(report, verdict, siblings, diagnosis):
     """The verdict on a report in the light of those beside it."""
     if verdict["basis"] in _STRONG or report.kind in ("cma_allocation_failure", "compaction_stall"):
         return verdict
-    for rule in (_the_cgroups, _single_pages_too, _borrowed):
+    for rule in (_the_cgroups, _the_same_area, _single_pages_too, _borrowed):
         found = rule(report, verdict, siblings, diagnosis)
         if found is not None:
             return found
@@ -240,6 +240,23 @@ def _the_cgroups(report, verdict, siblings, diagnosis):
         "lines",
         [{"cause": "memory_shortage", "why": "what had failed was the charge to a cgroup"}],
     )
+
+
+def _the_same_area(report, verdict, siblings, diagnosis):
+    """vmalloc() that does not say what was missing, beside one for no more that lacked an address range."""
+    if report.kind != "vmalloc_failure" or report.problem is not None or not report.size:
+        return None
+    for other, _span, theirs in siblings:
+        if other.problem == "address space" and other.size <= report.size and theirs["basis"] == "lines":
+            return diagnosis.verdict_of(
+                theirs["cause"],
+                "vmalloc() of %d bytes, and in the same moment no address range was left for %d (line %s)"
+                % (report.size, other.size, other.line.number),
+                "medium",
+                "path",
+                theirs["rejected"],
+            )
+    return None
 
 
 def _class(report):

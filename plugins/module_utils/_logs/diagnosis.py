@@ -82,13 +82,14 @@ def _page_failure(report):
 
 def _of_vmalloc(first):
     """The second line of a failed vmalloc(), which has the cause of the first."""
-    cause = _vmalloc(first)["cause"]
+    verdict = _vmalloc(first)
+    cause, confidence = verdict["cause"], "low" if verdict["confidence"] == "low" else "medium"
     why, rejected = "see there", []
     if cause == VMALLOC:
-        why = "address space was missing, not pages"
+        why = "address space was missing, not pages" if confidence != "low" else "see there"
         rejected = [{"cause": SHORTAGE, "why": "vmalloc() had failed before any page was asked for"}]
     text = "the second line of a failed vmalloc(), which asks for single pages: %s" % why
-    return verdict_of(cause, text, "medium", "lines", rejected)
+    return verdict_of(cause, text, confidence, verdict["basis"], rejected)
 
 
 def _allocation(report, request):
@@ -280,9 +281,9 @@ def _vmalloc(report):
     rejected = {VMALLOC: [_NO_PAGES_MISSING, _VMALLOC_IS_PIECES], SHORTAGE: [_VMALLOC_IS_PIECES]}.get(cause, [])
     return verdict_of(
         cause,
-        "vmalloc() of %d bytes: %s" % (report.size, row.why),
+        "vmalloc()%s: %s" % ("" if report.size is None else " of %d bytes" % report.size, row.why),
         confidence,
-        "path" if cause == SHORTAGE else "lines",
+        "path" if cause == SHORTAGE or report.problem is None and report.size != 0 else "lines",
         rejected,
     )
 

@@ -19,6 +19,8 @@ from .report import MAX_VICTIMS, held
 
 # Kinds of suppressed messages that are counted.
 MAX_SUPPRESSED = 16
+# alloc_vmap_area() speaks directly before vmalloc() does; other CPUs may come between.
+VMAP_REACH = 12
 
 
 def page_failure(log, line, text):
@@ -31,11 +33,14 @@ def page_failure(log, line, text):
             return log.wait(line, breaks.brackets_closed)
         if before and not before.endswith(":"):
             return False
-        report = log.start(line, "page_allocation_failure", comm=before[:-1] or None, **match.groupdict())
+        old_form = text.startswith("page allocation failure.", match.start())
+        report = log.start(
+            line, "page_allocation_failure", comm=before[:-1] or None, old_form=old_form, **match.groupdict()
+        )
         seen, host, failed = log.vmalloc_failed
         # vmalloc() reports through the page allocator: its own line, then this one with order 0.
         if report.order == 0 and host == line.host and log.seen - seen <= 2:
-            report.of_vmalloc = failed
+            report.of_vmalloc, failed.second = failed, report
             complete_vmalloc(log, report)
         log.failure = report
         report.nodes(rest)
@@ -157,7 +162,7 @@ def vmap(log, line, text):
     match = patterns.VMAP.search(text)
     if match:
         report = log.new(line, "vmalloc_failure", size=match.group("size"), problem="address space")
-        log.vmalloc_failed = (log.seen, line.host, report)
+        log.vmalloc_failed = log.vmapped = (log.seen, line.host, report)
         log.deliver(report)
     elif patterns.VMAP_CUT.search(text[-80:]):
         return log.wait(line, patterns.VMAP.search)
@@ -171,11 +176,14 @@ def vmalloc(log, line, text):
     if text.rstrip().endswith(",") and not text.endswith("\0"):
         return log.wait(line, patterns.MODE.search)
     before, why = text[: match.start()].strip(), match.group("why") or ""
-    problem = "pages" if match.group("done") is not None or "pages" in why else "address space"
+    problem = "pages" if match.group("done") is not None or "pages" in why else None
     if "exceeds total pages" in why:
         problem = "size"
     elif "vm_struct" in why:
         problem = "area"
+    seen, host, _report = log.vmapped
+    if problem in (None, "area") and host == line.host and log.seen - seen <= VMAP_REACH:
+        problem = "address space"
     mode = patterns.MODE.search(text, match.end())
     found = mode.groupdict() if mode else {}
     size = match.group("size") or match.group("size2") or match.group("size3")
@@ -246,7 +254,7 @@ def kill(log, line, text):
     why = match.group("why") or ""
     if not why and match.group("verb") == "Kill":
         return False
-    report = oom_report(log, line, victim if why else None)
+    report = oom_report(log, line, victim, bool(why))
     report.last, report.until = log.seen, line
     if report.headless and not report.chosen and not report.killed and report.kind == "oom_kill":
         # Without the head, this line is the one that says what happened.
@@ -284,14 +292,17 @@ def no_victim(log, line, text):
     return True
 
 
-def oom_report(log, line, victim=None):
-    """The OOM report that a line belongs to; a new one when its head is not in the log."""
+def oom_report(log, line, victim=None, begins=False):
+    """The OOM report that a line belongs to; a new one when its head is not in the log.
+
+    Each kills one process, but for oom.group. ``begins``: the line says why as well, so another kill has been reported before it.
+    """
     for report in reversed(log.open):
         if report.kind not in ("oom_kill", None) or not (
             line.caller is None or report.caller is None or report.caller == line.caller
         ):
             continue
-        if report.killed and victim and not report.group:
+        if report.killed and victim and not report.group and (begins or victim not in report.killed):
             break
         report.kind = "oom_kill"
         return report

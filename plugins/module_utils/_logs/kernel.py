@@ -51,7 +51,7 @@ class KernelLog:
         self.kernels = {}
         self.seen = 0
         self.failed_create = self.failure = None
-        self.vmalloc_failed = (-10, None, None)
+        self.vmalloc_failed = self.vmapped = (-LOOKAHEAD, None, None)
         self._unreleased = (-10, None)
         self._introduced = self._frame = None
         self.asked = -LOOKAHEAD
@@ -155,6 +155,8 @@ class KernelLog:
             report.function = base_name(inside[0]) if inside else "kcompactd"
         if not report.trace:
             report.trace = report.doubtful
+        if report.headless and report.kind == "page_allocation_failure" and callers.for_vmalloc(report.functions):
+            report.kind = "vmalloc_failure"
         if report.kernel is None:
             report.kernel = self.kernels.get(report.host)
         self._cluster.add(report)
@@ -263,7 +265,20 @@ class KernelLog:
             return False
         return "page_allocation_failure" if name in callers.FAILURE_PRINTERS else "oom_kill"
 
+    def _late_mode(self, text):
+        """From 4.9 to 4.14 the head was printed in pieces, and other CPUs came between: the mask stands alone then."""
+        match = patterns.MODE.search(text)
+        for report in reversed(self.open):
+            if match and report.kind == "page_allocation_failure" and report.mask is None and not report.headless:
+                report.mask, report.flags = int(match.group("mask"), 16), match.group("flags")
+                report.flags = report.flags and report.flags.split("|")
+                report.last = self.seen
+                return True
+        return False
+
     def _body(self, line, text):
+        if text.startswith(", mode:") and self._late_mode(text):
+            return True
         report = self.current(line)
         if self.slab is not None and "slabs: " in text and "objs: " in text:
             self.slab.last = self.seen

@@ -53,7 +53,7 @@ class Request:
         # The idle task cannot sleep: a swapper that may is kernel_init(), and everything before it (init/main.c).
         self.boots = callers.early(report) or (
             (report.comm or "").startswith("swapper")
-            and (self.sleeps or report.pid == 1 or self.bound and not self.atomic)
+            and (self.known and self.sleeps or report.pid == 1 or self.bound and not self.atomic)
         )
         # From 4.4 on every ordinary mask has a reclaim flag, and gfp_allowed_mask takes it off until the allocator is up.
         self.masked = (
@@ -78,9 +78,16 @@ class Request:
         return SHORTAGE if self.sleeps or self.printer == "oom_kill" else BURST
 
     @property
+    def within(self):
+        """Whether the report itself shows that the machine has as much memory as vmalloc() was asked for."""
+        shown = [report for report in (self.report, self.report.second) if report is not None]
+        pages = max([report.ram_pages or report.free_pages or 0 for report in shown])
+        return self.report.size // 1024 <= pages * self.report.page_kb
+
+    @property
     def beyond(self):
         """Whether the machine does not even have as much memory."""
-        pages = self.report.ram_pages
+        pages = self.report.ram_pages or self.report.second and self.report.second.ram_pages
         if not pages or self.printer == "vmalloc_failure":
             return bool(pages and self.report.size and self.report.size // 1024 > pages * self.report.page_kb)
         return self.order is not None and self.order > 0 and 1 << self.order > pages
@@ -294,6 +301,13 @@ _SLAB = (
 
 _VMALLOC = (
     Row(
+        "no head",
+        lambda request: request.report.size is None,
+        (VMALLOC, SHORTAGE, INVALID),
+        (UNKNOWN, "low"),
+        "the line that tells for how much, and what was missing, is not in the log",
+    ),
+    Row(
         "nothing",
         lambda request: request.report.size == 0,
         (INVALID,),
@@ -330,10 +344,36 @@ _VMALLOC = (
     ),
     Row(
         "address space",
-        lambda request: True,
+        lambda request: request.report.problem == "address space",
         (VMALLOC,),
         (VMALLOC, "high"),
         "no address range of that size was left in the vmalloc area of the kernel (alloc_vmap_area())",
+    ),
+    # Up to 5.14 one line stands for a size of 0 or above totalram_pages(), for no vm_struct, and for no address range, of which
+    # alloc_vmap_area() speaks itself unless the rate of messages is limited.
+    Row(
+        "no more than the machine has",
+        lambda request: request.within,
+        (VMALLOC,),
+        (VMALLOC, "medium"),
+        "the machine has as much memory, so no address range of that size was left in the vmalloc area of the kernel, or no memory to "
+        "describe it (__get_vm_area_node())",
+    ),
+    Row(
+        "more than 32 bits can say",
+        lambda request: request.report.size >> 32,
+        (INVALID, VMALLOC),
+        (INVALID, "low"),
+        "so large a size is that of a 64-bit kernel, whose vmalloc area has hundreds of gigabytes at least, and no line says that an "
+        "address range was missing: more was asked for than the machine has (__vmalloc_node_range() compares with totalram_pages())",
+    ),
+    Row(
+        "one line for both",
+        lambda request: True,
+        (VMALLOC, INVALID),
+        (VMALLOC, "low"),
+        "up to Linux 5.14 the line is the same for a size above the machine's memory and for an address range that is missing, and what "
+        "alloc_vmap_area() says of the latter is not in the log",
     ),
 )
 

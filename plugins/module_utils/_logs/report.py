@@ -82,9 +82,12 @@ _FIELDS = {
     "pages": None,
     "seconds": None,
     "function": None,
+    # a form that only kernels up to 2.6.39 print
+    "old_form": False,
     # what it belongs to
     "after": None,
     "of_vmalloc": None,
+    "second": None,
     "tries": 1,
     "fell_back": False,
     "verdict": None,

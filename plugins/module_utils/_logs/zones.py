@@ -77,6 +77,17 @@ def examine(report, request):
     return seen
 
 
+def _scaled(report):
+    """Whether the watermark check is that of up to 4.3, by the release or by forms that no later kernel prints."""
+    if report.kernel is not None:
+        return scaled_check(report.kernel)
+    types = {
+        letter for zone in report.zones.values() for letters in zone.get("migratetypes") or () for letter in letters
+    }
+    # Until 2.6.39 "failure." ended in a period; until 4.3 there were blocks of the type Reserve.
+    return report.old_form or "R" in types
+
+
 def _zone(report, request, key, zone, names):
     order, page_kb = max(0, report.order or 0), report.page_kb
     letters = set(_CLOSED_LETTERS) - set("C" if request.movable else "") - set("H" if request.atomic else "")
@@ -98,7 +109,7 @@ def _zone(report, request, key, zone, names):
         if order and blocks is None:
             state = "fragmented"
         elif order and not watermark_ok(
-            blocks, order, marks["min"], reserve, closed, usable, request.atomic, scaled_check(report.kernel)
+            blocks, order, marks["min"], reserve, closed, usable, request.atomic, _scaled(report)
         ):
             mark = 0 if request.atomic else marks["min"]
             state = "fragmented" if room - (1 << order) + 1 > mark + reserve else "tight"

@@ -52,6 +52,16 @@ def test_a_slab_that_failed_beside_single_pages_failed_for_shortage():
     assert read(slab + single)[1] == ("slab_allocation_failure", 1, "atomic_burst", "medium")
 
 
+def test_vmalloc_that_does_not_say_what_was_missing_beside_one_that_does():
+    lacked = at(1, "vmap allocation for size 36864 failed: use vmalloc=<size> to increase size")
+    unsaid = at(1, "x: vmalloc: allocation failure: 53248 bytes, mode:0xcc0(GFP_KERNEL)")
+    between = at(1, *["eth0: link up"] * 20)
+    high, medium, low = [("vmalloc_failure", None, "vmalloc_exhaustion", sure) for sure in ("high", "medium", "low")]
+    assert read(unsaid) == [low]
+    assert read(lacked + between + unsaid) == [high, medium]
+    assert read(lacked + unsaid) == [high, high]
+
+
 def test_what_stands_in_the_middle_of_a_report_is_of_its_moment_however_long_printing_took():
     around = at(1, FAILURE % (0, "0x820(GFP_ATOMIC)"), WHO)
     inside = at(20, SLUB, CACHE % ("skbuff_head_cache", 1))

@@ -429,6 +429,7 @@ OTHERS = [
 
 SECOND_LINES = [
     ("vmalloc: allocation failure: 0 bytes", "invalid_request"),
+    ("vmalloc: allocation failure: 17178820608 bytes", "invalid_request"),
     ("vmalloc: allocation failure: 37798136 bytes", "vmalloc_exhaustion"),
     ("vmalloc: allocation failure, allocated 4096 of 475136 bytes", "memory_shortage"),
 ]
@@ -446,3 +447,28 @@ def test_the_second_line_of_vmalloc_has_the_cause_of_the_first(text, cause):
 @pytest.mark.parametrize("text,cause", OTHERS, ids=[case[0][:40] for case in OTHERS])
 def test_other_reports(text, cause):
     assert judge(text)["cause"] == cause
+
+
+def test_a_size_above_the_machines_memory_is_seen_in_what_the_page_allocator_adds():
+    found = judge_all(
+        "vmalloc: allocation failure: 17178820608 bytes",
+        "x: page allocation failure: order:0, mode:0x24000c2",
+        "Mem-Info:",
+        "1965969 pages RAM",
+    )
+    assert [(verdict["cause"], verdict["confidence"]) for _report, verdict in found] == [
+        ("invalid_request", "high"),
+        ("invalid_request", "medium"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "head,types,cause",
+    [
+        ("x: page allocation failure. order:3, mode:0x4020", "", "fragmentation"),
+        ("x: page allocation failure: order:3, mode:0x4020", "UMR", "fragmentation"),
+        ("x: page allocation failure: order:3, mode:0x4020", "UME", "unknown"),
+    ],
+)
+def test_forms_of_old_kernels_show_that_the_watermark_is_checked_for_every_order(head, types, cause):
+    assert judge(head, zone("Normal", [72, 43, 23, 1] + [0] * 7, low=635, types=types))["cause"] == cause

@@ -426,7 +426,7 @@ VMALLOCS = [
     ("vmap allocation for size 37806080 failed: use vmalloc=<size> to increase size.", 37806080, "address space"),
     ("vmap allocation for size 37806080 failed: use\nvmalloc=<size> to increase size.", 37806080, "address space"),
     ("vmalloc_node_range for size 12288 failed: Address range restricted to 0x1 - 0x2", 12288, "address space"),
-    ("vmalloc: allocation failure: 37798136 bytes", 37798136, "address space"),
+    ("vmalloc: allocation failure: 37798136 bytes", 37798136, None),
     (
         "x: vmalloc: allocation failure, allocated 0 of 475136 bytes, mode:0x14010c0(GFP_KERNEL|__GFP_NORETRY), nodemask=(null)",
         475136,
@@ -444,6 +444,34 @@ VMALLOCS = [
     ),
     ("x: vmalloc error: size 4096, page order 0, failed to allocate pages, mode:0xcc0(GFP_KERNEL)", 4096, "pages"),
 ]
+
+
+def test_what_vmalloc_lacked_is_said_by_the_line_before_it():
+    found = reports(
+        "vmap allocation for size 36864 failed: use vmalloc=<size> to increase size\nwarn_alloc: 3 callbacks suppressed\n"
+        "x: vmalloc: allocation failure: 32768 bytes, mode:0xcc0(GFP_KERNEL)"
+    )
+    assert [(report.size, report.problem) for report in found] == [(36864, "address space"), (32768, "address space")]
+
+
+@pytest.mark.parametrize("caller", ["__vmalloc_node_range+0x5/0x6f0", "__vmalloc_node_range_noprof+0x5/0x6f0"])
+def test_a_trace_of_vmalloc_without_its_head_is_no_failure_of_the_page_allocator(caller):
+    trace = "Call Trace:\n dump_stack+0x1/0x2\n warn_alloc.cold+0x1/0x2\n ? x+0x1/0x2\n %s\n vzalloc+0x1/0x2" % caller
+    report = one(trace)
+    assert (report.kind, report.size, report.headless) == ("vmalloc_failure", None, True)
+
+
+def test_the_mask_of_a_head_that_was_printed_in_pieces():
+    report = one(
+        "[ 6203.880260] swapper/3: page allocation failure: order:0\n[ 6203.885871] Stack : 00000000 00000000 01080020\n"
+        "[ 6203.891091] , mode:0x1080020(GFP_ATOMIC), nodemask=\n[ 6203.895517] (null)"
+    )
+    assert (report.comm, report.order, report.mask, report.flags) == ("swapper/3", 0, 0x1080020, ["GFP_ATOMIC"])
+
+
+def test_each_line_of_a_kill_without_a_head_is_a_kill_of_its_own():
+    kill = "Killed process %d (node), UID 1000, total-vm:606096kB, anon-rss:68308kB, file-rss:13648kB\n"
+    assert [report.killed for report in reports(kill % 5 + kill % 6 + kill % 6)] == [[("node", 5)], [("node", 6)] * 2]
 
 
 @pytest.mark.parametrize("text,size,problem", VMALLOCS)

@@ -176,6 +176,30 @@ ROWS = [
         {"vmalloc_exhaustion"},
     ),
     (
+        "vmalloc without its head",
+        {"kind": "vmalloc_failure"},
+        "no head",
+        {"vmalloc_exhaustion", "memory_shortage", "invalid_request"},
+    ),
+    (
+        "vmalloc of less than there is",
+        {"kind": "vmalloc_failure", "size": 4096, "free_pages": 1000},
+        "no more than the machine has",
+        {"vmalloc_exhaustion"},
+    ),
+    (
+        "vmalloc of more than an address of 32 bits can say",
+        {"kind": "vmalloc_failure", "size": 17178296320, "free_pages": 1000},
+        "more than 32 bits can say",
+        {"invalid_request", "vmalloc_exhaustion"},
+    ),
+    (
+        "vmalloc that does not say what was missing",
+        {"kind": "vmalloc_failure", "size": 33554432},
+        "one line for both",
+        {"vmalloc_exhaustion", "invalid_request"},
+    ),
+    (
         "vmalloc's pages",
         {"kind": "vmalloc_failure", "size": 4096, "problem": "pages"},
         "pages",
