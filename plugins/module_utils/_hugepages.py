@@ -13,6 +13,7 @@ import re
 
 from . import _outlook, _scanners, _states
 from ._node import NodeError
+from ._procfs._lines import is_number
 from ._releases import order_of
 
 # Pools by NUMA node (mm/hugetlb_sysfs.c); a kernel without NUMA has the machine's alone.
@@ -42,7 +43,7 @@ def _number(node, path):
         text = node.read_text(path, 64).strip()
     except NodeError:
         return None
-    return int(text) if text.isdigit() and len(text) < 16 else None
+    return int(text) if is_number(text) else None
 
 
 def plan(pools_, facts, surveyed=None, correct=None):

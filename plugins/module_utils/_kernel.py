@@ -57,8 +57,8 @@ _CONTAINER_SHARE = 0.66
 def collect(sources, raw, settings):
     node = sources.node
     live = node.live
-    words = sources.take("uname", _UNAME, lambda text: (text.split(), 0), record=False) or []
-    version = sources.take("version", ("/proc/version",), lambda text: (text.split(), 0), record=False) or []
+    words = sources.take("uname", _UNAME, _words, record=False) or []
+    version = sources.take("version", ("/proc/version",), _words, record=False) or []
     if live:
         release, machine = node.uname()
     else:
@@ -90,6 +90,11 @@ def collect(sources, raw, settings):
             record=False,
         ),
     }
+
+
+def _words(text):
+    """The words of a file, none longer than uname(2) has them (include/uapi/linux/utsname.h)."""
+    return [word[:64] for word in text.split()], 0
 
 
 def _machine(uname, release):

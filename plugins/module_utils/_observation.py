@@ -293,7 +293,7 @@ def _slab(caches, conntrack, memory, kernel, top):
                 "objects_per_slab": cache["objects_per_slab"],
                 "pages_per_slab": cache["pages_per_slab"],
                 "order": order_of(cache["pages_per_slab"], 1),
-                "utilization_percent": round(100.0 * cache["active_objects"] / cache["objects"], 1)
+                "utilization_percent": round(min(100.0 * cache["active_objects"] / cache["objects"], 1e9), 1)
                 if cache["objects"]
                 else None,
             }

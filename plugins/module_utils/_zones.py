@@ -21,7 +21,7 @@ def put_together(raw, page_size):
         blocks, key = found["free_blocks"], (found["node"], found["zone"])
         about = info.get(key)
         index, unusable = ((raw[name] or {}).get(key) for name in ("extfrag", "unusable"))
-        printed = bool(index and unusable and len(index) == len(unusable) == len(blocks))
+        printed = bool(index and unusable and len(index) == len(unusable) == len(blocks) and min(unusable) >= 0)
         marks = about and all(name in about for name in ("min", "low", "high"))
         about = about or {}
         migratetypes = types["free"].get(key)

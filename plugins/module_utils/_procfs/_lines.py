@@ -13,11 +13,15 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 # Twenty digits hold any unsigned 64-bit value. Python refuses to convert thousands of digits, the parsers never raise.
-_DIGITS = 20
+# What more digits count is no memory: the largest machines have 2^57 bytes, fewer kB or pages than that has digits, and the largest range
+# of addresses that /proc/meminfo has (VmallocTotal) is smaller still. A counter that fell below zero is printed with twenty.
+DIGITS = 15
+# The most that a line of zones has of them; mainline goes to 14.
+MOST_ORDERS = 64
 
 
-def is_number(word, digits=_DIGITS):
-    """ASCII digits alone: str.isdigit() knows many more, and int() some of them."""
+def is_number(word, digits=DIGITS):
+    """ASCII digits alone, and not too many: str.isdigit() knows many more, and int() some of them."""
     return 0 < len(word) <= digits and not word.strip("0123456789")
 
 

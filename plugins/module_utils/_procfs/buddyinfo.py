@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import is_number, zone_lines
+from ._lines import MOST_ORDERS, is_number, zone_lines
 
 
 def parse_buddyinfo(text):
@@ -18,9 +18,11 @@ def parse_buddyinfo(text):
     One line per populated zone. The number of orders is whatever the kernel has: 11 on x86-64, 12 and 14 on arm64
     with 16 kB and 64 kB pages.
     """
-    zones, unparsed = [], 0
+    zones, unparsed, there = [], 0, set()
     for node, zone, words in zone_lines(text):
-        if words and all(map(is_number, words)):
+        # A zone that is there twice would count twice.
+        if words and len(words) <= MOST_ORDERS and all(map(is_number, words)) and (node, zone) not in there:
+            there.add((node, zone))
             zones.append({"node": node, "zone": zone, "free_blocks": [int(word) for word in words]})
         else:
             unparsed += 1

@@ -30,7 +30,7 @@ def parse_extfrag(text):
     zones, unparsed = {}, 0
     for node, zone, words in zone_lines(text):
         values = [thousandths(word) for word in words or ()]
-        if values and None not in values:
+        if values and None not in values and max(values) <= 1000 and min(values) >= -1000:
             zones[node, zone] = values
         else:
             unparsed += 1

@@ -11,11 +11,14 @@ __metaclass__ = type
 
 import re
 
-_LINE = re.compile(r"^([^:\n]{1,80}):[ \t]+([0-9]{1,20})(?:[ \t]+kB)?[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^([^:\n]{1,80}):[ \t]+([0-9]{1,15})(?:[ \t]+kB)?[ \t]*$", re.MULTILINE)
 
 
 def parse_meminfo(text):
-    """-> ({name in lower case: kB, or a count for hugepages_*}, unparsed lines)."""
+    """-> ({name in lower case: kB, or a count for hugepages_*}, unparsed lines).
+
+    A value of more digits than _lines.DIGITS is a counter that fell below zero: no value, and an unparsed line.
+    """
     found = _LINE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
     return {name.strip().lower(): int(value) for name, value in found}, lines - len(found)

@@ -11,9 +11,11 @@ __metaclass__ = type
 
 import re
 
+from ._lines import DIGITS
+
 _CACHE = re.compile(
-    r"(\S.{0,200}?)\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})\s+([0-9]{1,20})"
-    r"(?:\s+:\s+tunables\s.*?:\s+slabdata\s+([0-9]{1,20})\s+([0-9]{1,20})\s.*)?\Z"
+    r"(\S.{0,200}?)\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})"
+    r"(?:\s+:\s+tunables\s.*?:\s+slabdata\s+([0-9]{1,15})\s+([0-9]{1,15})\s.*)?\Z"
 )
 
 
@@ -36,6 +38,10 @@ def parse_slabinfo(text):
         objects, per_slab = int(objects), int(per_slab)
         if slabs is None:
             slabs = -(-objects // per_slab) if per_slab else 0
+        if int(slabs) * int(pages) >= 10**DIGITS:
+            # More pages than there is memory.
+            unparsed += 1
+            continue
         caches.append(
             {
                 "name": name,

@@ -14,6 +14,8 @@ import re
 from ._lines import is_number
 
 # Present or not, but never read: 0200 since Linux 5.5, and what drop_caches shows is the last value written, not a state.
+# As the contract of the facts has them. No setting of ours has more than a value per zone, or more than a few words.
+_MOST_VALUES, _LONGEST = 256, 1024
 WRITE_ONLY = "write-only"
 _WRITE_ONLY_KEYS = ("vm.compact_memory", "vm.drop_caches")
 
@@ -55,12 +57,15 @@ def is_write_only(key):
 
 
 def parse_sysctl_value(text):
-    """The content of a file below /proc/sys: an int, a list of ints ("256 256 32"), or else the text. -> (value, unparsed lines)"""
+    """The content of a file below /proc/sys: an int, a list of ints ("256 256 32"), or else the text. -> (value, unparsed lines)
+
+    A number of more digits than any setting has is text, and what is longer than the contract has it is cut.
+    """
     words = text.split()
     if words and all(is_number(word[1:] if word.startswith("-") else word) for word in words):
-        values = [int(word) for word in words]
+        values = [int(word) for word in words[:_MOST_VALUES]]
         return (values if len(values) > 1 else values[0]), 0
-    return text.strip(), 0
+    return text.strip()[:_LONGEST], 0
 
 
 def parse_sysctl_list(text):

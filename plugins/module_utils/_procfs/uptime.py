@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-_LINE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]+)?)(?:\s|$)")
+_LINE = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,20})?)(?:\s|$)")
 
 
 def parse_uptime(text):

@@ -11,6 +11,9 @@ __metaclass__ = type
 
 import re
 
+# An unsigned long, which has the same twenty digits as larger numbers.
+_MOST = (1 << 64) - 1
+
 _LINE = re.compile(r"^[ \t]*(\S+)[ \t]+([0-9]{1,20})[ \t]*$", re.MULTILINE)
 
 
@@ -18,4 +21,7 @@ def parse_vmstat(text):
     """-> ({name: value}, unparsed lines). Gauges in pages, counters since boot."""
     found = _LINE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
-    return {name: int(value) for name, value in found}, lines - len(found)
+    values = {name: int(value) for name, value in found}
+    if values and max(values.values()) > _MOST:
+        values = {name: value for name, value in values.items() if value <= _MOST}
+    return values, lines - len(found)

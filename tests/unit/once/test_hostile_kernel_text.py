@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The kernelops.memfrag authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of the kernel with what no kernel prints, or only one whose counters fell below zero: the rest of the node is audited all the same.
+
+A parser gives numbers that the contract has, or an unparsed line; a whole node is not refused for one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import re
+import typing as t
+
+import build_roots  # type: ignore[import-not-found]  # tests/unit/conftest.py has made it importable
+import pytest
+
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
+from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts
+
+CAPTURE = "6.12.107+deb13-cloud-amd64/numa-fragmented"
+NUMBERS = (
+    # -1, -4 and the like as an unsigned long, and one more.
+    "18446744073709551615",
+    "18446744073709551612",
+    "18446744073709551616",
+    "9223372036854775808",
+    "9" * 30,
+    "9" * 5000,
+    "-1",
+    "-0",
+    "+5",
+    "1e30",
+    "1_000",
+    "0x10",
+    "nan",
+    "inf",
+    "\u0661\u0662",
+    "\u00b2",
+    "\uff11",
+    "\u00bd",
+)
+NAMES = ("\x1b[31mNormal\x1b[0m", "\u202eNormal", "No\x00rmal", "x" * 300, '"', "\u2028", "Node 0, zone")
+
+
+@pytest.fixture(name="root", scope="module")
+def root_fixture(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(build_roots.build(CAPTURE, str(tmp_path_factory.mktemp("root") / "node")))
+
+
+def files(root: str) -> list[str]:
+    return sorted(os.path.join(where, name) for where, _directories, names in os.walk(root) for name in names)
+
+
+def seen(root: str) -> t.Any:
+    return _answer.take({"observed": json.dumps({"facts": _facts.collect(Node(root)), "journal": None})})["facts"]
+
+
+def changed(text: str, chance: random.Random) -> str:
+    """Some lines with another number or name in the place of one of theirs, or more of them, or twice, or cut short."""
+    lines = text.split("\n")
+    for _time in range(chance.choice((1, 2, 8))):
+        at = chance.randrange(len(lines))
+        line = lines[at]
+        pattern, others = (r"[0-9]+", NUMBERS) if chance.random() < 0.7 else (r"[A-Za-z_]+", NAMES)
+        found = list(re.finditer(pattern, line))
+        if found:
+            part = chance.choice(found)
+            line = line[: part.start()] + chance.choice(others) + line[part.end() :]
+        lines[at : at + 1] = chance.choice(([line], [line], [line], [line] * 300, [line + " 7" * 100], [line[:20]]))
+    return "\n".join(lines)
+
+
+def test_a_node_is_audited_whatever_its_kernel_prints(root: str) -> None:
+    chance = random.Random(7)
+    for path in files(root):
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            kept = stream.read()
+        try:
+            for _time in range(1 if "/sys/vm/" in path else 8):
+                with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as stream:
+                    stream.write(changed(kept, chance))
+                facts = seen(root)
+                _contracts.ASSESSMENT.check(assess(facts))
+        finally:
+            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                stream.write(kept)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "lost"),
+    [
+        ("proc/meminfo", "Percpu:          18446744073709551612 kB", lambda facts: "percpu" not in facts["meminfo"]),
+        ("proc/vmstat", "oom_kill 18446744073709551616", lambda facts: "oom_kill" not in facts["vmstat"]),
+        ("proc/vmstat", "oom_kill 18446744073709551615", lambda facts: facts["vmstat"]["oom_kill"] == 2**64 - 1),
+    ],
+)
+def test_a_counter_below_zero_costs_its_own_line(root: str, file: str, line: str, lost: t.Any) -> None:
+    path = pathlib.Path(root, file)
+    kept = path.read_text()
+    name = line.split()[0]
+    assert re.search(rf"(?m)^{name}\s.*$", kept)
+    path.write_text(re.sub(rf"(?m)^{name}\s.*$", line, kept))
+    try:
+        facts = seen(root)
+        assert lost(facts) and len(facts["meminfo"]) > 20 and len(facts["vmstat"]) > 20
+    finally:
+        path.write_text(kept)
+
+
+def test_a_zone_counts_once_and_has_as_many_orders_as_there_can_be(root: str) -> None:
+    path = pathlib.Path(root, "proc/buddyinfo")
+    kept, before = path.read_text(), seen(root)
+    last = kept.splitlines()[-1]
+    path.write_text(kept + last + "\n" + last.replace("Normal", "Odd").rstrip() + " 1" * 60 + "\n")
+    try:
+        after = seen(root)
+        assert after["zones"] == before["zones"]
+        assert after["unparsed_lines"]["buddyinfo"] == 2
+    finally:
+        path.write_text(kept)
