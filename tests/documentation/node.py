@@ -61,11 +61,8 @@ def become(scratch: Path, log: Path) -> None:
     for place, text in FILES.items():
         if not (root / place).exists():
             build_roots.write(str(root), place, text)
-    for number, place in enumerate(WRITABLE):
-        upper, work = scratch / f"upper{number}", scratch / f"work{number}"
-        upper.mkdir()
-        work.mkdir()
-        mount("-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={upper},workdir={work}", place)
+    for place in WRITABLE:
+        lose_changes(Path(place), scratch)
     mount("-t", "tmpfs", "tmpfs", "/run")
     shutil.copy(log, "/var/log/messages")
     for place in WHOLE:
@@ -81,6 +78,15 @@ def become(scratch: Path, log: Path) -> None:
     for place in ("/proc", "/sys"):
         mount("-o", "remount,bind,ro", place)
     threading.Thread(target=_compact_when_told, args=(root, Path(after)), daemon=True).start()
+
+
+def lose_changes(place: Path, scratch: Path) -> None:
+    """What is written below ``place`` from now on goes with the namespace, and nobody else sees it."""
+    layer = scratch / ("layer" + str(place).replace("/", "-"))
+    for name in ("upper", "work"):
+        (layer / name).mkdir(parents=True)
+    options = f"lowerdir={place},upperdir={layer}/upper,workdir={layer}/work"
+    mount("-t", "overlay", "overlay", "-o", options, place)
 
 
 def mount(*arguments: object) -> None:

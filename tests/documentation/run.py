@@ -7,7 +7,7 @@
 usage: run.py [DOCUMENT ...]
 
 Nothing is installed beforehand: the README, which is done first, makes the environment and installs the collection in it, and all other
-documents use that. Each has a clone of this checkout to stand in, a home, the files that it speaks of, and a node (node.py) that may be broken.
+documents use that. Each has a clone of this checkout to stand in, a home of its own, the files that it speaks of, and a node (node.py) that may be broken.
 What a comment says cannot be run is counted, with its reason. ``--inside`` is what this starts in the namespace of a node.
 """
 
@@ -184,6 +184,9 @@ def playbook(block: blocks.Block, place: Path) -> str:
 
 def inside(scratch: Path, home: Path, place: Path, document: Path) -> None:
     node.become(scratch, LOG)
+    if (home / "kept").exists():
+        # Each document has the home as the first has left it: one says how to remove the collection.
+        node.lose_changes(home, scratch)
     (scratch / "bin").mkdir()
     sudo = scratch / "bin" / "sudo"
     sudo.write_text(SUDO)
@@ -206,7 +209,7 @@ def inside(scratch: Path, home: Path, place: Path, document: Path) -> None:
         result = said_before._replace(seconds=0.0) if said_before else one(block, place, scratch)
         results.append(result._replace(where=f"{block.path.relative_to(ROOT)}:{block.line}"))
         seen.setdefault((block.language, block.text), result)
-    (home / f"{place.name}.json").write_text(json.dumps(results))
+    place.with_name(f"{place.name}.json").write_text(json.dumps(results))
     if not kept.exists() and (place / "memfrag-audit").is_dir():
         install = ["ansible", "node17", "-i", "inventory", "-m", "kernelops.memfrag.memfrag_tool"]
         subprocess.run(install, cwd=place, check=True, stdout=subprocess.DEVNULL)
@@ -224,7 +227,7 @@ def done(document: Path, scratch: Path, home: Path, clone: Path) -> list[Result]
     (place / ".cache").symlink_to(scratch / "cache")
     command = [*node.inside(), sys.executable, __file__, "--inside", scratch / f"{name}-node", home, place, document]
     subprocess.run(list(map(str, command)), check=True)
-    return [Result(*each) for each in json.loads((home / f"{name}.json").read_text())]
+    return [Result(*each) for each in json.loads(place.with_name(f"{name}.json").read_text())]
 
 
 def report(results: list[Result]) -> None:
