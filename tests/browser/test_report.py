@@ -423,6 +423,20 @@ def test_nothing_in_a_row_overlaps_or_is_cut(browser, small, width):
     assert browser.run(OVERLAPS) == []
 
 
+def test_a_phone_shows_which_numa_node_a_strip_is_of(browser, small):
+    browser.open(url(small), width=390)
+    cut = "[...document.querySelectorAll('.row[href*=numa] .strip > span')].map((each) => [each.innerText, each.scrollWidth > each.clientWidth])"
+    seen = browser.run(cut)
+    assert ["DMA32 · N1", False] in seen and not any(cut for _name, cut in seen)
+
+
+def test_what_could_not_be_read_is_not_an_empty_table(browser, tmp_path):
+    blind = make_record("blind", facts=facts_of(FRAGMENTED, ("buddyinfo", "zoneinfo")), assessment=None)
+    browser.open(url(make(tmp_path, [blind, make_record("other")]), node="blind"))
+    assert text(browser, "[aria-label='What it can hand out'] p") == "This is not known."
+    assert not visible(browser, ".answer")
+
+
 def test_without_javascript(browser, small):
     browser.open(url(small), script=False)
     page = text(browser, "body")
@@ -501,6 +515,18 @@ def test_print_opens_what_is_folded(browser, small):
     )
     browser.open(url(small))
     assert "Show the" in printed(browser)
+
+
+def test_a_sheet_has_all_orders_of_a_zone(browser, small):
+    browser.open(url(small, node="ill"), width=718)
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    wide = browser.run(
+        "[...document.querySelectorAll('.zone')].map((each) => [each.offsetWidth, each.parentNode.clientWidth])"
+    )
+    browser.call("Emulation.setEmulatedMedia", media="")
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert wide and all(inner <= outer for inner, outer in wide)
 
 
 def test_print_without_javascript(browser, small):

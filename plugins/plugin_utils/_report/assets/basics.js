@@ -108,6 +108,8 @@ function strip(free, name) {
     hatch && svg("path", { class: "hatch", d: hatch }), texts);
 }
 const zoneName = (zone, many) => DATA.strings[zone[1]] + (many ? " · NUMA " + zone[0] : "");
+/* The same beside a strip, where a phone has room for "N1" only. */
+const zoneLabel = (name, node, many) => el("span", {}, name, many && [" · N", el("i", {}, "UMA "), node]);
 function badge(row) {
   if (row[STATUS]) return el("span", { class: "badge l-none" }, el("i", {}, "✕"), statusWord(row).replace(/^./, (letter) => letter.toUpperCase()));
   const name = level(row);

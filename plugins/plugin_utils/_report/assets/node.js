@@ -101,7 +101,7 @@ function nodeView(index) {
     proofView(index, detail),
     part(() => findingsView(row, detail, said)),
     detail && detail.ignored.length ? part(() => card("Ignored by policy", plainList(detail.ignored.map(([id, title, reason]) => [value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))])))) : null,
-    measured && part(() => card("What it can hand out", answerTable(row))),
+    measured && part(() => card("What it can hand out", row[STATES].length ? answerTable(row) : el("p", {}, "This is not known."))),
     part(() => pageblocksCard(index)),
     part(() => watchCard(index)),
     measured && part(() => folded("Free memory by zone and order", measured[ZONES].map((zone, number) => part(() => zoneTable(row, zone, detail && detail.zones[number], many))))),

@@ -13,7 +13,7 @@ const hadCause = (index, cause) => HOSTS[index][CAUSE] >= 0 && DATA.strings[HOST
 /* The causes of each node, one after the other. */
 const causesOfNodes = () => [...HAD].flatMap(([cause, nodes]) => Array(nodes.size).fill(cause)).concat(HOSTS.map((row, index) => row[CAUSE] >= 0 && !(HAD.has(DATA.strings[row[CAUSE]]) && HAD.get(DATA.strings[row[CAUSE]]).has(index)) && DATA.strings[row[CAUSE]]));
 const LANE = 24, LANE_NODES = 10, LANE_SLOT = 6;
-const TICKS = [3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000];
+const TICKS = [900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000];
 // What is older than that is put at the edge, so that a clock that was wrong once does not squeeze all the rest.
 const OLDEST = 90 * 86400;
 function causeLanes(spans) {
@@ -48,7 +48,7 @@ function incidentsPicture(width) {
       const mine = own.filter((span) => span[0] === index), name = HOSTS[index][NAME];
       const told = name + ": " + mine.map((span) => thousands(span[4]) + (span[4] === 1 ? " time, " : " times, ") + time(span[2]) + (span[3] < span[2] - 59 ? " to " + time(span[3]) : "")).join("; ");
       parts.push(svg("a", { href: address({ node: name }) }, svg("title", {}, told), label(name, true, 12),
-        mine.map((span) => { const start = x(span[2]), end = Math.max(x(span[3]), start + 1), middle = top + (narrow ? 25 : 11); return svg("path", { class: "span", d: "M" + start.toFixed(1) + " " + (middle - 4) + "v8m0 -4H" + end.toFixed(1) + "m0 -4v8" }); }),
+        mine.map((span) => { const start = x(span[2]), end = Math.max(x(span[3]), start + 1), middle = top + (narrow ? 22 : 11); return svg("path", { class: "span", d: "M" + start.toFixed(1) + " " + (middle - 4) + "v8m0 -4H" + end.toFixed(1) + "m0 -4v8" }); }),
         svg("rect", { class: "hit", x: 0, y: top, width, height: lane - 2 })));
       top += lane - 2;
     }

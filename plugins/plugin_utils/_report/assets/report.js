@@ -71,7 +71,7 @@ function rowElement(index, place) {
     el("div", { class: "level" }, badge(row), CHANGE_WORDS[change(row)] && el("small", {}, " ", el("br"), CHANGE_WORDS[change(row)])),
     el("div", { class: "text" }, el("div", { class: "who" }, el("b", {}, named(row)), el("small", {}, about(row))),
       el("div", { class: "why", title: DATA.strings[row[WHY]] }, row[CAUSE] >= 0 && [el("b", {}, causeWords(DATA.strings[row[CAUSE]]) + "."), " "], DATA.strings[row[WHY]])),
-    el("div", { class: "strips" }, worst.map((zone) => el("div", { class: "strip" }, el("span", {}, zoneName(zone, many)), strip(zone.slice(3), zoneName(zone, many)))),
+    el("div", { class: "strips" }, worst.map((zone) => el("div", { class: "strip" }, zoneLabel(DATA.strings[zone[1]], zone[0], many), strip(zone.slice(3), zoneName(zone, many)))),
       rest > 0 && el("small", { class: "rest" }, "The worst " + worst.length + "; " + plural(rest, "zone") + " not shown")),
     el("div", { class: "act" }, todo(row) && [el("b", {}, todo(row)[1]), todo(row)[2] && el("small", {}, todo(row)[2])]),
     el("div", { class: "trend" }, trend(row)));
@@ -294,7 +294,7 @@ function eventView(row, event) {
   return [el("div", { class: "log" }, where && el("small", {}, where), event.message || event.error || event.kind), about && el("p", {}, el("small", {}, about)),
     event.trace && event.trace.length ? el("details", {}, el("summary", {}, "Call trace"), el("div", { class: "log" }, event.trace.join("\n"))) : null,
     zones.length ? el("div", { class: "strips" }, el("small", {}, "Free memory at that moment"),
-      zones.map((zone) => el("div", { class: "strip" }, el("span", {}, zone.zone + (zones.some((other) => other.node !== zones[0].node) ? " · NUMA " + zone.node : "")), strip(zone.free_blocks, String(zone.zone))))) : null];
+      zones.map((zone) => el("div", { class: "strip" }, zoneLabel(zone.zone, zone.node, zones.some((other) => other.node !== zones[0].node)), strip(zone.free_blocks, String(zone.zone))))) : null];
 }
 function incidentView(row, incident) {
   return el("div", { class: "incident" }, el("h4", {}, causeWords(incident.cause)), el("p", {}, sentence(incident.reason)),
@@ -314,7 +314,7 @@ function findingView([id, level, title, evidence, about], said) {
     evidence && Object.keys(evidence).length ? el("details", {}, el("summary", {}, "Evidence"), pairs(evidence)) : null);
 }
 /* Whether the logs were read at all decides what it means that nothing was found in them. */
-const searched = (sources) => el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
+const searched = (sources) => sources.length > 0 && el("p", {}, el("small", {}, "Logs: ", sources.map(([name, status, lines, reason]) => name + " (" + (status === "read" ? plural(lines || 0, "line") + " of interest" : [status, reason].filter(Boolean).join(": ")) + ")").join(", ")));
 function slabTable(row, detail) {
   const caches = detail ? detail.slabs : row[M][SLABS].map(([name, kilobytes]) => [DATA.strings[name], kilobytes]);
   const most = Math.max(1, ...caches.map(([, kilobytes]) => kilobytes));
