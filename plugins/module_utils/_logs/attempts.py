@@ -130,7 +130,10 @@ STARTING = (
     "fork: retry",
     "fork: resource temp",
     "mkdir /sys/fs/cgroup",
+    # LXC src/lxc/cgroups/cgfsng.c, utils.c mkdir_p(); the quotes were others from version to version
     "directory '/sys/fs/cgroup",
+    'create directory "/sys/fs/cgroup',
+    "create directory /sys/fs/cgroup",
     "failed to create cgroup",
 )
 REMOVING = (

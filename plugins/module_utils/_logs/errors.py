@@ -193,6 +193,10 @@ _STORES = (
     "rootfs",
 )
 _CONTROLLERS = frozenset("cgroup cpu cpuacct io blkio memory hugetlb devices freezer rdma misc pids".split())
+# Hierarchies of the first version of cgroups in which no memory is accounted; a name of several joins them with commas.
+_NOT_MEMORY = frozenset(
+    "cpu cpuacct cpuset blkio devices freezer hugetlb net_cls net_prio perf_event pids rdma misc systemd elogind schedtune".split()
+)
 _NETWORK_NAMESPACES = ("/netns", "/ns/net", "network namespace")
 
 
@@ -317,4 +321,7 @@ def _cgroup_object(path):
     if name.startswith("cpuset."):
         return "cpuset"
     controller, dot, _rest = name.partition(".")
-    return "cgroup_file" if dot and controller in _CONTROLLERS else "cgroup"
+    if dot and controller in _CONTROLLERS:
+        return "cgroup_file"
+    hierarchy = path.split("/cgroup/", 1)[-1].lstrip("/").split("/", 1)[0]
+    return "other_cgroup" if _NOT_MEMORY.issuperset(hierarchy.split(",")) else "cgroup"

@@ -18,6 +18,7 @@ import re
 
 from .lazy import Lazy
 from .prefixes import MAX_LINE, split
+from .tokens import is_field
 
 # So many lines are looked at together for the width of the text; of these the last may still be waiting for their end.
 WINDOW = 512
@@ -33,6 +34,8 @@ MAX_PARTS = 48
 MAX_GUESSES = 12
 # Times that go down this often, and not up, are those of a log that was printed newest first.
 FALLING = 3
+# Of so many lines that begin alike none goes on with the one before.
+FEW = 2
 
 # What a line that is not complete contains, and what shows that it is. The formats are the kernel's: mm/page_alloc.c, mm/show_mem.c,
 # mm/oom_kill.c, mm/slub.c, mm/vmalloc.c, mm/memcontrol.c, kernel/hung_task.c, lib/dump_stack.c.
@@ -87,6 +90,9 @@ BEGINS = Lazy(
 )
 # One token of a list a line: the kernel's continuation lines, each with a prefix from journald.
 _LIST_PART = Lazy(r"\s*(?:\d{1,9}\*\d{1,9}kB|\([UMRECHI]{1,8}\)|= ?\d{1,12}kB)")
+# What stands before the first blank or bracket and ends in a mark; numbers in it may differ.
+_UNKNOWN = Lazy(r"[^\s\[\]()]{0,128}?[:|>#;](?=[\s\[(]|\S)")
+_DIGITS = re.compile(r"\d+")
 _QUOTED_PRINTABLE = Lazy(r"=([0-9A-F]{2})")
 
 
@@ -152,9 +158,12 @@ class Joiner:
 
     def _work(self, keep):
         width, hard = _width(self._lines)
+        alike = _alike(self._lines)
         whole = []
         for line in self._lines:
             target, glue = _continued(whole, line, width, hard)
+            if alike and target is not None and not target.part and alike(line.text):
+                target = None
             if target is None:
                 whole.append(line)
             else:
@@ -167,7 +176,7 @@ class Joiner:
 
 def _width(lines):
     """(width of the text or None, whether it was cut in the middle of words) of some lines."""
-    widths = [line.width for line in lines if " " in line.text.strip()]
+    widths = [line.width for line in lines if line.prefixed or " " in line.text.strip()]
     widest = max(widths) if widths else 0
     if not NARROW <= widest <= WIDE:
         return None, False
@@ -182,6 +191,29 @@ def _width(lines):
     return widest, at_end > near and at_end >= (2 if widest in COLUMNS else 4)
 
 
+def _alike(lines):
+    """Whether a text begins as nearly all lines without a known prefix do: then they have one that is not known. None where they have not."""
+    texts = [line.text for line in lines if not line.prefixed and line.text.strip()]
+    if len(texts) < FEW:
+        return None
+    begun = {}
+    for text in texts:
+        match = _UNKNOWN.match(text.lstrip())
+        if match is None:
+            continue
+        shape = _DIGITS.sub("0", match.group())
+        begun[shape] = begun.get(shape, 0) + 1
+    shape = max(begun, key=begun.get) if begun else ""
+    if not shape or begun[shape] * 10 < len(texts) * 9:
+        return None
+
+    def alike(text):
+        match = _UNKNOWN.match(text.lstrip())
+        return match is not None and _DIGITS.sub("0", match.group()) == shape
+
+    return alike
+
+
 def _continued(whole, line, width, hard):
     """(the line that this one goes on with, what comes between), (None, "") when it begins by itself."""
     if not whole:
@@ -191,6 +223,8 @@ def _continued(whole, line, width, hard):
     if last.part:
         return last, ""
     if not text or last.parts >= MAX_PARTS or len(last.text) + len(text) > MAX_LINE:
+        return None, ""
+    if not line.prefixed and (is_field(text) or is_field(last.text)):
         return None, ""
     if line.prefixed:
         return _goes_on_with_prefix(last, line, text)
@@ -209,12 +243,19 @@ def _continued(whole, line, width, hard):
         )
         return (last, " ") if wrapped else (None, "")
     if full:
-        return last, " "
+        return last, "|" if _cut(last, text) else " "
     # Another line may have come between: what is certainly not complete waits.
     for earlier in (last,) if not last.prefixed else (last,) + tuple(whole[-2:-4:-1]):
         if earlier.text.strip() and earlier.parts < MAX_GUESSES and is_open(earlier):
-            return earlier, " "
+            return earlier, "|" if _cut(earlier, text) else " "
     return None, ""
+
+
+def _cut(line, text):
+    """Whether a line that is as wide as a terminal was cut in the middle of a word: only then it is complete with what comes next."""
+    if line.width not in COLUMNS or line.trailing:
+        return False
+    return _complete(line.text + text) and not _complete(line.text + " " + text)
 
 
 def _goes_on_with_prefix(last, line, text):
@@ -233,16 +274,21 @@ def _goes_on_with_prefix(last, line, text):
     return None, ""
 
 
-def is_open(line):
-    """Whether a line ends before what it says is complete."""
-    text = line.text.rstrip()[:MAX_MESSAGE]
+def _complete(text):
+    """Whether a text has all that those of its kind have."""
     for literals, complete in OPEN:
         for literal in literals:
             if literal in text:
                 if complete.search(text):
                     break
-                return True
-    if _BROKEN_OFF.search(text[-256:]):
+                return False
+    return True
+
+
+def is_open(line):
+    """Whether a line ends before what it says is complete."""
+    text = line.text.rstrip()[:MAX_MESSAGE]
+    if not _complete(text) or _BROKEN_OFF.search(text[-256:]):
         return True
     return line.userland and (text.replace('\\"', "").count('"') % 2 == 1 or text[-1:] == ":")
 

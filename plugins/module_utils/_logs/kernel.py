@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import breaks, callers, heads, patterns
+from . import breaks, callers, heads, patterns, tokens
 from .clusters import Cluster
 from .prefixes import contains_any
 from .report import Report, base_name, held, plain
@@ -85,6 +85,8 @@ class KernelLog:
 
     def feed(self, line):
         """Takes one Line that is not from a program; True when it is part of a report."""
+        if not line.prefixed and tokens.is_field(line.text):
+            return False
         self.seen += 1
         if len(line.text) > MAX_MESSAGE:
             line.text = line.text[:MAX_MESSAGE]

@@ -122,6 +122,7 @@ RESERVE = Lazy(r"lowmem_reserve\[\]:((?: -?\d{1,15}){1,16})")
 SLAB_PAGES = Lazy(r"\bslab_(reclaimable|unreclaimable):(\d{1,15})(?![\dk])")
 TOTAL_FREE = Lazy(r"\bfree:(\d{1,15})(?=\s|$)")
 NUMBER = Lazy(r"\d{1,15}")
+RAM = Lazy(r"(\d{1,15}) pages RAM")
 SLAB_ROW = Lazy(r"^(?P<name>\S{1,64})\s{1,40}(?P<used>\d{1,15})KB\s{1,40}(?P<total>\d{1,15})KB\s{0,9}$")
 TASKS = Lazy(r"Tasks state \(memory values|\[\s{1,6}pid\s{1,6}\]\s{1,9}uid\s{1,9}tgid")
 # dump_tasks(): pid, uid, the pid again as that of the thread group, sizes, oom_score_adj, name.

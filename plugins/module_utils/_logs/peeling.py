@@ -166,7 +166,10 @@ def _kmsg(line, text):
 
 def _level(line, text):
     match = tokens.LEVEL.match(text)
-    return text[match.end() :] if match else None
+    if match is None:
+        return None
+    line.host = line.host or match.group("host")
+    return text[match.end() :]
 
 
 def _rfc5424(line, text):
@@ -239,8 +242,8 @@ def _field(line, text):
 
 def _string(line, text):
     """A line of a list of strings, as JSON and YAML print one."""
-    rest = text.rstrip(" ,")
-    if line.prefixed or len(rest) < 3 or rest[-1:] != '"' or '"' in rest[1:-1].replace('\\"', ""):
+    rest = (text[2:] if text[:3] == '- "' else text).rstrip(" ,")
+    if line.prefixed or len(rest) < 3 or rest[:1] != '"' or rest[-1:] != '"' or '"' in rest[1:-1].replace('\\"', ""):
         return None
     return rest[1:-1].replace('\\"', '"').replace("\\t", "\t").replace("\\n", "\n")
 
@@ -303,11 +306,12 @@ _TAKERS = {
     "|": (_quote,),
     "{": (_labels,),
     '"': (_field, _string),
+    "-": (_string,),
     ":": (_colon,),
     "": (),
 }
 for _digit in "0123456789":
-    _TAKERS[_digit] = (_kmsg, _number, _time, _rfc5424)
+    _TAKERS[_digit] = (_kmsg, _number, _time, _rfc5424, _level)
 for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
 _VENDORS = frozenset("cC-([<")

@@ -46,8 +46,11 @@ def unwrap(text):
     text = text.strip().rstrip(",")
     if text[-1:] not in ("}", "]", ")"):
         return None
+    if text[:1] == "{":
+        # fluent-bit's [[time, {}], {record}], of which the first half is off.
+        text = text.rstrip("])")
     if '"=>' in text:
-        text = _RUBY.sub('":', text.rstrip("])") if text[:1] == "{" else text)
+        text = _RUBY.sub('":', text)
     try:
         # Numbers as they stand: nobody wants to compute with those of a stranger, and long ones take long.
         entry = json.loads(text, parse_int=_short, parse_float=_short, parse_constant=_short)
@@ -97,7 +100,8 @@ def _collect(entry, fields, depth):
             if "." in name:
                 fields.setdefault(name.rsplit(".", 1)[1], value)
     if depth:
-        for name, value in inner:
+        # What is called the body is the message, whatever stands before it.
+        for name, value in sorted(inner, key=lambda item: item[0] not in ("body", "event")):
             if name in ("body", "event") and "message" not in fields:
                 # OpenTelemetry's {"body": {"stringValue": ...}}, Elastic's {"event": {"original": ...}}
                 text = value.get("stringValue", value.get("original"))
@@ -118,7 +122,9 @@ def _collect(entry, fields, depth):
                 for key in ("hostname", "name", "host"):
                     if name in ("host", "agent", "beat", "resource") and _is_text(value.get(key)):
                         fields.setdefault("hostname", value[key])
-                value = {key: what for key, what in value.items() if key not in ("name", "message", "text")}
+                # Datadog's {"id": ..., "attributes": {"message": ..., "service": ...}} has all in there.
+                own = ("name", "text") if name == "attributes" else ("name", "message", "text")
+                value = {key: what for key, what in value.items() if key not in own}
             _collect(value, fields, depth - 1)
 
 

@@ -232,8 +232,8 @@ class Report:
     def machine(self, text):
         """ "4194158 pages RAM", "98441 pages reserved": among the last lines of Mem-Info."""
         if "pages RAM" in text:
-            number = patterns.NUMBER.search(text)
-            self.ram_pages = int(number.group()) if number else None
+            number = patterns.RAM.search(text)
+            self.ram_pages = int(number.group(1)) if number else None
         elif "pages reserved" in text and self.kind == "page_allocation_failure":
             self.complete = True
         return True

@@ -150,6 +150,17 @@ SIGNATURES = (
         weak=True,
         confidence="medium",
     ),
+    # kernel cgroup_mkdir(): ids of cgroups and of the other controllers' states are only limited by the size of an int
+    Signature(
+        "other_cgroup_enospc",
+        "unknown",
+        "a cgroup of another controller than memory could not be made (ENOSPC); the number of these has no limit of its own",
+        errnos=("ENOSPC",),
+        operations=("mkdir",),
+        objects=("other_cgroup",),
+        confidence="medium",
+        rejected=_NOT_THE_DISK,
+    ),
     # memcg_update_kmem_limit(): a cache per cgroup and an id of memcg_cache_ida
     Signature(
         "kmem_limit_enomem",
@@ -186,7 +197,7 @@ SIGNATURES = (
         "unknown",
         "a cgroup cannot be removed while processes are in it that do not end, often for waiting on a disk",
         errnos=("EBUSY",),
-        objects=("cgroup", "cgroup_file", "cgroup_procs"),
+        objects=("cgroup", "other_cgroup", "cgroup_file", "cgroup_procs"),
         confidence="medium",
     ),
     Signature(

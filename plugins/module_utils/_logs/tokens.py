@@ -74,8 +74,13 @@ KERNEL = Lazy(
 
 _FACILITY = r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)"
 _LEVEL = r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug|panic)"
+# Where logs of many nodes come together (talosctl dmesg), the node stands before it.
 LEVEL = Lazy(
-    r"<\d{1,4}>(?!\d{1,3}\s\d{4}-)|" + _FACILITY + r"\s{0,8}[:.]\s?" + _LEVEL + r"\s{0,8}(?::\s{0,2}|\s|(?=\[))"
+    r"<\d{1,4}>(?!\d{1,3}\s\d{4}-)|(?:(?P<host>[\w.-]{1,128}):\s)?"
+    + _FACILITY
+    + r"\s{0,8}[:.]\s?"
+    + _LEVEL
+    + r"\s{0,8}(?::\s{0,2}|\s|(?=\[))"
 )
 WORD_OF_LEVEL = Lazy(r"^(?:" + _FACILITY + r"\." + _LEVEL + r"|" + _LEVEL + r"|\d+|[VDIWEF]|-+)$", re.I)
 _HOST = r"[^\s:\[\]<>(){}=\"'|,;]{1,255}"
@@ -112,7 +117,9 @@ _NEXT = r"(?=\[\s*\d|[{<(]|\d{4}-\d|kernel:|[^\W\d_]{2,5}\.?\s{1,2}\d{1,2}\s\d\d
 NUMBER = Lazy(r"\d{1,9}(?:\t|[:)-]\s{0,4}" + _NEXT + ")", re.UNICODE)
 FILE = Lazy(
     r"(?:(?:[\w@+-]{0,64}[./][\w./@+-]{0,200}|messages|syslog|dmesg)(?::\d{1,9})?:\s?|\[[\w./@:-]{1,128}\]\s{1,4})"
-    + _NEXT,
+    + _NEXT
+    # With a number it is grep's, whatever follows; what ends like a source file may be part of a message.
+    + r"|(?:/[\w./@+-]{1,200}|[\w@+-]{0,64}(?:messages|syslog|dmesg|\.log|\.txt)[\w.-]{0,32})(?<!\.go)(?<!\.c)(?<!\.h)(?<!\.rs)(?<!\.py):\d{1,9}:",
     re.UNICODE,
 )
 # Mail and tables: "> ", ">> > ", "| ", "JD> ".
@@ -124,6 +131,10 @@ RECORD = Lazy(
 )
 # One field a line: journalctl -o json-pretty, verbose and export, logstash's rubydebug.
 FIELD = Lazy(r"\s*\"?(?P<name>[_A-Za-z@][\w@.]{0,63})\"?\s{0,40}(?P<is>=>|:|=)\s{0,4}(?P<value>\"|(?<==)(?!>))")
+# The other fields of a record of the journal (-o export, json-pretty), each in a line of its own.
+OTHER_FIELD = Lazy(
+    r"\s{0,8}\"[\w@.]{1,64}\"\s{0,40}:\s|(?:_[A-Z][A-Z0-9_]{1,63}|__[A-Z][A-Z0-9_]{1,63}|PRIORITY|SYSLOG_\w{1,40}|CODE_\w{1,40}|ERRNO)="
+)
 MESSAGE_FIELDS = frozenset(("MESSAGE", "message", "log", "_raw", "@message"))
 
 # A stamp of the kernel after something unknown, and the tag of the kernel after words: both mean that all before was put there.
@@ -131,3 +142,13 @@ FOREIGN = Lazy(r"(?:[^\[]|\[[\w./@ -]{1,64}\]\s){1,80}?(?=\[\s{0,12}\d{1,9}\.\d{
 WORDS = Lazy(
     r"(?P<words>(?:\S{1,128}\s{1,8}){0,8}?)(?=(?:[iweWEI]/)?(?:kernel|KERNEL)(?:\[\d{1,7}\]|\s{0,2}\(\s{0,6}\d{1,7}\))?\s{0,6}:)"
 )
+
+
+def is_field(text):
+    """Whether a line is a field of a record in the journal, but not its message, or the brace that begins or ends one."""
+    first = text[:2].lstrip()[:1]
+    return first in _FIELDS_BEGIN and (OTHER_FIELD.match(text) is not None or text in _BRACES)
+
+
+_FIELDS_BEGIN = frozenset('_"PSCE{}')
+_BRACES = frozenset(("{", "}", "},"))

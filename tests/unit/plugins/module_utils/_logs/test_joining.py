@@ -139,6 +139,20 @@ def test_lines_without_a_prefix_stay_behind_theirs_when_a_log_is_turned(tmp_path
             ],
             1,
         ),
+        # a terminal's width in the middle of a word, of one line only
+        (["Feb 16 00:24:05 aramis.x kernel: swapper: page allocation failure. order:0, mode", ":0x20"], 1),
+        # a prefix that is not known
+        ([":tracebox: page allocation failure: order:1, mode:0x", ":[<c0320a34>] (x) from [<c020c124>]"], 2),
+        (["n1; page allocation failure: order:1,", "n1; Mem-Info: and something else that is long", "n2; x"], 3),
+        # fields of the journal's records
+        (
+            [
+                '\t"PRIORITY" : "4",',
+                '\t"MESSAGE" : "x: page allocation failure: order:1,"',
+                '\t"_TRANSPORT" : "kernel"',
+            ],
+            3,
+        ),
         (["order:=\n".strip(), "x"], 1),
         (["x: page allocation failure: order:5, mode:=", "0x20 a=3Db"], 1),
     ],
@@ -157,3 +171,9 @@ def test_a_message_does_not_grow_without_end():
         ["Jul  1 00:45:31 node kernel: x: page allocation failure: order:"] + ["and so on,"] * 1000
     )
     assert max(line.parts for line in lines) <= joining.MAX_PARTS
+
+
+def test_a_word_that_a_terminal_has_cut_is_put_together():
+    raws = ["Feb 16 00:24:05 aramis kernel: swapper: page allocation failure. order:0, mode:0", "x20"]
+    assert len(raws[0]) == 80
+    assert [line.text for line in joining.lines_of(raws)] == ["swapper: page allocation failure. order:0, mode:0x20"]

@@ -693,3 +693,26 @@ def test_a_victim_is_named_as_the_kernel_names_it():
     assert one(text % "Web Content").killed == [("Web Content", 7)]
     assert one(text % "more than a name has").killed == [(None, 7)]
     assert one("CPU: 1 PID: 7 Comm: more than a name has Not tainted 5.4.0 #1\n" + text % "java").comm is None
+
+
+def test_the_other_fields_of_a_journals_record_do_not_stand_between_lines():
+    entry = (
+        "__REALTIME_TIMESTAMP=1772000000000000\n_TRANSPORT=kernel\nPRIORITY=4\nSYSLOG_IDENTIFIER=kernel\nMESSAGE=%s\n\n"
+    )
+    found = reports(
+        "".join(
+            entry % text
+            for text in (
+                "vmalloc: allocation failure: 17178820608 bytes",
+                "x: page allocation failure: order:0, mode:0x24000c2",
+                "1965969 pages RAM",
+            )
+        )
+    )
+    assert [report.kind for report in found] == ["vmalloc_failure", "page_allocation_failure"]
+    assert found[1].of_vmalloc is found[0]
+    assert found[1].ram_pages == 1965969
+
+
+def test_the_machines_memory_is_the_number_before_its_unit():
+    assert one("[ 48.1] x: page allocation failure: order:8, mode:0xcc0\nhost7 | 76670 pages RAM").ram_pages == 76670

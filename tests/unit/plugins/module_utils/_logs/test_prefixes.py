@@ -90,6 +90,10 @@ FORMS = [
         None,
         "2020-07-01T00:45:31Z",
     ),
+    ("node-17: kern: warning: [2020-07-01T00:45:31.000000001Z]: ", "node-17", None, None, "2020-07-01T00:45:31Z"),
+    ("10.5.0.2: kern: err: [2020-07-01T00:45:31.000000001Z]: ", "10.5.0.2", None, None, "2020-07-01T00:45:31Z"),
+    ("/var/log/messages-20200701:12:", None, None, None, None),
+    ("dmesg.txt:12:", None, None, None, None),
     ("vm1 # [   16.869199] ", None, None, None, None),
     ("   [   16.869199] ", None, None, None, None),
     ("\x1b[32m[   16.869199] \x1b[0m", None, None, None, None),
@@ -308,3 +312,24 @@ def test_nothing_that_a_terminal_obeys_is_left():
     assert _text.strip_controls(text) == "abcd e f foo 0289 u"
     text = b"plain \xc3\xa9".decode("utf-8")
     assert _text.strip_controls(text) == text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '- "%s"',
+        '[0] kernel: [[1593564331.000000007, {}], {"log": "%s"}]',
+        '{"id": "A", "attributes": {"host": "node", "service": "kernel", "message": "%s"}}',
+        '{"attributes": {"message": "another"}, "body": {"stringValue": "%s"}}',
+    ],
+)
+def test_records_that_hold_the_message_further_in(form):
+    assert prefixes.split(form % REPORT).text == REPORT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["process_linux.go:297: applying cgroup configuration", "/usr/src/oom.c:12: error", "container_linux.go:345:x"],
+)
+def test_a_line_of_a_source_file_is_no_prefix_of_greps(text):
+    assert prefixes.split(text).text == text

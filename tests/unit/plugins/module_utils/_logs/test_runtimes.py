@@ -294,6 +294,17 @@ ERRORS = [
         "Error: OCI runtime error: crun: creating container: mkdir `/sys/fs/cgroup/machine.slice/libpod-0a.scope`: No space left on device",
     ),
     (
+        "other_cgroup_enospc",
+        "unknown",
+        "Error: OCI runtime error: crun: creating container: mkdir `/sys/fs/cgroup/net_cls,net_prio/docker/x`: No space left on device",
+    ),
+    (
+        "enomem",
+        "unknown",
+        "lxc-start: a: cgroups/cgfsng.c: mkdir_eexist_on_last: 1165 Cannot allocate memory - Failed to create directory "
+        '"/sys/fs/cgroup/schedtune//lxc.monitor/a"',
+    ),
+    (
         "kmem_limit_enomem",
         "memcg_leak",
         SANDBOX
