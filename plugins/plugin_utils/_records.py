@@ -164,31 +164,29 @@ def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
 
 def load(path: str) -> dict[str, t.Any]:
     """One whole record."""
-    with _open(path) as stream:
-        return _parsed(path, _read(path, stream))
+    return _parsed(path, _content(path))
 
 
 def load_head(path: str) -> dict[str, t.Any]:
     """A record without its journal and facts, where it was written by ``write()``; else the whole record."""
-    with _open(path) as stream:
+    with open(_open(path)[0], "rb") as stream:
         line = stream.readline(LARGEST)
         if line.endswith(b",\n"):
             with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
                 return _parsed(path, line[:-2] + b"}")
-        return _parsed(path, line + _read(path, stream))
+    return load(path)
 
 
 def load_text(path: str) -> str:
     """A file that lies beside the records, held to the same."""
-    with _open(path) as stream:
-        try:
-            return _read(path, stream).decode()
-        except UnicodeDecodeError as error:
-            raise RecordError(f"{path}: not UTF-8 ({error})") from error
+    try:
+        return _content(path).decode()
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: not UTF-8 ({error})") from error
 
 
-def _open(path: str) -> t.BinaryIO:
-    """A record for reading: a regular file of at most LARGEST bytes, told before a byte of it is read.
+def _open(path: str) -> tuple[int, int]:
+    """-> (descriptor, size) of a regular file of at most LARGEST bytes, told before a byte of it is read.
 
     Nobody waits for a writer of a FIFO here, and what has been opened is looked at, not what the name led to before.
     """
@@ -205,18 +203,22 @@ def _open(path: str) -> t.BinaryIO:
     if why:
         os.close(descriptor)
         raise RecordError(f"{path}: {why}")
-    return open(descriptor, "rb")
+    return descriptor, status.st_size
 
 
-def _read(path: str, stream: t.BinaryIO) -> bytes:
-    """The rest of a file that does not grow while it is read."""
+def _content(path: str) -> bytes:
+    """All of a file that does not grow while it is read."""
+    descriptor, size = _open(path)
+    data = b""
     try:
-        size = os.fstat(stream.fileno()).st_size
-        data = stream.read(size)
-        more = stream.read(1)
+        # A byte more than there is; some file systems give less at a time than they are asked for.
+        while len(data) < size and (part := os.read(descriptor, size + 1 - len(data))):
+            data = data + part if data else part
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
-    if more or len(data) > LARGEST:
+    finally:
+        os.close(descriptor)
+    if len(data) > size:
         raise RecordError(f"{path}: it is still being written")
     return data
 

@@ -144,19 +144,19 @@ class Text(Shape):
 
     def __init__(self, longest: int, like: str = "", what: str = "") -> None:
         self.longest, self.like, self.what = longest, like, what
-        self._matches = re.compile(like).fullmatch if like else None
+        self.matches = re.compile(like).fullmatch if like else None
 
     def check(self, value: t.Any) -> None:
         if value.__class__ is not str:
             raise ShapeError(f"must be text, not {quoted(value)}")
         if len(value) > self.longest:
             raise ShapeError(f"must have at most {self.longest} characters, not {len(value)}")
-        if self._matches and not self._matches(value):
+        if self.matches and not self.matches(value):
             raise ShapeError(f"must be {self.what}, not {quoted(value)}")
 
     def all_hold(self, values: t.Collection[t.Any]) -> bool:
         return not values or (
-            not self._matches and set(map(type, values)) == {str} and max(map(len, values)) <= self.longest
+            not self.matches and set(map(type, values)) == {str} and max(map(len, values)) <= self.longest
         )
 
     def schema(self) -> dict[str, t.Any]:

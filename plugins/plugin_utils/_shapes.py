@@ -133,14 +133,14 @@ class MapOf(Shape):
         self._check = shape.check
         self._all_hold = shape.all_hold
         # The same few hundred names come from every node.
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
 
     def check(self, value: t.Any) -> None:
         if value.__class__ is not dict:
             raise ShapeError(f"must be a mapping, not {quoted(value)}")
         if len(value) > self.most:
             raise ShapeError(f"must have at most {self.most} keys, not {len(value)}")
-        if not self._seen.issuperset(value):
+        if not self.seen.issuperset(value):
             self._check_keys(value)
         if self._all_hold(value.values()):
             return
@@ -157,14 +157,14 @@ class MapOf(Shape):
                 self.key.check(key)
             except ShapeError as error:
                 raise ShapeError(f"has a wrong key: {error.why}") from None
-        if len(self._seen) < LONGEST_LIST:
-            self._seen.update(value)
+        if len(self.seen) < LONGEST_LIST:
+            self.seen.update(value)
 
     def all_hold(self, values: t.Collection[t.Any]) -> bool:
         return not values or (
             set(map(type, values)) == {dict}
             and max(map(len, values)) <= self.most
-            and self._seen.issuperset(itertools.chain.from_iterable(values))
+            and self.seen.issuperset(itertools.chain.from_iterable(values))
             and self._all_hold([entry for value in values for entry in value.values()])
         )
 

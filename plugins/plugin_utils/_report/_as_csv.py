@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import typing as t
 
@@ -71,9 +72,13 @@ def _highest(states: str) -> int | None:
 
 
 def _cell(value: t.Any) -> t.Any:
+    return _text_cell(value) if isinstance(value, str) else value
+
+
+@functools.lru_cache(maxsize=1024)  # nodes share most of their words
+def _text_cell(value: str) -> str:
     """Spreadsheets take text that begins like this for a formula, which can run programs; an apostrophe mends that."""
-    if isinstance(value, str):
-        value = _words.printable(value)
-        if value.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"):
-            return "'" + value
+    value = _words.printable(value)
+    if value.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"):
+        return "'" + value
     return value

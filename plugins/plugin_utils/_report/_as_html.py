@@ -117,13 +117,10 @@ class Page:
         """What the list and the page of a healthy node show; the script's ``M`` names the places."""
         strings = self._strings
         meminfo, slab = facts.get("meminfo") or {}, facts.get("slab") or {}
-        nodes: dict[str, str] = {}
-        for row in facts["allocatable"]:
-            for node, state in row["nodes"].items():
-                nodes[node] = nodes.get(node, "") + (str(_words.STATES.index(state)) if state in _words.STATES else "?")
-        needs = [row.get("needed_by") or [] for row in facts["allocatable"]]
+        answers = facts["allocatable"]
+        needs = [row.get("needed_by") or [] for row in answers]
         return [
-            sorted(nodes.items()) if len(nodes) > 1 else 0,
+            _by_node(answers) if len(set().union(*(row["nodes"] for row in answers))) > 1 else 0,
             self._needs.number(needs, tuple(map(tuple, needs))),
             [
                 [zone["node"], strings.number(zone["zone"]), zone.get("managed_pages") or 0, *zone["free_blocks"]]
@@ -285,6 +282,15 @@ class Page:
             "metrics": [[metric.title, metric.unit] for metric in _outliers.METRICS],
             "pictures": _pictures.data(self._pictures, fleet, self._strings.number, places),
         }
+
+
+def _by_node(answers: list[_types.Record]) -> list[tuple[str, str]]:
+    """-> [(NUMA node, its graded answer, a digit per order)]"""
+    nodes: dict[str, str] = {}
+    for row in answers:
+        for node, state in row["nodes"].items():
+            nodes[node] = nodes.get(node, "") + (str(_words.STATES.index(state)) if state in _words.STATES else "?")
+    return sorted(nodes.items())
 
 
 class _Reversed:

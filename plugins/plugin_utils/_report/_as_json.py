@@ -154,10 +154,12 @@ def _finding(finding: _types.Finding) -> dict[str, t.Any]:
 
 
 def timestamp(value: datetime.datetime | None) -> str | None:
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+    """Of a time in UTC."""
+    return value.isoformat()[:19] + "Z" if value else None
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_words.text)
+# What records hold has been JSON, and has no circles.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False, default=_words.text)
 
 
 def dumps(value: t.Any) -> str:

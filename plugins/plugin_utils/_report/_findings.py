@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import catalogue
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
@@ -24,13 +24,14 @@ class Findings:
         self._by_id: dict[str, Finding] = {}
         self._rank: dict[str, tuple[t.Any, ...]] = {}
 
-    def add(self, host: Host, found: Iterable[Record]) -> None:
+    def add(self, host: Host, found: Sequence[Record]) -> None:
+        rank = host.rank if found else ()
         for finding in found:
             name = _words.text(finding["id"], 40)
             known = self._by_id.get(name)
-            if known is None or host.rank < self._rank[name]:
+            if known is None or rank < self._rank[name]:
                 known = self._by_id[name] = _finding(name, finding, known)
-                self._rank[name] = host.rank
+                self._rank[name] = rank
             if known.hosts[-1:] != [host.name]:
                 known.hosts.append(host.name)
                 remedy = (host.action or "none", host.will_help, self._same(finding.get("remedy") or ""))

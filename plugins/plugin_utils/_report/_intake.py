@@ -13,7 +13,13 @@ import typing as t
 from collections.abc import Callable, Iterable
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _trend
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
+    _answer,
+    _contracts,
+    _records,
+    _shape_code,
+    _shapes,
+)
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _outliers, _words
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._assessed import Assessor
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types import LEVELS, Host, Past, Record
@@ -58,12 +64,16 @@ class Intake:
         self._assessor = assessor
         self._same = same
         self._started = started
+        self._check_head = _shape_code.compiled(_contracts.RECORD_HEAD)
+        self._check_shown = _shape_code.compiled(_contracts.FACTS_SHOWN)
+        self._check_record = _shape_code.compiled(_contracts.RECORD)
+        self._check_journal = _shape_code.compiled(_contracts.JOURNAL)
 
     def host(self, record: Record, run: _records.Run, path: str) -> tuple[Host, list[Record]]:
         """-> (the node as this record has it, its findings). ShapeError where the record breaks its contract."""
         if run.collected:
             _answer.take_record(record)
-        _contracts.RECORD_HEAD.check(record)
+        self._check_head(record)
         duration = record.get("duration_seconds")
         host = Host(
             name=record["host"],
@@ -82,7 +92,7 @@ class Intake:
             return host, []
         self._take_facts(host, facts)
         found = self._take_assessment(host, self._assessor.assessment(record))
-        _check_rest(record, host)
+        self._check_rest(record, host)
         if not host.sentence:
             needs = [row.get("needed_by") or () for row in facts["allocatable"]]
             host.sentence = self._same(_words.graded(host.states, host.page_size, needs))
@@ -93,7 +103,7 @@ class Intake:
         return host, found
 
     def _take_facts(self, host: Host, facts: t.Any) -> None:
-        _contracts.FACTS_SHOWN.check(facts)
+        self._check_shown(facts)
         kernel = facts["kernel"]
         host.release = self._same(kernel.get("release") or "")
         host.machine = self._same(kernel.get("machine") or "")
@@ -102,6 +112,17 @@ class Intake:
         host.states = self._same(allocatable_states(facts))
         host.last_compaction = self._last_compaction(facts)
         host.metrics = tuple(_outliers.measured(metric, facts) for metric in _outliers.METRICS)
+
+    def _check_rest(self, record: Record, host: Host) -> None:
+        """The page shows all of a node that is not well, of the others only what has been looked at already, and what was searched."""
+        journal = record.get("journal")
+        if host.level != "low" or (isinstance(journal, dict) and journal.get("incidents")):
+            self._check_record(record)
+        elif journal is not None:
+            try:
+                self._check_journal(journal)
+            except _shapes.ShapeError as error:
+                raise error.inside("journal") from None
 
     @staticmethod
     def _last_compaction(facts: t.Any) -> Record | None:
@@ -137,7 +158,7 @@ class Intake:
             record = _records.load(path)
         if run.collected:
             _answer.take_record(record)
-        _contracts.RECORD_HEAD.check(record)
+        self._check_head(record)
         facts = record.get("facts")
         assessment = self._assessor.assessment(record) or {}
         return Past(
@@ -150,15 +171,3 @@ class Intake:
             findings=self._finding_ids(assessment.get("findings") or ()),
             trend=_trend.of_facts(facts) if facts else record.get("trend"),
         )
-
-
-def _check_rest(record: Record, host: Host) -> None:
-    """The page shows all of a node that is not well, of the others only what has been looked at already, and what was searched."""
-    journal = record.get("journal")
-    if host.level != "low" or (isinstance(journal, dict) and journal.get("incidents")):
-        _contracts.RECORD.check(record)
-    elif journal is not None:
-        try:
-            _contracts.JOURNAL.check(journal)
-        except _shapes.ShapeError as error:
-            raise error.inside("journal") from None

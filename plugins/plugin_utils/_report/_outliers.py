@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import operator
 import statistics
 import typing as t
 from collections.abc import Callable, Iterable
@@ -46,9 +48,9 @@ def _unusable(facts: Record) -> int | None:
     order = 9 if order is None else order
     free = usable = 0
     for zone in facts["zones"]:
-        for index, count in enumerate(zone["free_blocks"]):
-            free += count << index
-            usable += count << index if index >= order else 0
+        pages = list(map(operator.lshift, zone["free_blocks"], itertools.count()))
+        free += sum(pages)
+        usable += sum(pages[order:])
     return 100 * (free - usable) // free if free else None
 
 

@@ -141,13 +141,16 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
+_FRACTION = re.compile(r"\.[0-9]+")
+
+
 def parse_time(value: t.Any) -> datetime.datetime | None:
     """An ISO-8601 time of a record, in UTC."""
     if not isinstance(value, str):
         return None
     try:
         # Python 3.10 knows neither "Z" nor fractions of other than 3 or 6 digits.
-        parsed = datetime.datetime.fromisoformat(re.sub(r"\.[0-9]+", "", value.replace("Z", "+00:00")))
+        parsed = datetime.datetime.fromisoformat(_FRACTION.sub("", value.replace("Z", "+00:00")))
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=datetime.timezone.utc)
         return parsed.astimezone(datetime.timezone.utc)
@@ -163,6 +166,7 @@ def in_units(words: str) -> str:
     return _KILOBYTES.sub(lambda match: " of ".join(size(int(part)) for part in match.groups() if part), words)
 
 
+@functools.lru_cache(maxsize=256)  # most nodes of a fleet are said to be the same
 def sentence(words: str) -> str:
     """The library's summaries begin with a small letter and end without a full stop, to be put together with others."""
     words = in_units(words[:1].upper() + words[1:])

@@ -17,7 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
+    _answer,
+    _contracts,
+    _records,
+    _shape_code,
+    _shapes,
+)
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils import fleets
 
 DOCS = os.path.join(os.path.dirname(build_roots.__file__), "..", "..", "docs", "contracts")
@@ -305,6 +311,50 @@ def test_what_holds_as_a_whole_holds_one_by_one(shape: _shapes.Shape, values: li
     if shape.all_hold(values):
         for value in values:
             shape.check(value)
+
+
+# In a list and a mapping a shape may be looked at in another way.
+AROUND: tuple[_shapes.Shape, ...] = (
+    *SHAPES,
+    *(_shapes.ListOf(shape, 1) for shape in SHAPES),
+    *(_shapes.MapOf(_shapes.Text(1), shape, 1) for shape in SHAPES),
+    *(_shapes.Nullable(shape) for shape in SHAPES),
+)
+
+
+def complaint(check: t.Callable[[t.Any], None], value: t.Any) -> str:
+    try:
+        check(value)
+    except _shapes.ShapeError as error:
+        return str(error)
+    return ""
+
+
+@given(SMALL_JSON)
+@settings(max_examples=200, deadline=None)
+def test_the_code_of_a_shape_says_what_the_shape_says(value: t.Any) -> None:
+    for shape in AROUND:
+        for inside in (value, [value], {"a": value}):
+            assert complaint(_shape_code.compiled(shape), inside) == complaint(shape.check, inside)
+
+
+@pytest.mark.parametrize(("path", "value"), [(path, value) for path, value, _says in WRONG], ids=str)
+def test_the_code_of_the_contract_refuses_the_same(path: t.Any, value: t.Any) -> None:
+    wrong = changed(facts(), path, value)
+    said = complaint(_shape_code.compiled(_contracts.FACTS), wrong)
+    assert said == complaint(_contracts.FACTS.check, wrong) != ""
+
+
+def test_what_our_own_modules_say_is_not_looked_at_twice() -> None:
+    record = fleets.make_record("x", fleets.FRAGMENTED, journal=fleets.journal_of("x"))
+    for shape, value in (
+        (_contracts.RECORD, record),
+        (_contracts.RECORD_HEAD, record),
+        (_contracts.FACTS_SHOWN, record["facts"]),
+        (_contracts.JOURNAL, record["journal"]),
+    ):
+        shape.check(value)
+        assert _shape_code.surely(shape)(value)
 
 
 @pytest.mark.parametrize("name", sorted(_contracts.CONTRACTS))
