@@ -6,7 +6,8 @@
 
 usage: bench_audit.py [--hosts 60] [--controller-hosts 200] [--rounds 3]
 
-- node and controller together: memfrag_audit without journal over local hosts, CPU of the whole process tree, against ping
+- node and controller together: memfrag_audit without journal over local hosts, CPU of the whole process tree, against ping, and the
+  same without the kernel's own time for the files whose cost is this machine's: it walks the free lists and the slab caches for them
 - controller alone: hosts whose connection answers every command with what a real node answered, CPU and peak memory
 
 ansible-playbook must be on PATH. Targets: PERF of the project asks for at most 1.25 (CPU) and 1.6 (memory).
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -109,9 +111,13 @@ def measure(play: str, inventory: str, work: str, **environment: str) -> tuple[f
     return usage.ru_utime + usage.ru_stime, peak[0] / 1024
 
 
-def compare(label: str, rounds: int, inventory: str, work: str, answers: dict[str, str]) -> None:
+def compare(label: str, rounds: int, inventory: str, work: str, answers: dict[str, str], nodes: int = 0) -> None:
+    """nodes: how many hosts are this machine, and have its kernel count."""
     results: dict[str, list[tuple[float, float]]] = {"ping": [], "audit": []}
+    counting: dict[str, list[float]] = {path: [] for path in COUNTED}
     for _round in range(rounds):
+        for path, seconds in counting.items():
+            seconds.append(kernel_time(path))
         for play, rows in results.items():
             rows.append(measure(play, inventory, work, **({"CANNED_ANSWER": answers[play]} if answers else {})))
     cpu = {play: statistics.median(row[0] for row in rows) for play, rows in results.items()}
@@ -121,6 +127,31 @@ def compare(label: str, rounds: int, inventory: str, work: str, answers: dict[st
         f" peak memory of the controller {memory['audit'] / memory['ping']:.2f} x ping ({memory['audit']:.0f} MB / {memory['ping']:.0f} MB)",
         flush=True,
     )
+    if nodes:
+        costs = {path: statistics.median(seconds) for path, seconds in counting.items()}
+        rest = cpu["audit"] - nodes * sum(costs.values())
+        print(
+            f"  of it this machine's kernel, per host: {', '.join(f'{cost * 1000:.0f} ms for {path}' for path, cost in costs.items())};"
+            f" without that: CPU {rest / cpu['ping']:.2f} x ping",
+            flush=True,
+        )
+
+
+# What the kernel counts one by one while it is read: blocks of each free list (mm/vmstat.c, pagetypeinfo_showfree_print()), caches
+# (mm/slab_common.c, slab_show()). A fragmented machine of many gigabytes takes fifty times as long for it as a small one.
+COUNTED = ("/proc/pagetypeinfo", "/proc/slabinfo")
+
+
+def kernel_time(path: str, times: int = 5) -> float:
+    """Seconds of CPU that the file costs who reads it, nearly all of them in the kernel; 0 where it cannot be read."""
+    before = time.process_time()
+    try:
+        for _time in range(times):
+            with open(path, "rb") as stream:
+                stream.read()
+    except OSError:
+        return 0.0
+    return (time.process_time() - before) / times
 
 
 def main() -> None:
@@ -148,7 +179,7 @@ def main() -> None:
         with open(local, "w", encoding="utf-8") as stream:
             stream.writelines(f"node{number}\n" for number in range(options.hosts))
             stream.write("[all:vars]\nansible_connection=local\nansible_python_interpreter=/usr/bin/python3\n")
-        compare(f"controller and {options.hosts} local nodes", options.rounds, local, work, {})
+        compare(f"controller and {options.hosts} local nodes", options.rounds, local, work, {}, nodes=options.hosts)
 
         # What one real node answers without a journal, for the hosts that only pretend.
         asked = {"root": "/"}
