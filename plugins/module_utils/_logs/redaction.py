@@ -22,10 +22,14 @@ MARK = "[redacted]"
 
 # Names whose value is a secret, wherever they stand in front of "=" or ":": db_password, AWS_SECRET_ACCESS_KEY, "identitytoken".
 _NAMES = (
-    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|encryption|shared)"
-    r"[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)"
+    r"(?:pass(?:word|wd|phrase|code|wort)|kennwort|senha|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|"
+    r"encryption|shared|client)[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
 )
-_NAMED = ("pass", "pwd", "secret", "token", "key", "credential", "auth")
+_NAMED = ("pass", "pw=", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
+# Short for them, which is also the end of other words and a word of its own: only in front of "=", and in quotes.
+_SHORT = r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?<![a-z0-9])(?:pw|pswd|passwd)"
+# What stands between a name and its value in assignments.
+_ASSIGNED = r"\s{0,4}(?:=>|:=|={1,2}(?![=>]))\s{0,4}"
 # Words of messages that follow a name and a colon, and are no secret.
 _PROSE = (
     r"(?:un\w*|den\w+|forbid\w*|invalid|expired|missing|empty|null|none|nil|true|false|required|incorrect|wrong|fail\w*|err\w*|"
@@ -33,7 +37,7 @@ _PROSE = (
     r"access|secret|secrets|token|tokens|configmap|object|authentication|authorization|client|server|mount\w*|permission|illegal|malformed)"
 )
 # A value in quotes, in escaped quotes (JSON within JSON), or up to where it cannot go on.
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|\\{1,7}\"[^\"\\]*"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?P<escape>\\{1,7})\"(?:(?!(?<!\\)(?P=escape)\")[\s\S])*"
 _BARE = r"[^\s\"'\\&;,]+"
 
 
@@ -55,6 +59,20 @@ TABLE = (
     # https://user:password@host, also redis://:password@host; a token in place of the user.
     (("://",), r"(://[^\s/@:\"']{0,128}:)(?!\[redacted\]@)[^\s/\"']{1,512}@", r"\1" + MARK + "@"),
     (("://",), r"(://)[^\s/@:\"']{20,512}@", r"\1" + MARK + "@"),
+    # With what should have been encoded in it, and cut short before its end. A port is neither.
+    (
+        ("://",),
+        r"(://[^\s/@:\"']{0,128}:)(?!\d{0,5}(?:[/?#\s\"',;)\]}]|$)|\[redacted\])(?:[^\s@\"']|[\"'](?=[^\s,:;@)\]}\"'])){1,512}(?:@|$)",
+        r"\1" + MARK + "@",
+    ),
+    (("jdbc:oracle:",), r"(jdbc:oracle:\w{1,8}:[^\s/@]{1,64}/)[^\s@]{1,256}(?=@)", r"\1" + MARK),
+    # Addresses that are the secret themselves: webhooks, and Telegram's bots.
+    (
+        ("hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/", "webhook.office.com/"),
+        r"((?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/)[\w@%/.-]{8,}",
+        r"\1" + MARK,
+    ),
+    ((":aa",), r"(?<![0-9])\d{6,12}:AA[\w-]{30,}", MARK),
     # Go's MySQL: user:password@tcp(host:3306)/base
     (("@tcp(", "@unix("), r"(?<![\w.:-])([\w.-]{1,64}:)[^\s/\"'@]{1,256}(?=@(?:tcp|unix)\()", r"\1" + MARK),
     # Headers.
@@ -80,6 +98,8 @@ TABLE = (
     ),
     # JSON web tokens and encrypted ones, also cut short.
     (("eyj",), r"(?<![\w-])eyJ[\w-]{10,}(?:\.[\w-]*){1,4}", MARK),
+    # The same once more in base64, any other JSON in it (the credentials of a registry in a Secret), and a key file (a kubeconfig).
+    (("eyj", "zxlk", "ls0tls1crudjti"), r"(?<![\w/+-])(?:eyJ|ZXlK|LS0tLS1CRUdJTi)[\w/+=-]{20,}", MARK),
     # The clouds and registries.
     (
         ("akia", "asia"),
@@ -91,14 +111,34 @@ TABLE = (
     (("gocspx-",), r"(?<![\w-])GOCSPX-[\w-]{20,}", MARK),
     (
         ("sig=", "signature=", "x-amz-credential="),
-        r"([?&;](?:sig|signature|x-(?:amz|goog)-(?:signature|credential))=)[\w%+/=.~-]{8,}",
+        r"((?<![\w-])(?:sig|signature|x-(?:amz|goog)-(?:signature|credential))=)[\w%+/=.~-]{8,}",
         r"\1" + MARK,
     ),
     (("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"(?<!\w)(?:gh[pousr]|github_pat)_\w{20,}", MARK),
     (("glpat-", "gldt-", "glrt-"), r"(?<![\w-])gl(?:pa|d|r)t-[\w-]{16,}", MARK),
     (
-        ("dckr_pat_", "dckr_oat_", "npm_", "hvs.", "hvb.", "xoxb-", "xoxp-", "xoxa-", "xoxs-", "sk_live_", "rk_live_"),
-        r"(?<![\w-])(?:dckr_[po]at_|npm_|hv[sb]\.|xox[abps]-|[sr]k_live_)[\w-]{16,}",
+        (
+            "dckr_pat_",
+            "dckr_oat_",
+            "npm_",
+            "hvs.",
+            "hvb.",
+            "xoxb-",
+            "xoxp-",
+            "xoxa-",
+            "xoxs-",
+            "xoxe",
+            "xapp-",
+            "sk_live_",
+            "rk_live_",
+        ),
+        r"(?<![\w-])(?:dckr_[po]at_|npm_|hv[sb]\.|xox[abps]-|xoxe(?:\.xox[bp])?-|xapp-|[sr]k_live_)[\w-]{16,}",
+        MARK,
+    ),
+    (
+        ("pypi-", "sk-", "sg.", "dop_v1_", "doo_v1_", "shpat_", "shpss_", "shpca_", "ltai", "glsa_", "hf_", "nvapi-"),
+        r"(?<![\w.-])(?:pypi-[\w-]{16,}|sk-(?:proj-|ant-|or-|svcacct-)?(?=[a-z_-]{0,256}[0-9])[\w-]{24,}|SG\.[\w-]{16,32}\.[\w-]{32,}"
+        r"|do[op]_v1_\w{32,}|shp(?:at|ss|ca)_\w{24,}|LTAI[A-Za-z0-9]{12,24}(?!\w)|glsa_\w{24,}|hf_[A-Za-z0-9]{30,}|nvapi-[\w-]{30,})",
         MARK,
     ),
     # Private keys, to their end or that of the text.
@@ -116,24 +156,41 @@ TABLE = (
     ),
     # Options of commands: --password x, "--token","x", -u user:password (not the numeric user:group of a container).
     (
-        ("--",),
-        r"((?<![\w-])--[\w-]{0,64}"
+        ("--", "-pass", "storepass", "keypass"),
+        r"((?<![\w-])-{1,2}(?:[\w-]{0,64}(?:"
         + _NAMES
-        + r"\\?[\"']?(?:\s{0,2},\s{0,2}|\s{1,2})\\?[\"']?)(?![-\s])[^\s\"',\\]{1,4096}",
+        + r"|-pass)|pass|storepass|keypass)\\?[\"']?(?:\s{0,2},\s{0,2}|\s{1,2})\\?[\"']?)(?![-\s])[^\s\"',\\]{1,4096}",
         r"\1" + MARK,
     ),
     (("-p ",), r"(\blogin\b[^\n]{0,256}?\s-p\s{1,2})[^\s\"']{1,4096}", r"\1" + MARK),
     (
-        (" -u ", "--user "),
-        r"(\s(?:-u|--user)\s{1,2}(?!\d{1,10}:\d{1,10}(?:\s|$))[^\s:\"']{1,64}:)[^\s\"']{1,512}",
+        ("mysql", "mariadb", "sshpass"),
+        r"(\b(?:mysql\w{0,12}|mariadb[\w-]{0,12})\b[^\n]{0,256}?\s-p|\bsshpass\s{1,2}-p\s{0,2})(?![\s-])[^\s\"']{1,4096}",
+        r"\1" + MARK,
+    ),
+    (
+        ("redis-cli", "ldap", "openssl", "htpasswd"),
+        r"(\bredis-cli\b[^\n]{0,256}?\s-a\s{1,2}|\bldap(?:search|modify|add|delete|passwd)\b[^\n]{0,256}?\s-[wy]\s{1,2}"
+        r"|\bopenssl\b[^\n]{0,256}?\s-k\s{1,2}|\bopenssl\b[^\n]{0,256}?\spass:|\bhtpasswd\s{1,2}-\w{0,8}b\w{0,8}\s{1,2}\S{1,256}\s{1,2}\S{1,64}\s{1,2})"
+        r"[^\s\"']{1,4096}",
+        r"\1" + MARK,
+    ),
+    (("-u", "--user"), r"(\s(?:-U|--user)\s{0,2}[^\s:\"'%]{1,64}%)[^\s\"']{1,512}", r"\1" + MARK),
+    (
+        (" -u", "--user "),
+        r"(\s(?:-u|--user)\s{0,2}(?!\d{1,10}:\d{1,10}(?:\s|$))[^\s:\"']{1,64}:)[^\s\"']{1,512}",
         r"\1" + MARK,
     ),
     # name=value and "name": "value".
     (
         _NAMED,
-        r"("
+        r"((?:"
         + _NAMES
-        + r"\s?=\s?)(?!(?:null|none|nil|true|false)\b|\[redacted\]|<nil>)(?<!pwd=)(?:"
+        + r"|"
+        + _SHORT
+        + r")"
+        + _ASSIGNED
+        + r")(?!(?:null|none|nil|true|false)\b|\[redacted\]|<nil>)(?<!pwd=)(?:"
         + _QUOTED
         + r"|"
         + _BARE
@@ -143,15 +200,28 @@ TABLE = (
     (("pwd=",), r"(pwd=)(?![/.~\"'\s]|\[redacted\])" + _BARE, r"\1" + MARK),
     (
         _NAMED,
-        r"("
+        r"((?:"
         + _NAMES
-        + r"(?:\\{0,7}[\"']\s{0,2}:\s{0,2}|:\s{0,2}(?=[\"'\\])))(?!(?:null|true|false)\b)(?:"
+        + r"|"
+        + _SHORT
+        + r")(?:\\{0,7}[\"']\s{0,8}:\s{0,8}|:\s{0,2}(?=[\"'\\])))(?!(?:null|true|false)\b)(?:"
         + _QUOTED
         + r"|"
         + _BARE
         + r")",
         _quoted,
     ),
+    # A name and its value as fields of their own: variables of a container in the words of the kubelet, in JSON, YAML and XML.
+    (
+        ("value",),
+        r"("
+        + _NAMES
+        + r"[\w-]{0,40}\\{0,7}[\"']?(?:[,;]|\\n|\s)\s{0,16}\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,2}[:=]\s{0,2}\\{0,7}[\"']?)[^,;}\n\"'\\]{1,4096}",
+        r"\1" + MARK,
+    ),
+    (_NAMED, r"(<[\w:.-]{0,32}" + _NAMES + r">)[^<\n]{1,4096}", r"\1" + MARK),
+    (("\u5bc6\u7801", "\u53e3\u4ee4"), r"((?:\u5bc6\u7801|\u53e3\u4ee4)\s?[:=\uff1a]\s?)[^\s\"',;]+", r"\1" + MARK),
+    (("bootstrap token",), r"(bootstrap token\s{1,2})[\w.]{16,}", r"\1" + MARK),
     # name:value of Go's maps, name: value of YAML: a colon is punctuation, too.
     (_NAMED, r"(" + _NAMES + r":)(?![\s/\"'\\]|\[redacted\])[^\s\"'\\\])}]+", r"\1" + MARK),
     (
