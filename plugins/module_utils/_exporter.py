@@ -144,10 +144,14 @@ def with_flags(exporter, flags):
 
 
 def check_known(node, exporter, flags):
-    """Raises NodeError where its program does not know one of the flags: it would not start any more."""
+    """Raises NodeError where its program does not know one of the flags: it would not start any more; or is not root's alone."""
     program = next((path for path in exporter.programs if node.exists(path)), None)
     if program is None:
         raise NodeError(exporter.programs[0], "no such program; %s is there" % exporter.file, errno.ENOENT)
+    # A service runs it as a user of its own; here root would, to look at it.
+    weak = node.weakness(program, follow=True)
+    if weak:
+        raise NodeError(program, "not asked for its flags as root, since " + weak, errno.EPERM)
     with node.stream_command([node.path(program), "--help"]) as process:
         said = process.stdout.read(_HELP_BYTES) + process.stderr.read(_HELP_BYTES)
     known = set(re.findall(r"--(?:\[no-\])?([a-z][\w.-]*)", said.decode("utf-8", "replace")))

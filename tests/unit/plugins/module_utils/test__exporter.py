@@ -201,3 +201,20 @@ def test_a_program_that_is_missing(node):
     build_roots.write(node.root, DEBIAN, 'ARGS=""\n')
     with pytest.raises(NodeError, match="no such program; /etc/default/prometheus-node-exporter is there"):
         _exporter.configure(node, "present")
+
+
+@pytest.mark.parametrize("mode", [0o757, 0o777, 0o666])
+def test_a_program_that_others_can_write_is_not_run_as_root(node, mode, tmp_path):
+    debian(node, 'ARGS=""\n')
+    program = node.path("/usr/bin/prometheus-node-exporter")
+    with open(program, "a") as stream:
+        stream.write("touch %s\n" % (tmp_path / "owned"))
+    os.chmod(program, mode)
+    with pytest.raises(NodeError) as caught:
+        _exporter.configure(node, "present")
+    assert "may be written by everyone" in str(caught.value) and "node-exporter" in str(caught.value)
+    assert not (tmp_path / "owned").exists()
+    assert node.read_text("/" + DEBIAN) == 'ARGS=""\n'
+    os.chmod(program, 0o755)
+    assert _exporter.configure(node, "present")["changed"] is True
+    assert (tmp_path / "owned").exists()
