@@ -277,11 +277,18 @@ def _cache_create(report):
 def _vmalloc(report):
     request = possible.Request(report)
     row = possible.row_for(request)
+    if FRAGMENTATION in row.causes:
+        found = zones.verdict(report, request)
+        if found is not None and found[0] in (FRAGMENTATION, request.short):
+            cause, confidence, text, rejected = found
+            return verdict_of(cause, "%s; %s" % (text, row.why), confidence, "numbers", rejected)
     cause, confidence = row.alone
     rejected = {VMALLOC: [_NO_PAGES_MISSING, _VMALLOC_IS_PIECES], SHORTAGE: [_VMALLOC_IS_PIECES]}.get(cause, [])
+    # "vmalloc error" says how much of it there was (area->nr_pages), all others how much it was to be.
+    whole = report.size is not None and not (report.problem == "pages" and "vmalloc error" in report.message)
     return verdict_of(
         cause,
-        "vmalloc()%s: %s" % ("" if report.size is None else " of %d bytes" % report.size, row.why),
+        "vmalloc()%s: %s" % (" of %d bytes" % report.size if whole else "", row.why),
         confidence,
         "path" if cause == SHORTAGE or report.problem is None and report.size != 0 else "lines",
         rejected,

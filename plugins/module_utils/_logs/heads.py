@@ -25,7 +25,8 @@ VMAP_REACH = 12
 
 def page_failure(log, line, text):
     last = text.endswith("\0")
-    match = patterns.FAILURE.search(text) or last and patterns.FAILURE_SHORT.search(text)
+    match = patterns.FAILURE.search(text) or patterns.FAILURE_TORN.search(text)
+    match = match or last and patterns.FAILURE_SHORT.search(text)
     if match:
         rest, before = text[match.end() :], text[: match.start()].rstrip()
         # A bracket that is not closed was cut by a line end.
@@ -72,6 +73,9 @@ def oom(log, line, text):
         before = text[: at - 9]
     elif at or not text.startswith("oom-killer: gfp_mask="):
         # Up to 2.6.9 it did not say for whom.
+        return False
+    if text.startswith(" gfp_mask=%", at + 11):
+        # The format itself: a patch, or source.
         return False
     found, rest = breaks.oom_fields(text[at + 11 :])
     if before is None:
@@ -187,6 +191,8 @@ def vmalloc(log, line, text):
     mode = patterns.MODE.search(text, match.end())
     found = mode.groupdict() if mode else {}
     size = match.group("size") or match.group("size2") or match.group("size3")
+    blocks = patterns.PAGE_ORDER.search(why)
+    found["order"] = blocks and blocks.group(1)
     report = log.start(line, "vmalloc_failure", size=size, problem=problem, comm=before.rstrip(":") or None, **found)
     log.vmalloc_failed = (log.seen, line.host, report)
     return True

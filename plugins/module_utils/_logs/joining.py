@@ -65,7 +65,7 @@ OPEN = tuple(
 )
 # What breaks off in the middle of a word or of a phrase that has only one end.
 _BROKEN_OFF = Lazy(
-    r"(?: invoked|page|page allocation|Unable to allocate|Out of|Memory cgroup|Memory cgroup out of|out of|Not|Kill|Killed|Task in \S{1,200}"
+    r"(?: invoked|: vmalloc|page|page allocation|Unable to allocate|Out of|Memory cgroup|Memory cgroup out of|out of|Not|Kill|Killed|Task in \S{1,200}"
     r"|kmem_cache_create|vmap allocation|vmap|gfp_mask=\S{0,99}|order:|mode:|[|,=(\\]|code =|desc =|err=|error:|caused:?|failed:|[a-z0-9]-|[IWEF]\d{4})$"
 )
 # How messages begin that stand without any prefix, and the lines within the kernel's reports.

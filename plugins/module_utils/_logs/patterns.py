@@ -33,6 +33,8 @@ FAILURE = Lazy(r"page allocation failure[:.]\s{0,9}order:" + _ORDER + r"\s{0,9},
 FAILURE_SHORT = Lazy(
     r"page allocation failure[:.]\s{0,9}order:" + _ORDER + r",?\s{0,9}(?:m(?:o(?:d(?:e:?)?)?)?)?\s{0,9}\\?\x00?$"
 )
+# The console's next message began in the middle: from 4.9 to 4.14 the mask was printed by itself.
+FAILURE_TORN = Lazy(r"page allocation failure[:.] order:" + _ORDER + r",?\s{0,3}(?=\[\s{0,12}\d{1,12}\.\d{6}\])")
 FAILURE_CUT = Lazy(
     r"page allocation failure[:.]?(?:\s{1,9}order:\d{0,2},?)?(?:\s{1,9}m(?:o(?:d(?:e:?)?)?)?)?\s{0,9}\\?$"
 )
@@ -61,6 +63,7 @@ VMALLOC = Lazy(
     r"vmalloc(?:: allocation failure(?:, allocated (?P<done>\d{1,20}) of (?P<size>\d{1,20}) bytes|: (?P<size2>\d{1,20}) bytes)"
     r"| error: size (?P<size3>\d{1,20}), (?P<why>[^,]{0,60}(?:, failed to [a-z ]{1,30})?))"
 )
+PAGE_ORDER = Lazy(r"page order (\d{1,2})")
 MODE = Lazy(r"mode:\s{0,9}" + MASK)
 CMA = Lazy(
     r"cma_alloc: (?:\S{1,64}: )?alloc failed, req-size: (?P<pages>\d{1,15}) pages, ret: (?P<errno>-?\d{1,4})(?!\d)"

@@ -309,7 +309,7 @@ _VMALLOC = (
     ),
     Row(
         "nothing",
-        lambda request: request.report.size == 0,
+        lambda request: request.report.size == 0 and request.report.problem != "pages",
         (INVALID,),
         (INVALID, "medium"),
         "the caller asked for no bytes at all, which __vmalloc_node_range() refuses",
@@ -320,6 +320,14 @@ _VMALLOC = (
         (INVALID,),
         (INVALID, "high"),
         "the machine has less memory than that (__vmalloc_node_range() compares with totalram_pages())",
+    ),
+    # The size is what it had got by then.
+    Row(
+        "blocks of pages",
+        lambda request: request.report.problem == "pages" and request.order,
+        (FRAGMENTATION, SHORT),
+        (FRAGMENTATION, "low"),
+        "vmalloc() tries large blocks first and goes back to single pages (__vmalloc_node_range(), up to 6.3 with a warning)",
     ),
     Row(
         "pages charged to a cgroup",

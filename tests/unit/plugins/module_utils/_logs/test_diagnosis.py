@@ -472,3 +472,13 @@ def test_a_size_above_the_machines_memory_is_seen_in_what_the_page_allocator_add
 )
 def test_forms_of_old_kernels_show_that_the_watermark_is_checked_for_every_order(head, types, cause):
     assert judge(head, zone("Normal", [72, 43, 23, 1] + [0] * 7, low=635, types=types))["cause"] == cause
+
+
+@pytest.mark.parametrize(
+    "blocks,cause", [(SMALL, "fragmentation"), (NOTHING, "memory_shortage"), (None, "fragmentation")]
+)
+def test_vmalloc_that_tried_large_blocks_first(blocks, cause):
+    head = "x: vmalloc error: size 0, page order 9, failed to allocate pages, mode:0xcc2(GFP_KERNEL|__GFP_HIGHMEM), nodemask=(null)"
+    verdict = judge(*[head, NEW] + (["Mem-Info:", zone("Normal", blocks)] if blocks else []))
+    assert verdict["cause"] == cause
+    assert (verdict["confidence"] == "low") == (blocks is None)

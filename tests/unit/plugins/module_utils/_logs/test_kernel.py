@@ -10,7 +10,7 @@ __metaclass__ = type
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import prefixes
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import joining, prefixes
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs.kernel import LOOKAHEAD, KernelLog
 
 
@@ -443,6 +443,7 @@ VMALLOCS = [
         "area",
     ),
     ("x: vmalloc error: size 4096, page order 0, failed to allocate pages, mode:0xcc0(GFP_KERNEL)", 4096, "pages"),
+    ("x: vmalloc \nerror: size 0, page order 9, failed to allocate pages, \nmode:0xcc2(GFP_KERNEL)", 0, "pages"),
 ]
 
 
@@ -476,7 +477,7 @@ def test_each_line_of_a_kill_without_a_head_is_a_kill_of_its_own():
 
 @pytest.mark.parametrize("text,size,problem", VMALLOCS)
 def test_vmalloc_failures(text, size, problem):
-    report = one(text)
+    report = one("\n".join(line.text for line in joining.lines_of(text.split("\n"))))
     assert (report.kind, report.size, report.problem) == ("vmalloc_failure", size, problem)
 
 
@@ -716,3 +717,24 @@ def test_the_other_fields_of_a_journals_record_do_not_stand_between_lines():
 
 def test_the_machines_memory_is_the_number_before_its_unit():
     assert one("[ 48.1] x: page allocation failure: order:8, mode:0xcc0\nhost7 | 76670 pages RAM").ram_pages == 76670
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '-\tpr_warn("%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d, oom_score_adj=%hd\\n",',
+        '+\t\t\t"page allocation failure: order:%u", order);',
+        ' \t\t\t"vmalloc error: size %lu, page order %u, failed to allocate pages",',
+        '\tpr_err("%s: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB"',
+    ],
+)
+def test_the_format_of_a_report_is_no_report(text):
+    assert reports(text) == []
+
+
+def test_two_messages_in_one_line_of_the_console():
+    first, second = reports(
+        "[73815.265665] swapper/8: page allocation failure: order:0, mode:0x2080020(GFP_ATOMIC)\n"
+        "[73815.265672] page allocation failure: order:0[73815.265672] Hardware name: x\n[73815.265674] , mode:0x2080020(GFP_ATOMIC)"
+    )
+    assert (first.comm, second.comm, second.order, second.mask) == ("swapper/8", None, 0, 0x2080020)

@@ -206,6 +206,13 @@ ROWS = [
         {"memory_shortage"},
     ),
     (
+        "vmalloc's large blocks, the first of them",
+        {"kind": "vmalloc_failure", "size": 0, "problem": "pages", "order": 9},
+        "blocks of pages",
+        {"fragmentation", "memory_shortage"},
+    ),
+    ("vmalloc's first page", {"kind": "vmalloc_failure", "size": 0, "problem": "pages"}, "pages", {"memory_shortage"}),
+    (
         "vmalloc's pages, charged",
         {"kind": "vmalloc_failure", "size": 4096, "problem": "pages", "mask": 0x400CC0},
         "pages charged to a cgroup",
