@@ -121,7 +121,7 @@ class Number(Shape):
 
     def check(self, value: t.Any) -> None:
         # An int may be too large for isfinite(), which makes a float of it.
-        if type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
+        if value.__class__ not in (int, float) or (value.__class__ is float and not math.isfinite(value)):
             raise ShapeError(f"must be a number, not {quoted(value)}")
         if not self.lowest <= value <= self.highest:
             raise ShapeError(f"must be from {self.lowest} to {self.highest}, not {quoted(value)}")
