@@ -60,6 +60,7 @@ OPEN = tuple(
         (("soft lockup",), r"\]"),
         (("cma_alloc:",), r"ret: -?\d"),
         (("kmem_cache_create(",), r"error -?\d"),
+        ((" possible memory allocation deadlock",), r"\(mode:\s?0x[0-9a-f]+\)"),
         (("Memory cgroup stats for",), r":"),
     )
 )
@@ -162,7 +163,7 @@ class Joiner:
         whole = []
         for line in self._lines:
             target, glue = _continued(whole, line, width, hard)
-            if alike and target is not None and not target.part and alike(line.text):
+            if target is not None and not target.part and (alike and alike(line.text) or _begins_as(target, line)):
                 target = None
             if target is None:
                 whole.append(line)
@@ -191,6 +192,20 @@ def _width(lines):
     return widest, at_end > near and at_end >= (2 if widest in COLUMNS else 4)
 
 
+def _shape(text):
+    """How a text begins, up to the first mark: "XFS:"; numbers are all the same. None where no mark is near."""
+    match = _UNKNOWN.match(text.lstrip())
+    return match and _DIGITS.sub("0", match.group())
+
+
+def _begins_as(target, line):
+    """Whether a line names what the one before it names: each is a message of its own."""
+    if line.prefixed or line.text[:1] == "" or target.text.lstrip()[:2] != line.text.lstrip()[:2]:
+        return False
+    shape = _shape(line.text)
+    return shape is not None and len(shape) > 2 and shape == _shape(target.text)
+
+
 def _alike(lines):
     """Whether a text begins as nearly all lines without a known prefix do: then they have one that is not known. None where they have not."""
     texts = [line.text for line in lines if not line.prefixed and line.text.strip()]
@@ -198,20 +213,14 @@ def _alike(lines):
         return None
     begun = {}
     for text in texts:
-        match = _UNKNOWN.match(text.lstrip())
-        if match is None:
-            continue
-        shape = _DIGITS.sub("0", match.group())
-        begun[shape] = begun.get(shape, 0) + 1
+        shape = _shape(text)
+        if shape is not None:
+            begun[shape] = begun.get(shape, 0) + 1
     shape = max(begun, key=begun.get) if begun else ""
     if not shape or begun[shape] * 10 < len(texts) * 9:
         return None
 
-    def alike(text):
-        match = _UNKNOWN.match(text.lstrip())
-        return match is not None and _DIGITS.sub("0", match.group()) == shape
-
-    return alike
+    return lambda text: _shape(text) == shape
 
 
 def _continued(whole, line, width, hard):

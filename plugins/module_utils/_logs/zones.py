@@ -234,10 +234,12 @@ def _free(report, request, zone):
     rejected = [_not_fragmentation(report, zone)]
     if tight and (order <= 0 or killed):
         below = taken <= zone.marks["min"]
-        text = "%s: %s has %s free, %s its min watermark of %s: %s" % (
+        kept = " (lowmem_reserve keeps %s of it)" % _kb(report, zone.reserve) if zone.reserve else ""
+        text = "%s: %s has %s free%s, %s its min watermark of %s: %s" % (
             _asked(report),
             name_of(zone.key),
             _kb(report, zone.free),
+            kept,
             "below" if below else "hardly above",
             _kb(report, zone.marks["min"]),
             _short_words(request),

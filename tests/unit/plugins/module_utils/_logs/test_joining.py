@@ -144,6 +144,9 @@ def test_lines_without_a_prefix_stay_behind_theirs_when_a_log_is_turned(tmp_path
         # a prefix that is not known
         ([":tracebox: page allocation failure: order:1, mode:0x", ":[<c0320a34>] (x) from [<c020c124>]"], 2),
         (["n1; page allocation failure: order:1,", "n1; Mem-Info: and something else that is long", "n2; x"], 3),
+        # messages of one who says who he is, and one that is broken
+        (["so:", "XFS: a(1) possible memory allocation deadlock in kmem_alloc (mode:0x250)", "XFS: a(2) possible"], 3),
+        (["XFS: nginx(2514) possible memory allocation deadlock", "size 37264 in kmem_alloc (mode:0x250)"], 1),
         # fields of the journal's records
         (
             [
