@@ -43,19 +43,17 @@ CAUSES = {
 }
 
 # What nobody sees, or what makes text read otherwise: control characters, those without a width (category Cf), those that
-# turn the direction round, and halves of characters. Names with them are names all the same, so they are shown, not dropped.
+# turn the direction round, halves of characters, and what Unicode has to be ignored where it cannot be drawn (Default_Ignorable_Code_Point:
+# fillers, variation selectors, tags) or draws as nothing. Names with them are names all the same, so they are shown, not dropped.
 _UNSEEN = (
-    "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+    "\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f{_UNSEEN}\ud800-\udfff]")
 _INVISIBLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
-# The same in JSON of ASCII alone; an even number of backslashes before the escape are none of its own.
-_INVISIBLE_JSON = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\(?:u((?!0009|000a|000d)(?:00[01][0-9a-f]|007f|00[89][0-9a-f]|00ad|060[0-5]|061c|06dd|070f|089[01]|08e2|180e"
-    r"|200[b-f]|202[89a-e]|206[0-9a-f]|feff|fff[9ab]|d804\\udc[bc]d|d80d\\udc3[0-9a-f]|d82f\\udca[0-3]|d834\\udd7[3-9a]"
-    r"|db40\\udc(?:01|[2-7][0-9a-f])))|([bf]))"
-)
+# What stands for a character in JSON of ASCII alone; an even number of backslashes before it are none of its own.
+_ESCAPED_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u(d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|[0-9a-f]{4})|([bf]))")
 
 
 def printable(value: t.Any) -> str:
@@ -74,14 +72,15 @@ def visible_json(text: str) -> str:
     """The same for all strings of a JSON text."""
     if "\\u" not in text and "\\b" not in text and "\\f" not in text:
         return text
-    return _INVISIBLE_JSON.sub(_shown_escape, text)
+    return _ESCAPED_JSON.sub(_shown_escape, text)
 
 
 def _shown_escape(match: re.Match[str]) -> str:
     before, code, letter = match.groups()
     if letter:
         return f"{before}U+00{'08' if letter == 'b' else '0C'}"
-    return f"{before}U+{ord(json.loads(chr(34) + chr(92) + 'u' + code + chr(34))):04X}"
+    character = json.loads(chr(34) + chr(92) + "u" + code + chr(34))
+    return f"{before}U+{ord(character):04X}" if _INVISIBLE.match(character) else match.group()
 
 
 def shell_word(name: str) -> str:

@@ -312,6 +312,12 @@ def test_nothing_that_a_terminal_obeys_is_left():
     assert _text.strip_controls(text) == "abcd e f foo 0289 u"
     text = b"plain \xc3\xa9".decode("utf-8")
     assert _text.strip_controls(text) == text
+    # Fillers, variation selectors, tags, and a pile of marks on one letter.
+    hidden = b"a\xe3\x85\xa4b\xef\xb8\x8fc\xf3\xa0\x81\x81d\xe2\xa0\x80e".decode("utf-8")
+    assert _text.strip_controls(hidden) == "abcde"
+    mark = b"\xcc\x81".decode("utf-8")
+    assert _text.strip_controls("a" + mark * 500 + "b") == "a" + mark * 4 + "b"
+    assert _text.strip_controls("a" + mark * 4) == "a" + mark * 4
 
 
 @pytest.mark.parametrize(

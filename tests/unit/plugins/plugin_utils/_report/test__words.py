@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import typing as t
+import unicodedata
 
 import pytest
 
@@ -111,6 +112,27 @@ def test_a_name_in_a_command_is_seen_and_meant(name: t.Any, word: t.Any) -> None
             [bash, "-c", f"printf %s {word}"], check=True, capture_output=True, env={"LC_ALL": "C.UTF-8"}
         ).stdout
         assert said == name.encode("utf-8", "surrogateescape")
+
+
+# Unicode, DerivedCoreProperties.txt: Default_Ignorable_Code_Point; and a blank that is none.
+IGNORABLE = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u200b\u200f\u202a\u202e\u2060\u206f\u3164\ufe00\ufe0f\ufeff\uffa0\ufff0\ufff8"
+    "\U0001bca0\U0001d173\U000e0000\U000e0041\U000e0100\U000e01ef\U000e0fff\u2800"
+)
+
+
+def test_no_name_reads_as_another() -> None:
+    everything = map(chr, [*range(0x20), *range(0x7F, 0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE1000)])
+    hidden = [
+        each for each in everything if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") or each in IGNORABLE
+    ]
+    assert len(hidden) > 200
+    for each in hidden:
+        name = f"web{each}01"
+        assert _words.printable(name).isprintable() and each not in _words.printable(name)
+        if each not in "\t\n":
+            assert each not in _words.visible(name)
+            assert json.loads(_words.visible_json(json.dumps(name))) == _words.visible(name) or each == "\r"
 
 
 def test_visible_json_says_what_visible_says() -> None:
