@@ -105,8 +105,9 @@ class Zone:
         # Pages that are there but not the allocator's: reserved ones, and those that a hypervisor has taken back.
         self.unmanaged = present - managed if present and managed else 0
         self._ram = None
-        # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; and those on lists now.
-        self.kept, self.most_kept, self.listed = 0, 0, 0
+        # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; those on lists now, and of
+        # them those on one list.
+        self.kept, self.most_kept, self.listed, self.turned_over = 0, 0, 0, 0.0
         # (pages that are free where compaction may move pages to, pageblocks of that kind), None where nothing tells.
         self.targets = None
 
@@ -187,6 +188,7 @@ def know_lists(zones, zoneinfo, tuned):
         lists, zone.listed = told["pcp_high"], told["pcp_pages"] or 0
         if lists:
             zone.kept = sum(lists) / len(lists)
+            zone.turned_over = zone.listed / float(len(lists))
             # Whoever compacts may be moved to another CPU on the way.
             most = [sum(sorted(lists)[-2:])] + told["pcp_high_max"]
             if tuned and not told["pcp_high_max"]:

@@ -42,12 +42,12 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
     (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
     memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
-    when the lists are given back. Then those pages are free as well that stand on lists now (_held_up()); of them expected counts
-    the share that movable pageblocks have in the zone.
+    when the lists are given back. Then those pages are free as well that stand on lists now (_held_up()). Expected counts as many of
+    them as one list has, since a compaction turns over that of its CPU, and of these the share of movable pageblocks in the zone.
     """
     blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
     ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
-    likely = _held_up(zone, blocks[: ends[1]], zone.listed * _movable_share(zone))
+    likely = _held_up(zone, blocks[: ends[1]], zone.turned_over * _movable_share(zone))
     most, by_chance = _held_up(zone, blocks[:emptied], zone.listed), _unlisted(zone, blocks[:emptied])
     answer = []
     for order, ready in enumerate(now):

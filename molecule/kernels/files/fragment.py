@@ -54,11 +54,21 @@ def free_kb():
 
 
 def floor_kb():
+    """What has to stay free: up to the zones' high watermarks, and what small zones keep back from those who could do with another.
+
+    That is nothing to speak of on a small machine, and the whole of DMA and DMA32 on a large one (lowmem_reserve).
+    """
+    pages = 0
     with open("/proc/zoneinfo", encoding="ascii") as lines:
-        marks = [
-            int(line.split()[1]) for line in lines if line.split()[0] == "high" and line.startswith("        high ")
-        ]
-    return LEAVE_KB + sum(marks) * PAGE // 1024
+        for line in lines:
+            words = line.replace("(", " ").replace(")", " ").replace(",", " ").split()
+            if line.startswith("        high "):
+                high = int(words[1])
+            elif words[0] == "managed":
+                managed = int(words[1])
+            elif words[0] == "protection:":
+                pages += min(managed, high + max(map(int, words[1:])))
+    return LEAVE_KB + pages * PAGE // 1024
 
 
 def movable(keep=MOVABLE_KEEP, floor=None):

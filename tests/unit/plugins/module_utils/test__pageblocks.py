@@ -105,9 +105,12 @@ def test_pages_that_are_free_on_a_per_cpu_list_may_come_back(tmp_path):
     assert (row["expected"], row["high"]) == (10, 16)
     # Each of them has all but one of its blocks of order 2 anyway.
     assert order_of(found, 2)["high"] == 10 * 4 + 9 * 3 + 6
-    # Two thirds of the pageblocks are known to be movable: they are likely to have as many of these pages.
-    found.targets = 300, 27
+    # All of them on one list, and two thirds of the pageblocks movable: they are likely to have as many of these pages.
+    found.targets, found.turned_over = (300, 27), 6
     assert order_of(found, 4)["expected"] == 10 + 4
+    # Of two lists it is that of the CPU which compacts.
+    found.turned_over = 3
+    assert order_of(found, 4)["expected"] == 10 + 2
 
 
 def test_pages_on_lists_stand_close_together(tmp_path):
@@ -148,7 +151,7 @@ def test_how_long_the_lists_get(tuned, told, kept, most):
         "managed": 40000,
     }
     _pageblocks.know_lists([found], [about], tuned)
-    assert (found.kept, found.most_kept, found.listed) == (kept, most, 7)
+    assert (found.kept, found.most_kept, found.listed, found.turned_over) == (kept, most, 7, 3.5)
 
 
 def test_pages_that_stay_are_not_promised(tmp_path):
