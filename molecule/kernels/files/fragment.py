@@ -22,6 +22,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import re
 import resource
 import signal
 import socket
@@ -53,21 +54,28 @@ def free_kb():
         return next(int(line.split()[1]) for line in lines if line.startswith("MemFree:"))
 
 
-def floor_kb():
-    """What has to stay free: up to the zones' high watermarks, and what small zones keep back from those who could do with another.
+def zones():
+    """{zone as in /proc/buddyinfo: {free, min, high, managed, reserve}} in pages.
 
-    That is nothing to speak of on a small machine, and the whole of DMA and DMA32 on a large one (lowmem_reserve).
+    reserve   what the zone keeps from those who could do with another (lowmem_reserve): on a machine of 8 GiB all of DMA and DMA32
     """
-    pages = 0
+    found = {}
     with open("/proc/zoneinfo", encoding="ascii") as lines:
         for line in lines:
-            words = line.replace("(", " ").replace(")", " ").replace(",", " ").split()
-            if line.startswith("        high "):
-                high = int(words[1])
-            elif words[0] == "managed":
-                managed = int(words[1])
+            words = re.sub("[(),]", " ", line).split()
+            if words[0] == "Node" and "zone" in words:
+                zone = found[" ".join(words)] = {}
+            elif line.startswith("  pages free "):
+                zone["free"] = int(words[2])
+            elif words[0] in ("min", "high", "managed"):
+                zone[words[0]] = int(words[1])
             elif words[0] == "protection:":
-                pages += min(managed, high + max(map(int, words[1:])))
+                zone["reserve"] = max(map(int, words[1:]))
+    return found
+
+
+def floor_kb():
+    pages = sum(min(zone["managed"], zone["high"] + zone["reserve"]) for zone in zones().values())
     return LEAVE_KB + pages * PAGE // 1024
 
 
@@ -126,10 +134,20 @@ def slab():
 
 
 def free_blocks():
-    """Free blocks of each order, all zones together."""
+    """Free blocks of each order, of all zones that give one: whoever asks for the others' waits for reclaim, and gets nothing.
+
+    mm/page_alloc.c, __zone_watermark_ok()
+    """
+    about = zones()
     with open("/proc/buddyinfo", encoding="ascii") as lines:
-        zones = [[int(word) for word in line.split()[4:]] for line in lines]
-    return [sum(zone[order] for zone in zones) for order in range(len(zones[0]))]
+        rows = [line.replace(",", " ").split() for line in lines]
+    counts = [0] * len(rows[0][4:])
+    for row in rows:
+        zone = about[" ".join(row[:4])]
+        for order, count in enumerate(map(int, row[4:])):
+            if zone["free"] - (1 << order) + 1 > zone["min"] + zone["reserve"]:
+                counts[order] += count
+    return counts
 
 
 @contextlib.contextmanager
