@@ -134,7 +134,7 @@ class Cluster:
             except Exception as error:
                 self._refuse(report, error)
                 continue
-            if report.kind is None and not _is_failure(report, decided):
+            if report.kind is None and not _is_failure(report, decided) or _only_shown(report, decided):
                 continue
             report.kind = report.kind or "page_allocation_failure"
             yield report, decided
@@ -147,6 +147,14 @@ def _beside(one, other):
 def _is_failure(report, verdict):
     """Mem-Info without a head is printed for SysRq-m as well: it is a failure only where its numbers are those of one."""
     return verdict["cause"] != "unknown" and verdict["basis"] == "numbers" and verdict["confidence"] != "low"
+
+
+def _only_shown(report, verdict):
+    """Vendors' kernels print memory and tasks for other reasons than a kill: a list of tasks alone shows one only where memory is short."""
+    if report.kind != "oom_kill" or not report.headless or not report.zones or verdict["basis"] == "numbers":
+        return False
+    said = (report.killed, report.chosen, report.summary_victim, report.panic, report.constraint, report.trace)
+    return not any(said) and not report.said_memcg
 
 
 # --- what belongs to what ----------------------------------------------------------------------------------------------

@@ -178,3 +178,22 @@ def test_a_report_that_cannot_be_judged_does_not_take_the_others_with_it(monkeyp
     log.close()
     assert [report.order for report in found] == [0]
     assert log.unjudged[0][0] == 1 and "trouble" in log.unjudged[0][2]
+
+
+def test_tasks_beside_plenty_of_free_memory_are_no_kill():
+    plenty = (
+        "Mem-Info:",
+        "Node 0 Normal free:5804944kB min:10284kB low:117448kB high:124740kB managed:7293996kB",
+        "lowmem_reserve[]: 0 0",
+        "Node 0 Normal: 81124*4kB (UME) 75034*8kB (UME) 54415*16kB (UME) 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB "
+        "0*4096kB = 1795408kB",
+    )
+    tasks = (
+        "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
+        "[    563]     0   563   582651     1217   122880      212         -1000 ueventd",
+    )
+    kill = ("Out of memory: Killed process 563 (ueventd) total-vm:1kB, anon-rss:1kB",)
+    assert read(at(1, *(plenty + tasks))) == []
+    assert [found[0] for found in read(at(1, *(SHORT_ZONE + tasks)))] == ["oom_kill"]
+    assert [found[0] for found in read(at(1, *(plenty + tasks + kill)))] == ["oom_kill"]
+    assert [found[0] for found in read(at(1, *tasks))] == ["oom_kill"]
