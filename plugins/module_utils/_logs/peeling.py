@@ -62,11 +62,31 @@ def kernel_text(line, text):
 def _said(text):
     """Whether the text behind the kernel's tag is surely its own: cheap, as it is asked of each of its lines."""
     first = text[:1]
-    if first.isalpha():
-        return "kernel" not in text[:100] and "KERNEL" not in text[:40]
+    if first.isalpha() or first == "_":
+        return "KERNEL" not in text[:40] and not _tagged(text[:100])
     if first.isdigit():
         return "," not in text[:6] and ":" not in text[:40]
-    return first == "[" and text[1:2] == "<" and text[2:3] not in (" ", "0")
+    if first == "<":
+        # <IRQ>, </TASK>, and no level.
+        return not text[1:2].isdigit() and not _tagged(text[:200])
+    if first != "[":
+        return False
+    if text[1:2] == "<":
+        return text[2:3] not in (" ", "0")
+    # The tasks of an OOM report, and their heading: neither has a time.
+    inside = text[1 : text.find("]", 1, 16)].strip()
+    return (inside == "pid" or inside.isdigit()) and ": [" not in text and not _tagged(text[:200])
+
+
+def _tagged(head):
+    """Whether there is a tag of the kernel, and not only a name such as kernel_misc_reclaimable."""
+    at = head.find("kernel")
+    while at >= 0:
+        after = head[at + 6 : at + 7]
+        if after != "_" and not after.isalnum():
+            return True
+        at = head.find("kernel", at + 6)
+    return False
 
 
 def _stamped(line, match, text):

@@ -151,6 +151,11 @@ BODIES = [
     "[ pid ]   uid  tgid",
     "Hardware name: QEMU",
     "Workqueue: events x",
+    " __alloc_pages_slowpath.constprop.0+0xb1c/0xbe0",
+    " kernel_misc_reclaimable:0 pagetables:12",
+    "kernelmode_fixup_or_oops+0x84/0x110",
+    " </IRQ>",
+    "[ 1234]     0  1234    12345      123    45056        0         -1000 systemd-udevd",
 ]
 
 
@@ -172,6 +177,25 @@ def test_what_the_kernel_says_is_no_prefix(prefix, body):
     line = prefixes.split(prefix + body)
     assert line.text.strip() == body.strip()
     assert not line.userland
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<4>" + REPORT,
+        "<4>[   12.345678] " + REPORT,
+        "[   12.345678] " + REPORT,
+        "[T1234] " + REPORT,
+        "[ 20200701 004531] " + REPORT,
+        "kernel: " + REPORT,
+        "kernel[0]: " + REPORT,
+        "_x kernel_y kernel: " + REPORT,
+    ],
+)
+def test_what_stands_behind_the_tag_of_the_kernel_may_be_one_more_prefix(text):
+    line = prefixes.split("Jul  1 00:45:31 node kernel: " + text)
+    assert line.text.strip() == REPORT
+    assert line.tag == "kernel"
 
 
 def test_programs_are_told_from_the_kernel():
