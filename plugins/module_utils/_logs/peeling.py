@@ -79,14 +79,8 @@ def _said(text):
 
 
 def _tagged(head):
-    """Whether there is a tag of the kernel, and not only a name such as kernel_misc_reclaimable."""
-    at = head.find("kernel")
-    while at >= 0:
-        after = head[at + 6 : at + 7]
-        if after != "_" and not after.isalnum():
-            return True
-        at = head.find("kernel", at + 6)
-    return False
+    """Whether there may be a tag of the kernel, and not only a name such as kernel_misc_reclaimable."""
+    return "kernel" in head and "kernel" in head.replace("kernel_", "")
 
 
 def _stamped(line, match, text):
