@@ -7,8 +7,8 @@
 
 The end of a file is dated by when it was last written to. From there it goes back by the order of the lines: where the month goes
 backwards a year has changed, and where two lines of one boot have the kernel's own seconds, these say how many years lie between them.
-Where a step has two explanations (a clock set back by days, a silence unlike the others of this log, or of more than a month) the years
-before it are not known.
+Where a step has two explanations (a clock set back by days, a silence unlike the others of this log, or of more than a month, a boot that
+contradicts the line before it) the years before it are not known.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -98,11 +98,26 @@ class Years:
                 years = int(round((ran - (days - since)) / YEAR))
                 if years >= 0 and abs(days - since + years * YEAR - ran) <= DISORDER:
                     passed, known = self._settle(self._kernel[2], offset, years, known), True
+            elif self._kernel is not None and not passed and self._is_of_another_year(days, up, offset):
+                known = False
             self._kernel = (days, up, offset)
         if not known:
             self.steps.append((offset, None))
         elif passed > 0:
             self.steps.append((offset, passed))
+
+    def _is_of_another_year(self, days, up, offset):
+        """Whether the boot of this line had begun before the kernel's line above, which has more seconds and so is of an earlier boot.
+
+        Of the same year that line would be of this boot. How many years lie between is not told. A machine that was suspended has too few
+        seconds, never too many.
+        """
+        since, _ran, first = self._kernel
+        return (
+            up > days - since + DISORDER
+            and days >= since - DISORDER
+            and not any(step[0] > first for step in self.steps)
+        )
 
     def _settle(self, first, last, years, known):
         """So many years lie between two lines of one boot. -> how many of them have passed where the second one stands"""

@@ -40,6 +40,10 @@ def stamp(epoch):
     return "%s %2d %02d:%02d:%02d" % (MONTHS[when.tm_mon - 1], when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec)
 
 
+def day(epoch):
+    return time.strftime("%Y-%m-%d", time.gmtime(epoch))
+
+
 def noise(epoch, uptime=None):
     if uptime is None:
         return "%s node-1 CRON[77]: (root) CMD (run-parts /etc/cron.hourly)\n" % stamp(epoch)
@@ -324,3 +328,22 @@ def test_a_piece_of_one_day_is_looked_at_as_any_other(seed):
     for found in years.STAMP.finditer(data):
         long_way._see(7 + found.start(), *found.groups())
     assert vars(short) == vars(long_way)
+
+
+def test_a_line_of_another_boot_that_this_one_leaves_no_room_for(dates):
+    """Days before lines of a boot that had begun by then, and of an earlier one: a year older at the least, and no more is told."""
+    after = "".join(noise(END - hours * 3600, 50 * DAY - hours * 3600) for hours in range(72, 0, -6))
+    for days in (2, 4, 7):
+        before = END - (365 + days) * DAY
+        assert dates(noise(before, 104 * DAY) + oom(before) + after) == [None]
+        # With a program's lines in between, too.
+        assert dates(noise(before, 104 * DAY) + oom(before) + noise(END - 73 * 3600) + after) == [None]
+    # A boot that began later does not contradict: the machine was restarted in between.
+    began = "".join(noise(END - hours * 3600, 3 * DAY - hours * 3600) for hours in range(60, 0, -6))
+    assert dates(noise(END - 5 * DAY, 104 * DAY) + oom(END - 5 * DAY) + began) == [day(END - 5 * DAY)]
+    # Nor does one whose seconds stood still while the machine slept.
+    slept = "".join(noise(END - hours * 3600, 104 * DAY + 3600 - hours) for hours in range(60, 0, -6))
+    assert dates(noise(END - 6 * DAY, 104 * DAY - 3600) + oom(END - 6 * DAY) + slept) == [day(END - 6 * DAY)]
+    # A turn of the year in between says which one it is.
+    winter = "".join(noise(END - months * 30 * DAY) for months in range(12, 0, -1))
+    assert dates(noise(END - 370 * DAY, 104 * DAY) + oom(END - 370 * DAY) + winter + after) == [day(END - 370 * DAY)]
