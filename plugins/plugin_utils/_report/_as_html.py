@@ -203,17 +203,18 @@ class Page:
             return int((newest - time).total_seconds()) if newest and time else -1
 
         for host in fleet.hosts:
+            kernel = [host.release, host.machine, host.page_size]
             head = [
                 host.name,
                 _records.STATUSES.index(host.status),
                 _types.LEVELS.index(host.level) if host.level else -1,
                 -1 if host.score is None else host.score,
                 self._strings.number(host.sentence or host.error),
-                self._kernels.number([host.release, host.machine, host.page_size]),
+                self._kernels.number(kernel, tuple(kernel)),
                 host.memory_kb or 0,
                 age(host.time),
                 host.stale + 2 * (_types.CHANGES.index(host.change) + 1 if host.change else 0),
-                self._groups.number(host.groups),
+                self._groups.number(host.groups, host.groups),
                 [finding_numbers[name] for name in host.findings],
                 [
                     number
