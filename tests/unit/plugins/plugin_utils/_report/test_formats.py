@@ -96,13 +96,16 @@ def test_csv_has_a_line_per_node(fleet: t.Any) -> None:
     assert (gone["level"], gone["score"], gone["change"]) == ("", "", "lost")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=cmd|' /C calc'!A0", "\r=1", "＝1", "|x"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=cmd|' /C calc'!A0", "\r=1", "＝1", "|x", "x;=1", 'y; "@SUM(A1)']
+)
 def test_no_cell_is_a_formula(store: t.Any, make_report: t.Any, text: t.Any) -> None:
     _report, read = make_report(store(make_record(text, None, error=text)))
     (row,) = csv.DictReader(io.StringIO(read("csv"), newline=""))
     for cell in row.values():
-        assert not re.match(r"[\s]*[=+\-@|＝]", cell), cell
-    assert row["host"].lstrip("'") == _words.printable(text)
+        # Also where a semicolon separates.
+        assert not re.search(r"(?:^|;)[\s\"]*[=+\-@|＝]", cell), cell
+    assert row["host"].replace("'", "") == _words.printable(text).replace("'", "")
 
 
 def test_prom_is_valid_exposition_format(fleet: t.Any) -> None:
