@@ -59,10 +59,10 @@ TABLE = (
     # https://user:password@host, also redis://:password@host; a token in place of the user.
     (("://",), r"(://[^\s/@:\"']{0,128}:)(?!\[redacted\]@)[^\s/\"']{1,512}@", r"\1" + MARK + "@"),
     (("://",), r"(://)[^\s/@:\"']{20,512}@", r"\1" + MARK + "@"),
-    # With what should have been encoded in it, and cut short before its end. A port is neither.
+    # With what should have been encoded in it, and cut short before its end. A port is neither; it ends before the next address.
     (
         ("://",),
-        r"(://[^\s/@:\"']{0,128}:)(?!\d{0,5}(?:[/?#\s\"',;)\]}]|$)|\[redacted\])(?:[^\s@\"']|[\"'](?=[^\s,:;@)\]}\"'])){1,512}(?:@|$)",
+        r"(://[^\s/@:\"']{0,128}:)(?!\d{0,5}(?:[/?#\s\"',;)\]}]|$)|\[redacted\])(?:[^\s@/\"']|/(?!/)|[\"'](?=[^\s,:;@)\]}\"'])){1,512}(?:@|$)",
         r"\1" + MARK + "@",
     ),
     (("jdbc:oracle:",), r"(jdbc:oracle:\w{1,8}:[^\s/@]{1,64}/)[^\s@]{1,256}(?=@)", r"\1" + MARK),
