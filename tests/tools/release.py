@@ -62,8 +62,7 @@ def run(*command: object, cwd: Path | str = ROOT, **variables: str) -> str:
 def prepare(root: Path, version: str, summary: str | None = None) -> None:
     if not VERSION.match(version):
         raise Refused(f"{version} is no version, as 1.0.0 is")
-    released = yaml.safe_load((root / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"]
-    if version in released:
+    if version in _released(root):
         raise Refused(f"{version} is in changelogs/changelog.yaml already")
     _replace(root / "galaxy.yml", r"^version: .*$", f"version: {version}")
     # An empty page before the first release; from then on there is a changelog to show.
@@ -110,13 +109,14 @@ def artifacts(root: Path, directory: Path) -> list[Path]:
     return [made, sums, provenance]
 
 
-def rehearse(version: str) -> None:
+def rehearse(version: str | None = None) -> None:
     scratch = CACHE / "release"
     shutil.rmtree(scratch, ignore_errors=True)
     here = _repository(scratch / "here")
+    version = version or _next(here)
     (before,) = [path for path in artifacts(here, scratch / "before") if path.name.endswith(".tar.gz")]
     _say("built as it is", before.name)
-    prepare(here, version)
+    prepare(here, version, None if _summaries(here) else "Rehearsed.")
     for wanted, path in ((f"version: {version}", "galaxy.yml"), (f"  {version}:", "changelogs/changelog.yaml")):
         if wanted not in (here / path).read_text(encoding="utf-8").splitlines():
             raise Refused(f"{path} has no line {wanted!r}, which the release's workflow asks for")
@@ -204,6 +204,20 @@ def _replace(path: Path, pattern: str, text: str) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
+def _next(root: Path) -> str:
+    """The version that the checkout says, or the one after it where that is released."""
+    version = str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+    if version not in _released(root):
+        return version
+    major, minor, patch = map(int, version.split("."))
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def _released(root: Path) -> t.Container[str]:
+    released: dict[str, t.Any] = yaml.safe_load((root / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))
+    return released["releases"]
+
+
 def _summaries(root: Path) -> list[str]:
     fragments = sorted((root / "changelogs" / "fragments").glob("*.yml"))
     return [
@@ -247,7 +261,7 @@ def main(arguments: t.Sequence[str]) -> int:
             for path in artifacts(ROOT, Path(*arguments[1:] or ["dist"]).resolve()):
                 print(path)
         elif arguments[:1] in ([], ["rehearse"]) and len(arguments) < 3:
-            rehearse(*arguments[1:] or ["1.0.0"])
+            rehearse(*arguments[1:])
         else:
             print(__doc__, file=sys.stderr)
             return 2
