@@ -18,6 +18,9 @@ import math
 # (migrate_pages() gives up after ten passes, and compaction goes on behind it).
 _RESISTING = 0.1
 
+# So many pages are moved, and given to a list, in one go; compaction may go on at another CPU then (COMPACT_CLUSTER_MAX).
+_CLUSTER = 32
+
 _Z95 = 1.96
 
 
@@ -41,12 +44,16 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
 
     What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
     (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
-    memory is short. Expected is what is there at once, with a list of usual length; low with the longest; high is what there is
-    when the lists are given back. Then those pages are free as well that stand on lists now (_held_up()). Expected counts as many of
-    them as one list has, since a compaction turns over that of its CPU, and of these the share of movable pageblocks in the zone.
+    memory is short. Expected is what is there at once, with a list of usual length; low with the longest ones, where each pageblock
+    has pages on two; high is what there is when the lists are given back. Then those pages are free as well that stand on lists now
+    (_held_up()). Expected counts as many of them as one list has, since a compaction turns over that of its CPU, and of these the
+    share of movable pageblocks in the zone.
     """
     blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
-    ends = [emptied - _on_lists(zone, blocks[:emptied], pages) for pages in (zone.most_kept, zone.kept)]
+    ends = [
+        emptied - _on_lists(zone, blocks[:emptied], zone.most_kept, _CLUSTER),
+        emptied - _on_lists(zone, blocks[:emptied], zone.kept, zone.size),
+    ]
     likely = _held_up(zone, blocks[: ends[1]], zone.turned_over * _movable_share(zone))
     most, by_chance = _held_up(zone, blocks[:emptied], zone.listed), _unlisted(zone, blocks[:emptied])
     answer = []
@@ -96,13 +103,16 @@ def _in_rows(zone, order, ends):
     return [sum(1 for start in rows if start + row <= end) for end in ends] + [len(rows)]
 
 
-def _on_lists(zone, emptied, pages):
-    """How many of the emptied pageblocks, the last ones, lack what a per-cpu list of so many ``pages`` keeps of them."""
+def _on_lists(zone, emptied, pages, together):
+    """How many of the emptied pageblocks, the last ones, lack what a per-cpu list of so many ``pages`` keeps of them.
+
+    together   so many of a pageblock's pages, or all of them where it has fewer, are kept or given back as one
+    """
     kept, pages = 0, pages / zone.scale if zone.scale else 0
     for block in reversed(emptied):
         if pages <= 0:
             break
-        pages -= block.movable
+        pages -= min(block.movable, together)
         kept += 1
     return kept
 

@@ -17,6 +17,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _facts,
     _hugepages,
     _pageblocks,
+    _scanners,
     _survey,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import assess
@@ -94,6 +95,15 @@ def test_what_a_per_cpu_list_may_keep_is_promised_for_later(tmp_path):
     row = order_of(found, 4)
     # And one pageblock in ten that resists.
     assert (row["low"], row["expected"], row["high"]) == (12, 17, 20)
+
+
+def test_two_lists_may_share_what_they_keep_of_a_pageblock(tmp_path, monkeypatch):
+    monkeypatch.setattr(_scanners, "_CLUSTER", 4)
+    found = zone("mf" * 8 * 40, tmp_path)
+    found.kept, found.most_kept = 24, 48
+    row = order_of(found, 4)
+    # 12 pageblocks of which a list has 4 pages, and one in ten that resists; 3 of which one has all 8.
+    assert (row["low"], row["expected"], row["high"]) == (7, 17, 20)
 
 
 def test_pages_that_are_free_on_a_per_cpu_list_may_come_back(tmp_path):
