@@ -78,7 +78,7 @@ def interval(zone):
 
 @contextlib.contextmanager
 def tracing():
-    """-> a function that gives what the kernel said of compactions so far: {"ends": [a zone's scanners, and why they ended], "sums"}"""
+    """-> a function that gives what the kernel said of compactions so far, as said() has it"""
     os.mkdir(TRACE)
     try:
         write(TRACE + "/buffer_size_kb", str(BUFFER_KB))
@@ -90,31 +90,41 @@ def tracing():
 
 
 def said():
+    """-> {"ends": [a zone's scanners, and why they ended], "sums", "failed": [pages that could not be moved, for each of the ends]}"""
     with open(TRACE + "/trace", encoding="utf-8", errors="replace") as stream:
         events = EVENT.findall(stream.read())
-    sums = {}
+    sums, failed, so_far = {}, [], 0
     for event, rest in events:
         fields = dict(FIELD.findall(rest))
         for field in SUMMED[event]:
             sums[field] = sums.get(field, 0) + int(fields[field])
-    return {"ends": [rest for event, rest in events if event == "end"], "sums": sums}
+        # One zone after the other is compacted.
+        if event == "end":
+            failed.append(sums.get("nr_failed", 0) - so_far)
+            so_far += failed[-1]
+    return {"ends": [rest for event, rest in events if event == "end"], "sums": sums, "failed": failed}
 
 
-def unfinished(ends):
-    """{zone: how its compaction ended} of those zones that the kernel did not go through until its scanners met."""
-    last = {int(re.search(r"zone_start=(0x[0-9a-f]+)", rest).group(1), 16): rest for rest in ends}
+def by_zone(kernel):
+    """-> ({zone: how its compaction ended} of those that the kernel did not go through until its scanners met, {zone: pages that could
+    not be moved})"""
     zones, _unparsed = zoneinfo.parse_zoneinfo(NODE.read_text("/proc/zoneinfo"))
-    ended = {name(zone): last.get(zone.get("start_pfn")) for zone in zones}
-    return {zone: rest for zone, rest in ended.items() if rest and not rest.endswith("status=complete")}
+    unfinished, failed = {}, {}
+    for number, rest in enumerate(kernel["ends"]):
+        start = int(re.search(r"zone_start=(0x[0-9a-f]+)", rest).group(1), 16)
+        zone = next((name(zone) for zone in zones if zone.get("start_pfn") == start), None)
+        failed[zone] = failed.get(zone, 0) + kernel["failed"][number]
+        unfinished.pop(zone, None)
+        if not rest.endswith("status=complete"):
+            unfinished[zone] = rest
+    return unfinished, failed
 
 
 def main():
     with tracing() as kernel:
         answer = trial(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
         answer["kernel"] = kernel()
-    answer.update(
-        judged(answer["zones"], unfinished(answer["kernel"]["ends"]), answer["kernel"]["sums"].get("nr_failed", 0))
-    )
+    answer.update(judged(answer["zones"], *by_zone(answer["kernel"])))
     json.dump(answer, sys.stdout)
 
 
@@ -146,20 +156,23 @@ def trial(draws):
     return dict(seconds, zones=zones, seconds=done["duration_seconds"])
 
 
-def judged(zones, unfinished_zones, failed):
+def judged(zones, unfinished, failed):
     """-> {words: [a sentence per zone that matters], missed: [zones that got something else than promised, and nothing the kernel
     says explains it], off: [those where the full read is off by more than WITHIN, the same], drawn: samples drawn of zones Normal,
     wrong_draws: those of them whose interval does not have what came of it}
 
-    failed   pages that the kernel says it could not move
+    unfinished, failed   as by_zone() has them
     """
     answer = {"words": [], "missed": [], "off": [], "drawn": 0, "wrong_draws": 0}
     for zone, about in zones.items():
         row, obtained, full = about["promised"], about["obtained"], about["full"]["expected"]
-        before, after = about["listed"]
+        (before, after), stayed = about["listed"], failed.get(zone, 0)
         why = None
-        if obtained < row["low"] and zone in unfinished_zones:
-            why = f"the kernel stopped at {unfinished_zones[zone]}"
+        if obtained < row["low"]:
+            if zone in unfinished:
+                why = f"the kernel stopped at {unfinished[zone]}"
+            elif row["low"] - obtained <= stayed:
+                why = f"the kernel could not move {stayed} pages"
         text = f"{zone} promised {row['low']} to {row['high']}, about {row['expected']}, obtained {obtained}"
         if row["high"] or obtained:
             answer["words"].append(f"{text}; {why}" if why else text)
@@ -168,7 +181,7 @@ def judged(zones, unfinished_zones, failed):
         # A page is enough to spoil a pageblock: one that could not be moved, or that is free and on a per-cpu list. One that was on
         # a list before looked like the kernel's own, and may have been the last that was in the way.
         in_between, words = (
-            (failed + after, f"{failed} pages could not be moved, {after} are on lists")
+            (stayed + after, f"{stayed} pages could not be moved, {after} are on lists")
             if obtained < full
             else (before, f"{before} pages were on lists before")
         )
