@@ -14,7 +14,7 @@ __metaclass__ = type
 
 import re
 
-from . import _hugepages, _pageblocks, _scanners, _yields
+from . import _consumers, _hugepages, _pageblocks, _scanners, _yields
 from ._node import NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
@@ -102,8 +102,11 @@ def _types(node):
 
 def _pages_per_block(told, facts):
     """As /proc/pagetypeinfo has ``told``, else that of a huge page, else that of the largest order."""
-    largest = min(_HIGHEST_ORDER, max([len(zone["free_blocks"]) for zone in facts["zones"]] or [1]) - 1)
-    order = facts["kernel"]["hugepage_order"]
+    kernel = facts["kernel"]
+    # Free lists that cannot be read say nothing of the largest.
+    known = [len(zone["free_blocks"]) for zone in facts["zones"]] or [1 + _consumers.hugepage_order(kernel["page_size"])]
+    largest = min(_HIGHEST_ORDER, max(known) - 1)
+    order = kernel["hugepage_order"]
     guess = 1 << (largest if order is None else min(order, largest))
     # A power of two, or something else was read.
     return told if told and told & (told - 1) == 0 and told <= 1 << _HIGHEST_ORDER else guess
