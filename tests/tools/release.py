@@ -71,7 +71,10 @@ def prepare(root: Path, version: str, summary: str | None = None) -> None:
         if _summaries(root):
             raise Refused(f"{', '.join(_summaries(root))} has a summary of the release already")
         text = yaml.safe_dump({"release_summary": summary}, explicit_start=True, width=150)
-        (root / "changelogs" / "fragments" / f"{version}.yml").write_text(text, encoding="utf-8")
+        fragments = root / "changelogs" / "fragments"
+        # git keeps no folder in which nothing is left by the last release.
+        fragments.mkdir(exist_ok=True)
+        (fragments / f"{version}.yml").write_text(text, encoding="utf-8")
     elif not _summaries(root):
         raise Refused("what the release brings is said nowhere: give it, in a sentence")
     run("antsibull-changelog", "lint", cwd=root)
