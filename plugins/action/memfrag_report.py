@@ -90,7 +90,7 @@ class ActionModule(ActionBase):
         if not report.fleet.coverage["audited"]:
             why.insert(0, f"none of {_words.plural(report.fleet.coverage['asked'], 'node')} could be audited")
         if why:
-            result.update(failed=True, msg="The report is written. " + "; ".join(why))
+            result.update(failed=True, msg="; ".join(["The report is written", *why]))
         return result
 
     def _show(self, summary: list[str]) -> None:

@@ -144,7 +144,7 @@ def test_the_files_are_their_owners_unless_asked_otherwise(act: t.Any) -> None:
 def test_a_report_in_which_nobody_was_audited_fails(act: t.Any) -> None:
     _records.write("memfrag-audit", "r2", make_record("dead", None))
     result = act(run_id="r2", hosts=["dead", "never"])
-    assert result["failed"] and result["msg"] == "The report is written. none of 2 nodes could be audited"
+    assert result["failed"] and result["msg"] == "The report is written; none of 2 nodes could be audited"
     assert os.path.isfile(result["files"]["html"])
 
 
