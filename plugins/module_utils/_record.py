@@ -83,9 +83,9 @@ def head_of(record):
     return head
 
 
-def text(record, head=None):
-    """-> the content of the record's file; ``head`` as of head_of(), where somebody has it already"""
-    lines = [_dumps(head or head_of(record))[:-1]]
+def text(record):
+    """-> the content of the record's file"""
+    lines = [_dumps(head_of(record))[:-1]]
     lines += ["%s: %s" % (_dumps(key), _dumps(record[key])) for key in _BULKY if key in record]
     return ",\n".join(lines) + "}\n"
 

@@ -104,7 +104,9 @@ def _pages_per_block(told, facts):
     """As /proc/pagetypeinfo has ``told``, else that of a huge page, else that of the largest order."""
     kernel = facts["kernel"]
     # Free lists that cannot be read say nothing of the largest.
-    known = [len(zone["free_blocks"]) for zone in facts["zones"]] or [1 + _consumers.hugepage_order(kernel["page_size"])]
+    known = [len(zone["free_blocks"]) for zone in facts["zones"]] or [
+        1 + _consumers.hugepage_order(kernel["page_size"])
+    ]
     largest = min(_HIGHEST_ORDER, max(known) - 1)
     order = kernel["hugepage_order"]
     guess = 1 << (largest if order is None else min(order, largest))

@@ -25,6 +25,9 @@ _NAMES = (
     r"(?:pass(?:word|wd|phrase|code|wort)|kennwort|senha|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|"
     r"encryption|shared|client)[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
 )
+# Password, in Chinese, and the colon that goes with it. To Python 2 an escape is one in texts of its own kind alone.
+_IN_CHINESE = tuple(word.decode("unicode_escape") for word in (b"\\u5bc6\\u7801", b"\\u53e3\\u4ee4"))
+_WIDE_COLON = b"\\uff1a".decode("unicode_escape")
 _NAMED = ("pass", "pw=", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
 # Short for them, which is also the end of other words and a word of its own: only in front of "=", and in quotes.
 _SHORT = r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?<![a-z0-9])(?:pw|pswd|passwd)"
@@ -220,7 +223,7 @@ TABLE = (
         r"\1" + MARK,
     ),
     (_NAMED, r"(<[\w:.-]{0,32}" + _NAMES + r">)[^<\n]{1,4096}", r"\1" + MARK),
-    (("\u5bc6\u7801", "\u53e3\u4ee4"), r"((?:\u5bc6\u7801|\u53e3\u4ee4)\s?[:=\uff1a]\s?)[^\s\"',;]+", r"\1" + MARK),
+    (_IN_CHINESE, r"((?:" + "|".join(_IN_CHINESE) + r")\s?[:=" + _WIDE_COLON + r"]\s?)[^\s\"',;]+", r"\1" + MARK),
     (("bootstrap token",), r"(bootstrap token\s{1,2})[\w.]{16,}", r"\1" + MARK),
     # name:value of Go's maps, name: value of YAML: a colon is punctuation, too.
     (_NAMED, r"(" + _NAMES + r":)(?![\s/\"'\\]|\[redacted\])[^\s\"'\\\])}]+", r"\1" + MARK),

@@ -151,3 +151,14 @@ def test_an_answer_that_is_taken_is_reported(tmp_path: pathlib.Path) -> None:
     report = _report.make([str(tmp_path)], str(tmp_path / "report"))
     assert not report.fleet.problems
     assert report.fleet.coverage["audited"] == kept
+
+
+class Tagged(str):
+    """As ansible-core marks what comes from an inventory."""
+
+
+def test_names_of_ansibles_own_kind_are_names(tmp_path: pathlib.Path) -> None:
+    record = fleets.make_record("node17", "6.1.0-56-cloud-amd64/healthy")
+    record.update(host=Tagged("node17"), groups=[Tagged("web")])
+    path = _records.write(str(tmp_path), "r1", record, check=True)
+    assert _records.load(path)["groups"] == ["web"]

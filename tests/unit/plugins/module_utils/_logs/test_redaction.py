@@ -106,7 +106,7 @@ SECRETS = [
     ("client-key-data: X", "LS0tLS1CRUdJTi" + "BSU0EgUFJJVkFURSBLRVktLS0tLQo="),
     ("b64 X sent", "ZXlK" + "aGJHY2lPaUpJVXpJMU5pSjkuZXlKemRXSWlP"),
     ("bootstrap token X expired", "abcdef" + ".0123456789abcdef"),
-    ("\u5bc6\u7801: X", SECRET),
+    (b"\\u5bc6\\u7801: X".decode("unicode_escape"), SECRET),
     ("-----BEGIN RSA PRIVATE KEY-----X and more", None),
     ("wget 'https://b.s3.amazonaws.com/k?X-Amz-Signature=X'", None),
 ]
