@@ -36,7 +36,7 @@ def wilson(share, drawn, total):
 
 
 def yields(zone, now, correction=1.0, reclaimed=0.0):
-    """[{order, now, low, expected, high}]: blocks per order that would be free after one compaction.
+    """[{order, now, low, expected, high, moved}]: blocks per order that would be free after one compaction.
 
     now          blocks per order that are free now; the list's length says which orders are asked for
     correction   what a compaction here brought before, as a share of what was promised
@@ -47,7 +47,7 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     memory is short. Expected is what is there at once, with a list of usual length; low with the longest ones, where each pageblock
     has pages on two; high is what there is when the lists are given back. Then those pages are free as well that stand on lists now
     (_held_up()). Expected counts as many of them as one list has, since a compaction turns over that of its CPU, and of these the
-    share of movable pageblocks in the zone.
+    share of movable pageblocks in the zone. moved is high without them: no compaction is needed for what lists give back.
     """
     blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
     ends = [
@@ -62,12 +62,14 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
         room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale / (1 << order)
         if 1 << order <= zone.size:
             low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [emptied])
+            moved = high
             expected += _brought(zone, likely, order)
             high += _brought(zone, most, order) + by_chance * zone.size / (1 << order)
         else:
             low, expected, high = (min(room, count) for count in _in_rows(zone, order, ends))
+            moved = high
         low = wilson(min(1.0, low / all_), len(blocks), zone.blocks)[0] * all_ * correction * (1 - _RESISTING)
-        high = wilson(min(1.0, high / all_), len(blocks), zone.blocks)[1] * all_
+        moved, high = (wilson(min(1.0, count / all_), len(blocks), zone.blocks)[1] * all_ for count in (moved, high))
         answer.append(
             {
                 "order": order,
@@ -75,6 +77,7 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
                 "low": max(ready, int(low)),
                 "expected": max(ready, int(round(expected * correction))),
                 "high": max(ready, int(math.ceil(high))),
+                "moved": max(ready, int(math.ceil(moved))),
             }
         )
         answer[-1]["high"] = max(answer[-1]["high"], answer[-1]["expected"])

@@ -54,7 +54,7 @@ class Learned:
         return max(_LEAST, min(_MOST, middle)), ratios[0], min(_WIDEST, ratios[-1])
 
     def corrected(self, zone, row):
-        """A row {order, now, low, expected, high} by what was learned of the zone: (NUMA node, name).
+        """A row {order, now, low, expected, high, moved} by what was learned of the zone: (NUMA node, name).
 
         Expected is multiplied by the median of what came of it before. The interval goes with it, and is widened to what was seen.
         ``uncorrected`` is what the row expected before.
@@ -67,7 +67,9 @@ class Learned:
         expected = min(high, max(row["now"], int(round(row["expected"] * factor))))
         low = int(min(row["low"] * factor, row["expected"] * lowest))
         low = min(expected, max(row["now"], low))
-        return dict(row, low=low, expected=expected, high=high, uncorrected=row["expected"])
+        # What compactions here brought beyond what was expected, they may bring again.
+        moved = max(row.get("moved", high), min(high, int(round(row["expected"] * highest))))
+        return dict(row, low=low, expected=expected, high=high, moved=moved, uncorrected=row["expected"])
 
 
 def load(node):

@@ -146,9 +146,13 @@ _SURVEYED_ZONE = Fields(
         # Of 95 %: the fewest and the most pageblocks.
         "held_by_interval": MapOf(_NAME, ListOf(_COUNT, 2), 64),
         # Uncorrected: expected before what the node has learned of earlier compactions.
-        "yields": ListOf(Fields({"order": _ORDER, **_EXPECTATION}, {"uncorrected": _COUNT}), MOST_ORDERS),
+        "yields": ListOf(
+            Fields({"order": _ORDER, **_EXPECTATION}, {"moved": _COUNT, "uncorrected": _COUNT}), MOST_ORDERS
+        ),
         # The same, where page cache and reclaimable slab are freed before.
-        "after_reclaim": ListOf(Fields({"order": _ORDER, **_EXPECTATION}, {"uncorrected": _COUNT}), MOST_ORDERS),
+        "after_reclaim": ListOf(
+            Fields({"order": _ORDER, **_EXPECTATION}, {"moved": _COUNT, "uncorrected": _COUNT}), MOST_ORDERS
+        ),
         # A letter per so many pageblocks, from the start of the zone to its end.
         "map": Fields({"cell_blocks": Int(1, MOST), "cells": Text(512, "[a-z.?]+", "a row of letters")}),
     },

@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from .._outlook import at_most
 from . import blocks, holders
 from .node_state import percent
 
@@ -35,7 +36,7 @@ _REASONS = {
         " now %(now)d)"
     ),
     "doubtful": (
-        "a compaction of %(place)s may leave %(high)d free blocks of order %(order)d by its pageblocks, %(expected)d are"
+        "a compaction of %(place)s may leave %(moved)d free blocks of order %(order)d by its pageblocks, %(expected)d are"
         " expected (now %(now)d). In the way: %(held_by)s"
     ),
     "held_reclaimable": (
@@ -43,7 +44,7 @@ _REASONS = {
         " %(expected)d free blocks of order %(order)d by its pageblocks, after that it leaves %(freed)d (now %(now)d). In the way: %(held_by)s"
     ),
     "held": (
-        "a compaction of %(place)s would leave %(high)d free blocks of order %(order)d at most (now %(now)d), it will not help."
+        "a compaction of %(place)s would leave %(moved)d free blocks of order %(order)d at most (now %(now)d), it will not help."
         " In the way: %(held_by)s"
     ),
 }
@@ -154,7 +155,8 @@ def _verdict(state, outlook, order, short):
         "percent": percent(kinds.get("Unmovable", 0), sum(kinds.values())),
         "held_by": holders.in_the_way(state, outlook),
     }
-    words.update(row or {})
+    if row:
+        words.update(row, moved=at_most(row))
     expected = outlook.after_compaction(order) if row else None
     if row and action == "reclaim_then_compact":
         # Without a row for that, a compaction alone brings as much at the least.

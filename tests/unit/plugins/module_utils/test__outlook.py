@@ -192,6 +192,23 @@ def test_a_survey_knows_better():
     assert outlook.after_compaction(6)["high"] == 200
 
 
+@pytest.mark.parametrize(
+    "row, helps",
+    [
+        ({"low": 3, "expected": 20, "high": 30, "moved": 25}, ("compact", True, "measured")),
+        ({"low": 0, "expected": 7, "high": 30, "moved": 25}, ("compact", None, "doubtful")),
+        # What stands on per-cpu lists is no compaction's: a request that fails has had them given back before.
+        ({"low": 0, "expected": 0, "high": 96, "moved": 0}, ("drain_and_reboot", False, "held")),
+        # A record of an earlier version.
+        ({"low": 0, "expected": 0, "high": 96}, ("compact", None, "doubtful")),
+    ],
+)
+def test_doubt_is_of_what_a_compaction_moves(row, helps):
+    survey = {"yields": [dict(row, order=5, now=0)]}
+    outlook = look(survey=survey, migratetypes=types(12800), reclaimable_pages=0)
+    assert outlook.what_helps(5, 16) == helps
+
+
 def test_a_zone_of_the_bare_contract_is_enough():
     outlook = Outlook(complete({"node": 0, "zone": "Normal", "free_blocks": SCATTERED}), {"Normal"}, False)
     assert (outlook.now(4), outlook.now(5), outlook.now(12)) == (1, 0, 0)
