@@ -22,10 +22,14 @@ from paths import CACHE, ROOT
 NOX = "nox~=2026.10"
 # nox begins the output of a session so: "========== ✓ lint: success, 2 minutes ==========".
 SESSION = re.compile(r"=+ \S+ ([^:]+): (\w+)")
-# How pytest, ansible-test, molecule and Python say what is wrong.
+# Colours, and the gutter that molecule puts before the lines of the playbooks it runs.
+DRESS = re.compile(r"\x1b\[[\d;]*m|^\s*│ ?")
+# How pytest, ansible-test, molecule, Python and Ansible say what is wrong.
 WRONG = re.compile(
-    r"(?:\x1b\[[\d;]*m)*(FAILED |ERROR: |FATAL: |CRITICAL|AssertionError|E {3}|nox > .*(?:failed|Error))"
+    r"FAILED (?!- RETRYING)|ERROR: |FATAL: |AssertionError|E {3}|nox > .*(?:failed|Error)|task path: |(?:fatal|failed): \["
 )
+# What follows a task that failed, where results are printed as YAML.
+DETAIL = re.compile(r" +(?:assertion|msg|stderr): ")
 SAID_AT_MOST = 12
 
 
@@ -66,9 +70,16 @@ def run(command):
             if begins:
                 name, result = begins.groups()
                 lines = [] if result in ("success", "skipped") else wrong.setdefault(name, [])
-            elif WRONG.match(line):
-                lines.append(line.rstrip()[:300])
+            else:
+                note(DRESS.sub("", DRESS.sub("", line)).rstrip()[:300], lines)
     return process.returncode, wrong
+
+
+def note(line, lines):
+    """Add the line to those that say what is wrong, if it does."""
+    of_a_task = bool(lines) and (lines[-1].startswith(("fatal: ", "failed: ")) or bool(DETAIL.match(lines[-1])))
+    if WRONG.match(line) or (of_a_task and DETAIL.match(line)):
+        lines.append(line)
 
 
 def closing_line(results):
