@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
 import sys
 
 DONE, ERROR, USAGE = 0, 1, 2
@@ -18,6 +19,20 @@ _QUICK = {
     "metrics": ("--root", "--policy", "--textfile"),
     "check": ("--root", "--policy", "--warning", "--critical"),
 }
+
+
+def run():
+    """What the installed tool does: main(), and the end of the process. To tidy up behind a run takes Python a tenth of what the run takes."""
+    status = main()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            # None where its descriptor was closed from the start.
+            if stream is not None:
+                stream.flush()
+    except (IOError, OSError):
+        # Nobody reads any more, or there is no space: Python says it as it does of every program.
+        sys.exit(status)
+    os._exit(status)
 
 
 def main(argv=None):

@@ -48,11 +48,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import sys
+from %s.%s import run
 
-from %s.%s import main
-
-sys.exit(main())
+run()
 """ % (PACKAGE, _entry.__name__.rpartition(".")[2])
 
 # A fixed date, the first that a zip archive can hold: the same library always makes the same file.
@@ -62,7 +60,8 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 def build(interpreter, compiled=False):
     """-> the tool as one file: a line that names its Python, and an uncompressed archive of the library, which Python runs as it is.
 
-    -E and -s keep the caller's environment and home from choosing what is imported; Python 2.7 knows no -I.
+    -E and -s keep the caller's environment and home from choosing what is imported; Python 2.7 knows no -I. With -S nothing is looked
+    for among installed packages either, and no code of theirs is run at each start (.pth files, sitecustomize).
     compiled   with the code beside its source, as the Python that runs this makes it: compiling is most of what a short run costs.
                Any other Python passes over it, and takes the source.
     """
@@ -76,7 +75,13 @@ def build(interpreter, compiled=False):
                 _add(archive, path + "c", _bytecode(path, source))
             _add(archive, path, source)
         _add(archive, "__main__.py", _MAIN.encode("ascii"))
-    return ("#!%s -Es\n" % interpreter).encode("ascii") + stream.getvalue()
+    options = "-EsS" if compiled and not _is_virtual() else "-Es"
+    return ("#!%s %s\n" % (interpreter, options)).encode("ascii") + stream.getvalue()
+
+
+def _is_virtual():
+    """Whether this Python is one of a virtual environment. Those of Python 2 find the standard library by what -S leaves out."""
+    return hasattr(sys, "real_prefix") or getattr(sys, "base_prefix", sys.prefix) != sys.prefix
 
 
 def _bytecode(path, source):

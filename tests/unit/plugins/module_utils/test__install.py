@@ -118,7 +118,7 @@ def test_the_tool_is_complete(tool, node_root):
     root = node_root(MOVABLE)
     for command in ("status", "metrics", "check", "policy", "compact --dry-run"):
         process = subprocess.Popen(
-            [PYTHON, "-I" if sys.version_info[0] > 2 else "-E", tool] + command.split() + ["--root", root],
+            [PYTHON, "-EsS", tool] + command.split() + ["--root", root],
             cwd="/",
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -126,6 +126,22 @@ def test_the_tool_is_complete(tool, node_root):
         out, errors = process.communicate()
         assert (errors, process.returncode) == (b"", {"status": 3, "check": 1}.get(command, 0))
         assert out
+
+
+def test_what_cannot_be_said_is_an_error(tool, node_root):
+    with io.open("/dev/full", "wb") as full:
+        process = subprocess.Popen(
+            [PYTHON, tool, "check", "--root", node_root(MOVABLE)], cwd="/", stdout=full, stderr=subprocess.PIPE
+        )
+        assert b"No space left" in process.communicate()[1] or sys.version_info[0] == 2
+    assert process.returncode != 0
+
+
+@pytest.mark.parametrize("compiled,virtual,options", [(1, 0, b"-EsS"), (1, 1, b"-Es"), (0, 0, b"-Es")])
+def test_installed_packages_have_no_say_where_python_can_do_without(compiled, virtual, options, monkeypatch):
+    monkeypatch.delattr(sys, "real_prefix", raising=False)
+    monkeypatch.setattr(sys, "base_prefix", "/usr" if virtual else sys.prefix, raising=False)
+    assert _install.build("/usr/bin/python3", compiled).startswith(b"#!/usr/bin/python3 " + options + b"\nPK")
 
 
 def test_the_tool_is_written_once(tmp_path):
