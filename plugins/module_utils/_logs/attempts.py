@@ -135,6 +135,12 @@ STARTING = (
     'create directory "/sys/fs/cgroup',
     "create directory /sys/fs/cgroup",
     "failed to create cgroup",
+    # the same, __do_cgroup_enter(): the directory is there, and the monitor of the container may not go into it
+    "failed to enter cgroup",
+    "failed to enter monitor cgroup",
+    # podman libpod/container_internal.go mountStorage(); CRI-O's client before crictl, cmd/client/sandbox.go
+    "mounting storage for container",
+    "creating the pod sandbox",
 )
 REMOVING = (
     "removecontainer",
@@ -176,6 +182,13 @@ REMOVING = (
     "deleting pod",
     "teardown failed",
     "error cleaning subpath",
+    # podman libpod/container_internal.go cleanupStorage(), runtime_cstorage.go removeStorageContainer(), runtime_ctr.go; below them
+    # containers/storage drivers/overlay/overlay.go Put()
+    "removing storage for container",
+    "unmounting container",
+    "cleaning up container",
+    "removing mount point",
+    "replacing mount point",
 )
 # What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
 # (kubelet pkg/kubelet/events/event.go FailedToCreateContainer, FailedToStartContainer).
@@ -203,6 +216,9 @@ CERTAIN = (
     "failed to create container",
     "failed to start container",
     "container create failed",
+    "mounting storage for container",
+    "removing storage for container",
+    "unmounting container",
 )
 WORDING = Wording(
     STARTING

@@ -265,7 +265,8 @@ def kill(log, line, text):
     if report.headless and not report.chosen and not report.killed and report.kind == "oom_kill":
         # Without the head, this line is the one that says what happened.
         report.line, report.message = line, text
-    if "cgroup" in why:
+    if "cgroup" in why or " in UB" in why:
+        # OpenVZ mm/oom_kill.c out_of_memory_in_ub(): the beancounter of a container, which is its limit.
         report.said_memcg = True
     elif why:
         report.said_system = True
@@ -309,6 +310,9 @@ def oom_report(log, line, victim=None, begins=False):
         ):
             continue
         if report.killed and victim and not report.group and (begins or victim not in report.killed):
+            break
+        if begins and report.chosen and victim != report.chosen:
+            # oom_kill_process() says once whom it has chosen, before whatever it kills in place of it.
             break
         report.kind = "oom_kill"
         return report

@@ -192,6 +192,7 @@ class KernelLog:
             count >= MAX_PIECES
             or not more
             or fresh
+            or more.startswith(_WHOLE)
             or done is breaks.list_ends
             and not patterns.LIST_GOES_ON.match(more)
         ):
@@ -357,6 +358,9 @@ _GATE = (
     "emory",
     "Linux version",
 )
+
+# With these a message begins: none is the rest of one that was broken.
+_WHOLE = ("Memory cgroup out of memory: Kill", "Out of memory: Kill", "oom-kill:constraint=")
 
 # What is in the lines that open a report without its head, and in the one that says who asked.
 _OPENERS = (

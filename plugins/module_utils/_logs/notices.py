@@ -192,6 +192,17 @@ NOTICES = (
         ("due to memory pressure",),
         r"(?:Killed|Marked) (?P<cgroup>\S{1,1024}) (?:for killing )?due to memory pressure",
     ),
+    # the same where a pager has cut it: the daemon kills for nothing else
+    Notice(
+        "oomd_cut",
+        "systemd-oomd",
+        None,
+        "memory_shortage",
+        "medium",
+        "systemd-oomd killed a cgroup for memory pressure or full swap, the line breaks off before it tells which",
+        ("Killed /",),
+        r"^Killed (?P<cgroup>/\S{1,1024}?)(?:\.{3}|>|\u2026)?$",
+    ),
     # earlyoom kill.c kill_process(), main.c poll_loop()
     Notice(
         "earlyoom_kill",
@@ -202,6 +213,18 @@ NOTICES = (
         "earlyoom killed a process as too little memory and swap were left on the machine",
         ("sending SIG",),
         r"sending SIG(?:TERM|KILL) to process (?P<pid>\d{1,9}) (?:uid \d{1,10} )?\"(?P<victim>[^\"]{1,64})\": (?:badness|oom_score) ",
+    ),
+    # the same up to 1.2, and in between
+    Notice(
+        "earlyoom_kill_old",
+        "earlyoom",
+        "system",
+        "memory_shortage",
+        "medium",
+        "earlyoom killed a process as too little memory and swap were left on the machine",
+        ("badness",),
+        r"[Kk]illing process:? (?:(?P<pid>\d{1,9}) )?['\"]?(?P<victim>[^'\",\n]{1,64})['\"]?(?: with signal \d{1,2})?[,:] "
+        r"(?:pid: (?P<number>\d{1,9}), )?badness:? \d",
     ),
     Notice(
         "earlyoom_low",
@@ -248,14 +271,19 @@ NOTICES = (
     ),
 )
 # In the order of the table: gates of large logs are searched for one by one.
-LITERALS = tuple(sorted({literal for notice in NOTICES for literal in notice.contains}))
+LITERALS = tuple(sorted({literal for notice in NOTICES if notice.ident != "oomd_cut" for literal in notice.contains}))
 # All of them have one of these: fewer to search every line for.
-_QUICK = ("OOM", "oom", "due to memory", "sending SIG", "ending SIG", "low memory!", "due to memory usage")
+_QUICK = ("OOM", "oom", "due to memory", "ending SIG", "low memory!", "badness")
 
 
-def speaks(text):
-    """Whether a text may be a notice."""
-    return contains_any(text, _QUICK) and contains_any(text, LITERALS)
+def speaks(text, tag=None):
+    """Whether a text may be a notice. ``tag``: the program that wrote it, where that is known."""
+    return (
+        contains_any(text, _QUICK)
+        and contains_any(text, LITERALS)
+        or tag == "systemd-oomd"
+        and text.startswith("Killed /")
+    )
 
 
 def read(line, text):
@@ -266,7 +294,7 @@ def read(line, text):
     if line.tag == "kernel":
         return None
     for notice in NOTICES:
-        if not contains_any(text, notice.contains):
+        if not contains_any(text, notice.contains) or notice.ident == "oomd_cut" and line.tag != "systemd-oomd":
             continue
         match = notice.pattern.search(text)
         if match is not None:
@@ -297,7 +325,7 @@ def _fields(line, notice, found):
         "gfp_mask": None,
         "gfp_flags": [],
         "victim_comm": found.get("victim"),
-        "victim_pid": int(found["pid"]) if found.get("pid") else None,
+        "victim_pid": int(found.get("pid") or found.get("number") or 0) or None,
         "cgroup": found.get("cgroup"),
         "container_id": found.get("container") or found.get("task") or found.get("before"),
         "usage_kb": None,

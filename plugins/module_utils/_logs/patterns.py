@@ -79,7 +79,8 @@ LOCKUP = Lazy(
 HUNG = Lazy(r"task (?P<comm>.{1,40}):(?P<pid>\d{1,10}) blocked for more than (?P<seconds>\d{1,9}) seconds")
 HUNG_CUT = Lazy(r"blocked for more(?: than(?: \d{1,9})?)?$")
 KILL = Lazy(
-    r"(?:(?P<why>(?:Memory cgroup out|Out) of [mM]emory(?: \([\w ]{1,40}\))?): )?(?P<verb>[Kk]ill(?:ed)?) process (?P<pid>\d{1,10})"
+    r"(?:(?P<why>(?:Memory cgroup out|Out) of [mM]emory(?: in UB(?: \d{1,10})?)?(?: \([\w ]{1,40}\))?): (?:OOM )?)?"
+    r"(?P<verb>[Kk]ill(?:ed)?) process (?P<pid>\d{1,10})"
     r"(?:, UID \d{1,10},)? \((?P<comm>.{1,64}?)\)(?=[ ,.]|$)"
 )
 KILL_CUT = Lazy(r"[Kk]ill(?:ed)? process(?: \d{1,10})?(?: \([^)]{0,64})?$")

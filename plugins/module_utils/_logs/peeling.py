@@ -157,6 +157,22 @@ def _uptime(line, text):
     return rest
 
 
+def _cut_uptime(line, text):
+    match = None if line.prefixed else tokens.CUT_UPTIME.match(text)
+    if match is None:
+        return None
+    line.caller = match.group("caller")
+    return text[match.end() :].lstrip(" ")
+
+
+def _code(line, text):
+    """A line that was quoted as code; what is left of it has its own tokens."""
+    if line.prefixed:
+        return None
+    text = text.lstrip("`")
+    return text.rstrip("` ") if text[:1].isalnum() or text[:1] in "[<" else None
+
+
 def _caller(line, text):
     match = tokens.CALLER.match(text)
     if match is None or line.caller is not None:
@@ -321,14 +337,16 @@ _TAKERS = {
     "{": (_labels,),
     '"': (_field, _string),
     "-": (_string,),
+    "`": (_code,),
+    ".": (_cut_uptime,),
     ":": (_colon,),
     "": (),
 }
 for _digit in "0123456789":
-    _TAKERS[_digit] = (_kmsg, _number, _time, _rfc5424, _level)
+    _TAKERS[_digit] = (_kmsg, _number, _cut_uptime, _time, _rfc5424, _level)
 for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
 _VENDORS = frozenset("cC-([<")
 _DIGITS = frozenset("0123456789.")
 # What says nothing of where a message begins.
-_TRANSPORT = frozenset((_quote, _number, _field, _string, _labels))
+_TRANSPORT = frozenset((_quote, _number, _field, _string, _labels, _code))

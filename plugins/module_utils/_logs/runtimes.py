@@ -71,7 +71,7 @@ def speaks(line, own=()):
         if signature.matches(text):
             line.context = ("own", signature)
             return True
-    if notices.speaks(text):
+    if notices.speaks(text, line.tag):
         found = notices.read(line, plain(text))
         if found is not None:
             line.context = ("notice", found)

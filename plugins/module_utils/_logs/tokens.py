@@ -57,6 +57,8 @@ _CALLER = r"(?:\s?\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\])?"
 UPTIME = Lazy(r"\[\s{0,12}(?P<uptime>\d{1,12}\.\d{1,9})(?:\s<[^>]{0,24}>|\s\([^)]{0,24}\))?\]:?" + _CALLER)
 # dmesg --reltime and -d without times: how long after the line before.
 RELATIVE = Lazy(r"\[\s{0,12}(?:\+\s{0,12}\d{1,12}\.\d{1,9}|<\s{0,12}\d{1,12}\.\d{1,9}>)\s?\]" + _CALLER)
+# The stamp of an excerpt's first line, its beginning cut off: how much of the number, nobody knows.
+CUT_UPTIME = Lazy(r"\d{0,12}\.\d{6}\]" + _CALLER + r"(?=\s)")
 CALLER = Lazy(r"\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\]")
 # /dev/kmsg and netconsole: level and facility, number, microseconds, flag, more; ends with a semicolon.
 KMSG = Lazy(r"(?P<level>\d{1,4}),\d{1,20},(?P<usec>\d{1,20}),[-+c](?P<more>(?:,\w{1,16}=[^;,\s]{0,40}){0,8});")

@@ -293,6 +293,19 @@ KILLS = [
         "system",
     ),
     ("Memory cgroup out of memory: Killed process 946\n(x) total-vm:1kB", 946, "x", "memcg"),
+    # OpenVZ on 2.6.18 and 2.6.32
+    (
+        "Out of memory in UB 17: OOM killed process 946 (x) score 0 vm:1506164kB, rss:237752kB, swap:120052kB",
+        946,
+        "x",
+        "memcg",
+    ),
+    (
+        "Out of memory in UB: Kill process 946 (x) score -955 or sacrifice child\nOOM killed process 946 (x) vm:9kB, rss:8kB, swap:1kB",
+        946,
+        "x",
+        "memcg",
+    ),
     ("Out of memory (oom_kill_allocating_task): Killed process 5 (z) total-vm:1kB", 5, "z", "system"),
 ]
 
@@ -468,6 +481,24 @@ def test_the_mask_of_a_head_that_was_printed_in_pieces():
         "[ 6203.891091] , mode:0x1080020(GFP_ATOMIC), nodemask=\n[ 6203.895517] (null)"
     )
     assert (report.comm, report.order, report.mask, report.flags) == ("swapper/3", 0, 0x1080020, ["GFP_ATOMIC"])
+
+
+def test_each_choice_of_a_victim_is_a_report_of_its_own():
+    """As a search for "Kill process" leaves them."""
+    lines = [
+        "[%d.000001] Memory cgroup out of memory: Kill process %d (x) score 9 or sacrifice child" % (n, n)
+        for n in (7, 8)
+    ]
+    found = reports("\n".join(lines + ["[8.000002] Killed process 9 (child) total-vm:1kB, anon-rss:1kB, file-rss:0kB"]))
+    assert [(report.chosen, report.killed) for report in found] == [(("x", 7), []), (("x", 8), [("child", 9)])]
+
+
+def test_a_summary_that_was_cut_does_not_take_the_kill_that_follows():
+    text = (
+        "kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a/b,task_mem\n"
+        "kernel: Memory cgroup out of memory: Killed process 31 (x y) total-vm:9kB, anon-rss:8kB, file-rss:1kB, shm"
+    )
+    assert one(text).killed == [("x y", 31)]
 
 
 def test_each_line_of_a_kill_without_a_head_is_a_kill_of_its_own():

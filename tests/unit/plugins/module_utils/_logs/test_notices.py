@@ -158,6 +158,34 @@ NOTICES = [
         'Mar  1 10:00:00 n earlyoom[9]: sending SIGTERM to process 4711 uid 1000 "firefox": oom_score 800, oom_score_adj 0, VmRSS 1204 MiB',
     ),
     (
+        "earlyoom_kill_old",
+        "earlyoom",
+        "system",
+        "memory_shortage",
+        "Killing process: gnome-shell, pid: 4711, badness: 538, VmRSS: 1160 MiB",
+    ),
+    (
+        "earlyoom_kill_old",
+        "earlyoom",
+        "system",
+        "memory_shortage",
+        "Mar  1 10:00:00 n earlyoom[9]: Killing process 'gnome-shell' with signal 15, pid: 4711, badness: 538, VmRSS: 1160 MiB",
+    ),
+    (
+        "earlyoom_kill_old",
+        "earlyoom",
+        "system",
+        "memory_shortage",
+        'killing process 4711 "gnome-shell" with signal 15: badness 550, VmRSS 1609 MiB',
+    ),
+    (
+        "oomd_cut",
+        "systemd-oomd",
+        None,
+        "memory_shortage",
+        "Mar  1 10:00:00 n systemd-oomd[5]: Killed /user.slice/user-1000.slice/user@1000.service/app.slice/app-gnome-x>",
+    ),
+    (
         "earlyoom_low",
         "earlyoom",
         "system",
@@ -213,6 +241,9 @@ def test_only_what_measures_the_machine_itself_is_sure():
         ("oomd_swap", "cgroup", "/system.slice/app.service"),
         ("earlyoom_kill", "victim_comm", "firefox"),
         ("earlyoom_kill", "victim_pid", 4711),
+        ("earlyoom_kill_old", "victim_comm", "gnome-shell"),
+        ("earlyoom_kill_old", "victim_pid", 4711),
+        ("oomd_cut", "cgroup", "/user.slice/user-1000.slice/user@1000.service/app.slice/app-gnome-x"),
         ("talos_oom", "cgroup", "/sys/fs/cgroup/x"),
     ],
 )
@@ -227,6 +258,8 @@ def test_what_a_notice_knows(ident, field, value):
     [
         "Mar  1 10:00:00 n earlyoom[9]: sending SIGTERM when mem avail <= 10.00% and swap free <= 10.00%,",
         'time="x" level=error msg="failed to handle event" error="can\'t find container for event"',
+        "Mar  1 10:00:00 n mysuper[5]: Killed /usr/bin/worker",
+        "Mar  1 10:00:00 n systemd-oomd[5]:         Path: /user.slice/user-1000.slice/user@1000.service/app.slice/x.scope",
         '            "OOMKilled": false,',
         '            "OomKillDisable": true,',
         "Mar  1 10:00:00 n app[1]: the OOM killer is a part of the kernel",

@@ -51,6 +51,11 @@ FORMS = [
     ("    kernel: ", None, "kernel", None, None),
     ("18:20:47 kernel: ", None, "kernel", None, None),
     ("> [   26.078981] ", None, None, None, None),
+    # the beginning of a paste, cut off or marked as code
+    ("197.288649] ", None, None, None, None),
+    (".288649][  T12] ", None, None, "T12", None),
+    ("`Jul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
+    ("```[ 1197.288649] ", None, None, None, None),
     (">> > Jul  1 00:45:31 node kernel: ", "node", "kernel", None, "2026-07-01T00:45:31Z"),
     ("4,123,456789,-;", None, "kernel", None, None),
     ("4,123,456789,-,caller=T12;", None, "kernel", "T12", None),

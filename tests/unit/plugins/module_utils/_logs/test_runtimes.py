@@ -555,6 +555,47 @@ ERRORS = [
         SANDBOX + "runc did not terminate successfully: signal: killed",
     ),
     ("other", "unknown", SANDBOX + "something never seen before"),
+    # podman and its storage
+    (
+        "mount_busy",
+        "mount_busy",
+        "ERRO[0012] cleaning up storage: removing container "
+        + CID
+        + ' root filesystem: replacing mount point "/s/overlay/x/merged": device or resource busy',
+    ),
+    (
+        "other",
+        "unknown",
+        'Error: removing storage for container "web": unmounting "/s/overlay/x/merged": invalid argument',
+    ),
+    (
+        "other",
+        "unknown",
+        "Error: unmounting container "
+        + CID
+        + " storage: cleaning up container "
+        + CID
+        + ' storage: removing mount point "/s/overlay/x/merged": directory not empty',
+    ),
+    (
+        "other",
+        "unknown",
+        "Error: mounting storage for container "
+        + CID
+        + ': creating overlay mount to /s/overlay/x/merged, mount_data="lowerdir=/s/overlay/l/476PP3JD',
+    ),
+    # LXC and LXD
+    (
+        "cpuset_enospc",
+        "unknown",
+        "lxc web 20260301134452.612 ERROR    cgfsng - cgroups/cgfsng.c:__do_cgroup_enter:1395 - No space left on device - "
+        'Failed to enter cgroup "/sys/fs/cgroup/cpuset//lxc.monitor/web/cgroup.procs"',
+    ),
+    (
+        "pipe_eof",
+        "unknown",
+        "Creating the pod sandbox failed: rpc error: code = 2 desc = reading pid from init pipe: EOF",
+    ),
 ]
 
 
