@@ -22,8 +22,8 @@ from ._states import Standing
 # What keeps compaction from making blocks: too little is free to move pages into, or it is free among unmovable pages only.
 SHORTAGE, UNMOVABLE = "memory_shortage", "unmovable"
 
-# A guess, tried on the captures: of the free memory in small blocks, at least a tenth must be in movable pageblocks for compaction to matter.
-_MOVABLE_SHARE = 10
+# A guess, tried on the captures: compaction matters where what it has to do with is a tenth, at least, of the free memory in small blocks.
+_WORTHWHILE_SHARE = 10
 
 
 class Outlook(Standing):
@@ -74,7 +74,11 @@ class Outlook(Standing):
         if not self.zone["migratetypes"]:
             return None
         movable = free_pages(self.zone["migratetypes"].get("Movable", ())[:order])
-        return movable if movable * _MOVABLE_SHARE >= free_pages(self.zone["free_blocks"][:order]) else 0
+        return movable if self._matters(movable, order) else 0
+
+    def _matters(self, pages, order):
+        """Whether blocks of ``order`` made of so many pages are more than next to nothing beside what is free in smaller ones."""
+        return pages * _WORTHWHILE_SHARE >= free_pages(self.zone["free_blocks"][:order])
 
     def obstacle(self, order):
         """What keeps compaction from making blocks of the order: None, SHORTAGE or UNMOVABLE. By the survey, where there is one."""
@@ -87,8 +91,15 @@ class Outlook(Standing):
             return None if row["expected"] > row["now"] else SHORTAGE if self.missing_pages(order) > 0 else UNMOVABLE
         if self.missing_pages(order) > 0:
             return SHORTAGE
+        return UNMOVABLE if self.beyond_compaction(order) else None
+
+    def beyond_compaction(self, order):
+        """Whether no compaction brings blocks of the order, but for next to nothing. By the survey, where there is one."""
+        row = self.surveyed(order)
+        if row:
+            return row["expected"] <= row["now"] and not self._matters(at_most(row) - row["now"] << order, order)
         movable = self.movable_pages(order)
-        return UNMOVABLE if movable is not None and movable < 2 << order else None
+        return movable is not None and movable < 2 << order
 
     # --- after it
 
@@ -157,7 +168,7 @@ class Outlook(Standing):
         short    the machine is short of memory, whatever this zone has
         action   "compact", "reclaim_then_compact", "add_memory" or "drain_and_reboot"
         why      what decided: "shortage", "movable", "reclaimable", "unknown" or "unmovable"; with a survey "measured", "doubtful",
-                 "held_reclaimable" or "held"
+                 "held_reclaimable", "scattered" or "held"
         """
         targets = self.has_targets(order)
         short = short or self.state(order) == "needs_reclaim"
@@ -192,9 +203,12 @@ class Outlook(Standing):
                 True if freed["expected"] - row["now"] >= lacking else None,
                 "held_reclaimable",
             )
-        if most >= lacking:
-            return "compact", None, "doubtful"
-        return "drain_and_reboot", False, "held"
+        if most < lacking:
+            return "drain_and_reboot", False, "held"
+        # One block here and there is no help, and of a sample nobody can tell that there is none.
+        if not self._matters(most << row["order"], row["order"]):
+            return "drain_and_reboot", False, "scattered"
+        return "compact", None, "doubtful"
 
 
 def at_most(row):

@@ -224,7 +224,7 @@ def unmovable_zones(state):
         if share >= state.policy["unmovable_percent"]:
             stuck = order is not None and not outlook.now(order) and not outlook.worth_reclaiming()
             found.append(
-                {"outlook": outlook, "percent": share, "exhausted": bool(stuck and outlook.has_targets(order) is False)}
+                {"outlook": outlook, "percent": share, "exhausted": bool(stuck and outlook.beyond_compaction(order))}
             )
     return found
 

@@ -43,6 +43,10 @@ _REASONS = {
         "%(place)s has %(reclaimable)d MB of page cache and reclaimable slab, to be freed first; a compaction alone leaves"
         " %(expected)d free blocks of order %(order)d by its pageblocks, after that it leaves %(freed)d (now %(now)d). In the way: %(held_by)s"
     ),
+    "scattered": (
+        "a compaction of %(place)s would leave %(moved)d free blocks of order %(order)d at most, %(expected)d are expected (now %(now)d):"
+        " next to nothing beside %(free)d MB free, it will not help. In the way: %(held_by)s"
+    ),
     "held": (
         "a compaction of %(place)s would leave %(moved)d free blocks of order %(order)d at most (now %(now)d), it will not help."
         " In the way: %(held_by)s"

@@ -196,9 +196,13 @@ def test_a_survey_knows_better():
     "row, helps",
     [
         ({"low": 3, "expected": 20, "high": 30, "moved": 25}, ("compact", True, "measured")),
-        ({"low": 0, "expected": 7, "high": 30, "moved": 25}, ("compact", None, "doubtful")),
+        ({"low": 0, "expected": 7, "high": 90, "moved": 70}, ("compact", None, "doubtful")),
         # What stands on per-cpu lists is no compaction's: a request that fails has had them given back before.
         ({"low": 0, "expected": 0, "high": 96, "moved": 0}, ("drain_and_reboot", False, "held")),
+        # A few blocks beside 80 MB in single pages, fewer than are lacking. Of a sample without one nobody can say that there is none.
+        ({"low": 0, "expected": 0, "high": 96, "moved": 60}, ("drain_and_reboot", False, "scattered")),
+        ({"low": 0, "expected": 15, "high": 96, "moved": 60}, ("drain_and_reboot", False, "scattered")),
+        ({"low": 0, "expected": 16, "high": 96, "moved": 60}, ("compact", True, "measured")),
         # A record of an earlier version.
         ({"low": 0, "expected": 0, "high": 96}, ("compact", None, "doubtful")),
     ],
@@ -207,6 +211,13 @@ def test_doubt_is_of_what_a_compaction_moves(row, helps):
     survey = {"yields": [dict(row, order=5, now=0)]}
     outlook = look(survey=survey, migratetypes=types(12800), reclaimable_pages=0)
     assert outlook.what_helps(5, 16) == helps
+
+
+@pytest.mark.parametrize("moved, beyond", [(0, True), (3, True), (4, False)])
+def test_a_zone_without_huge_pages_to_be_made_by_its_survey(moved, beyond):
+    survey = {"yields": [{"order": 9, "now": 0, "low": 0, "expected": 0, "high": 30, "moved": moved}]}
+    assert look(survey=survey, migratetypes=types(12800)).beyond_compaction(9) is beyond
+    assert look(migratetypes=types(12800)).beyond_compaction(9) is False
 
 
 def test_a_zone_of_the_bare_contract_is_enough():

@@ -260,6 +260,7 @@ def test_a_few_movable_pages_do_not_mend_a_zone(node_root):
     free = sum(count << order for order, count in enumerate(normal["free_blocks"]))
     normal["migratetypes"]["Movable"] = [free // 16] + [0] * 10
     assert judge(facts)["remediation"]["action"] == "drain_and_reboot"
+    assert finding(judge(facts), "MF301")["severity"] == "high"
     normal["migratetypes"]["Movable"] = [free // 4] + [0] * 10
     assert judge(facts)["remediation"]["action"] == "compact"
 
