@@ -48,7 +48,9 @@ def advice(*args, **more):
     [
         # Spare blocks are 32 at least.
         (30, 64, 90, 0, "compact", True),
-        (0, 3, 90, 0, "compact", None),
+        (0, 3, 4000, 0, "compact", None),
+        # 90 blocks at the most, of 508 MB.
+        (0, 3, 90, 0, "drain_and_reboot", False),
         (0, 3, 5, 0, "drain_and_reboot", False),
         (0, 0, 0, 0, "drain_and_reboot", False),
         (0, 3, 5, 100000, "reclaim_then_compact", None),
