@@ -138,6 +138,12 @@ STARTING = (
     # the same, __do_cgroup_enter(): the directory is there, and the monitor of the container may not go into it
     "failed to enter cgroup",
     "failed to enter monitor cgroup",
+    # LXC src/lxc/start.c: its log names file and function; what __lxc_start() calls an error, it ends with
+    "start.c:__lxc_start",
+    "failed to spawn container",
+    # moby daemon/cluster/executor/container/controller.go; libnetwork drivers/overlay/joinleave.go; docker-compose compose/service.py
+    "sandbox join failed",
+    "cannot start service",
     # podman libpod/container_internal.go mountStorage(); CRI-O's client before crictl, cmd/client/sandbox.go
     "mounting storage for container",
     "creating the pod sandbox",
@@ -188,6 +194,8 @@ REMOVING = (
     "unmounting container",
     "cleaning up container",
     "removing mount point",
+    # containerd core/runtime/v2/shim.go
+    "shutdown shim task",
     "replacing mount point",
 )
 # What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
@@ -219,6 +227,11 @@ CERTAIN = (
     "mounting storage for container",
     "removing storage for container",
     "unmounting container",
+    "starting container failed",
+    "sandbox join failed",
+    "start.c:__lxc_start",
+    "failed to spawn container",
+    "shutdown shim task",
 )
 WORDING = Wording(
     STARTING

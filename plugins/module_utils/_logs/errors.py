@@ -161,6 +161,8 @@ PHRASES = (
     ("init-p", "init"),
     ("init pipe", "init"),
     ("init error from pipe", "init"),
+    # CRI-O internal/oci/runtime_oci.go: conmon ended before it could say the pid
+    ("reading container (probably exited)", "init"),
     ("read parent", "init"),
     ("read child", "init"),
     ("sync pipe", "init"),

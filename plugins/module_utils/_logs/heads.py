@@ -181,7 +181,7 @@ def vmalloc(log, line, text):
         return log.wait(line, patterns.MODE.search)
     before, why = text[: match.start()].strip(), match.group("why") or ""
     problem = "pages" if match.group("done") is not None or "pages" in why else None
-    if "exceeds total pages" in why:
+    if "exceeds" in why:
         problem = "size"
     elif "vm_struct" in why:
         problem = "area"

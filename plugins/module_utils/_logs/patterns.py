@@ -57,7 +57,7 @@ CACHE_CREATE = Lazy(
 )
 CONNTRACK = Lazy(r"^\s{0,40}(?:nf_conntrack: )?Unable to create nf_conn slab cache")
 FALLING_BACK = Lazy(r"^\s{0,40}nf_conntrack: falling back to vmalloc")
-VMAP = Lazy(r"vm(?:ap allocation|alloc_node_range) for size (?P<size>\d{1,20}) failed")
+VMAP = Lazy(r"vm(?:ap allocation|alloc_node_range) for size (?P<size>\d{1,20}) failed(?=:|$|\0)")
 VMAP_CUT = Lazy(r"vmap allocation for(?: size \d{1,20} failed: use| size)?$")
 VMALLOC = Lazy(
     r"vmalloc(?:: allocation failure(?:, allocated (?P<done>\d{1,20}) of (?P<size>\d{1,20}) bytes|: (?P<size2>\d{1,20}) bytes)"
@@ -79,7 +79,7 @@ LOCKUP = Lazy(
 HUNG = Lazy(r"task (?P<comm>.{1,40}):(?P<pid>\d{1,10}) blocked for more than (?P<seconds>\d{1,9}) seconds")
 HUNG_CUT = Lazy(r"blocked for more(?: than(?: \d{1,9})?)?$")
 KILL = Lazy(
-    r"(?:(?P<why>(?:Memory cgroup out|Out) of [mM]emory(?: in UB(?: \d{1,10})?)?(?: \([\w ]{1,40}\))?): (?:OOM )?)?"
+    r"(?:(?P<why>(?:Memory cgroup out|Out) of [mM]emory(?: in UB(?: \w{1,10})?)?(?: \([\w ]{1,40}\))?): (?:OOM )?)?"
     r"(?P<verb>[Kk]ill(?:ed)?) process (?P<pid>\d{1,10})"
     r"(?:, UID \d{1,10},)? \((?P<comm>.{1,64}?)\)(?=[ ,.]|$)"
 )

@@ -157,6 +157,17 @@ def _uptime(line, text):
     return rest
 
 
+def _lxc(line, text):
+    """LXC's log, in which times are UTC (lxc_unix_epoch_to_utc())."""
+    match = tokens.LXC.match(text)
+    if match is None:
+        return None
+    date, clock = match.group("date", "clock")
+    line.stamp = line.stamp or "%s-%s-%sT%s:%s:%sZ" % (date[:4], date[4:6], date[6:], clock[:2], clock[2:4], clock[4:])
+    line.tag = line.tag or match.group("tag")
+    return text[match.start("level") :]
+
+
 def _cut_uptime(line, text):
     match = None if line.prefixed else tokens.CUT_UPTIME.match(text)
     if match is None:
@@ -338,6 +349,7 @@ _TAKERS = {
     '"': (_field, _string),
     "-": (_string,),
     "`": (_code,),
+    "l": (_lxc,) + _OTHERS,
     ".": (_cut_uptime,),
     ":": (_colon,),
     "": (),

@@ -384,6 +384,7 @@ SIGNATURES = (
         words=(
             "networkplugin",
             "network plugin",
+            "sandbox join failed",
             "setup network for sandbox",
             "set up network for sandbox",
             "set up sandbox container",

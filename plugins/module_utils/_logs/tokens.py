@@ -57,6 +57,10 @@ _CALLER = r"(?:\s?\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\])?"
 UPTIME = Lazy(r"\[\s{0,12}(?P<uptime>\d{1,12}\.\d{1,9})(?:\s<[^>]{0,24}>|\s\([^)]{0,24}\))?\]:?" + _CALLER)
 # dmesg --reltime and -d without times: how long after the line before.
 RELATIVE = Lazy(r"\[\s{0,12}(?:\+\s{0,12}\d{1,12}\.\d{1,9}|<\s{0,12}\d{1,12}\.\d{1,9}>)\s?\]" + _CALLER)
+# LXC src/lxc/log.c: the program, since 3.0 the container as well, year to milliseconds, and what it calls its levels.
+LXC = Lazy(
+    r"(?P<tag>lx[cd](?:-[a-z]{1,12})?)\s{1,12}(?:(?P<name>[\w.-]{1,64})\s{1,4})?(?P<date>\d{8})(?P<clock>\d{6}\.\d{3})\s{1,4}(?P<level>[A-Z]{4,6})\s{1,8}"
+)
 # The stamp of an excerpt's first line, its beginning cut off: how much of the number, nobody knows.
 CUT_UPTIME = Lazy(r"\d{0,12}\.\d{6}\]" + _CALLER + r"(?=\s)")
 CALLER = Lazy(r"\[\s*(?P<caller>[TC]\d{1,9})(?:@\w{1,16})?\]")

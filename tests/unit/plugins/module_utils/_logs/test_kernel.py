@@ -300,6 +300,7 @@ KILLS = [
         "x",
         "memcg",
     ),
+    ("Out of memory in UB XXXX: OOM killed process 946 (x) score 0 vm:1kB, rss:1kB, swap:1kB", 946, "x", "memcg"),
     (
         "Out of memory in UB: Kill process 946 (x) score -955 or sacrifice child\nOOM killed process 946 (x) vm:9kB, rss:8kB, swap:1kB",
         946,
@@ -439,6 +440,9 @@ VMALLOCS = [
     ("vmap allocation for size 37806080 failed: use vmalloc=<size> to increase size.", 37806080, "address space"),
     ("vmap allocation for size 37806080 failed: use\nvmalloc=<size> to increase size.", 37806080, "address space"),
     ("vmalloc_node_range for size 12288 failed: Address range restricted to 0x1 - 0x2", 12288, "address space"),
+    # a size beyond the machine's memory, and the same broken by a terminal
+    ("ipset: vmalloc error: size 1073741848, exceeds total pages, mode:0xdc0(GFP_KERNEL)", 1073741848, "size"),
+    ("ipset: vmalloc error: size 1073741848, exceeds tot al pages, mode:0xdc0(GFP_KERNEL)", 1073741848, "size"),
     ("vmalloc: allocation failure: 37798136 bytes", 37798136, None),
     (
         "x: vmalloc: allocation failure, allocated 0 of 475136 bytes, mode:0x14010c0(GFP_KERNEL|__GFP_NORETRY), nodemask=(null)",
@@ -761,6 +765,10 @@ def test_the_machines_memory_is_the_number_before_its_unit():
 )
 def test_the_format_of_a_report_is_no_report(text):
     assert reports(text) == []
+
+
+def test_what_a_sentence_says_of_a_failed_vmap_is_no_report():
+    assert not reports('and now this "vmap allocation for size 33562624 failed" error is gone')
 
 
 def test_two_messages_in_one_line_of_the_console():

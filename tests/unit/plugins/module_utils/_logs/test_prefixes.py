@@ -113,6 +113,17 @@ def test_every_prefix_leaves_the_message(prefix, host, tag, caller, time):
     assert clock.iso(clock.Clock(NOW, local=False).of(line)) == time
 
 
+@pytest.mark.parametrize(
+    "head,tag", [("lxc web-1 ", "lxc"), ("            lxc ", "lxc"), ("lxc-start web ", "lxc-start")]
+)
+def test_the_log_of_lxc(head, tag):
+    line = prefixes.split(
+        head + "20200701004531.612 ERROR    start - start.c:__lxc_start:1975 - Failed to spawn container"
+    )
+    assert line.text == "ERROR    start - start.c:__lxc_start:1975 - Failed to spawn container"
+    assert (line.tag, clock.iso(clock.Clock(NOW, local=False).of(line))) == (tag, "2020-07-01T00:45:31Z")
+
+
 OTHER_TIMES = [
     "{dec}. 03 21:58:33", "[Mi Jul  1 00:45:31 2020]", "[Oct28 16:58]", "{july} 01 00:45:31", "2020{year}07{month}01{day} 00:45:31",
     "01/Jul/2020:00:45:31 +0000", "Wed, 01 Jul 2020 00:45:31 +0200", "1 juil. 00:45:31", "Jul 1, 2020 @ 00:45:31.000",

@@ -586,6 +586,40 @@ ERRORS = [
     ),
     # LXC and LXD
     (
+        "other",
+        "unknown",
+        '            lxc 20260203132925.891 ERROR    lxc_start - start.c:__lxc_start:1358 - Failed to spawn container "web".',
+    ),
+    # Swarm and docker-compose
+    (
+        "network_plugin",
+        "network_plugin",
+        '1/1: network sandbox join failed: subnet sandbox join failed for "10.0.0.0/24"',
+    ),
+    (
+        "other",
+        "unknown",
+        DOCKERD
+        + 'fatal task error" error="starting container failed: Address already in use" module="node/agent/taskmanager"',
+    ),
+    (
+        "state_mismatch",
+        "runtime_state_mismatch",
+        "ERROR: for web  Cannot start service web: service endpoint with name web_1 already exists",
+    ),
+    # containerd with kata, old CRI-O
+    (
+        "other",
+        "unknown",
+        'time="2026-07-01T12:09:51Z" level=error msg="failed to shutdown shim task" error="Others(\\"do shutdown\\"): unknown" id='
+        + CID,
+    ),
+    (
+        "pipe_eof",
+        "unknown",
+        "Creating container failed: rpc error: code = 2 desc = error reading container (probably exited) json message: EOF",
+    ),
+    (
         "cpuset_enospc",
         "unknown",
         "lxc web 20260301134452.612 ERROR    cgfsng - cgroups/cgfsng.c:__do_cgroup_enter:1395 - No space left on device - "
@@ -663,6 +697,9 @@ def test_events_say_how_often():
         "Jul 01 00:45:30 node sshd[1]: error: maximum authentication attempts exceeded",
         "Jul 01 00:45:30 node app[1]: ERROR cannot allocate memory for the picture",
         "Jul 01 00:45:30 node app[1]: write failed: no space left on device",
+        # LXC, whose errors of one line are on the next, and what is none
+        "      lxc-start 20260804055017.333 WARN     lxc_monitor - monitor.c:lxc_monitor_fifo_send:111 - Failed to open fifo: No such file or directory.",
+        "      lxc-start 20260804055017.334 DEBUG    lxc_start - start.c:__lxc_start:1329 - Not dropping CAP_SYS_BOOT or watching utmp.",
     ],
 )
 def test_what_is_no_failure_of_a_container(text):
