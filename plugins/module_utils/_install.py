@@ -20,7 +20,7 @@ import sys
 import time
 import zipfile
 
-from . import _entry, _metrics, _metrics_state, _policy_file, _yields
+from . import _bundle, _entry, _metrics, _metrics_state, _policy_file, _yields
 from ._compaction import run, state
 from ._compaction.target import OPTIONS
 from ._library import LIBRARY
@@ -48,10 +48,22 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from %s.%s import run
+from %(package)s import %(bundle)s
+
+%(bundle)s.use(__loader__)
+
+from %(package)s.%(entry)s import run
 
 run()
-""" % (PACKAGE, _entry.__name__.rpartition(".")[2])
+""" % {
+    "package": PACKAGE,
+    "bundle": _bundle.__name__.rpartition(".")[2],
+    "entry": _entry.__name__.rpartition(".")[2],
+}
+# Of the compiled code what is imported before the bundle is.
+_BEFORE_BUNDLE = ("__main__.py", PACKAGE + "/__init__.py", PACKAGE + "/_bundle.py")
+# A docstring would be enough to make it a package; its first line is what somebody who looks into it reads.
+_INIT = b'"""The library of the Ansible collection kernelops.memfrag."""\n'
 
 # A fixed date, the first that a zip archive can hold: the same library always makes the same file.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -65,16 +77,18 @@ def build(interpreter, compiled=False):
     compiled   with the code beside its source, as the Python that runs this makes it: compiling is most of what a short run costs.
                Any other Python passes over it, and takes the source.
     """
+    files = [(PACKAGE + "/__init__.py", _INIT)]
+    files += [("%s/%s.py" % (PACKAGE, _file_of(name)), _source(name)) for name in LIBRARY]
+    files += [("__main__.py", _MAIN.encode("ascii"))]
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        # A docstring would be enough to make it a package; its first line is what somebody who looks into it reads.
-        _add(archive, PACKAGE + "/__init__.py", b'"""The library of the Ansible collection kernelops.memfrag."""\n')
-        for name in LIBRARY:
-            path, source = "%s/%s.py" % (PACKAGE, _file_of(name)), _source(name)
-            if compiled:
-                _add(archive, path + "c", _bytecode(path, source))
+        for path, source in files:
+            # Before 3.8 Python has an importer of archives that is fast enough.
+            if compiled and (sys.version_info < (3, 8) or path in _BEFORE_BUNDLE):
+                _add(archive, path + "c", _header(source) + marshal.dumps(_code(path, source)))
             _add(archive, path, source)
-        _add(archive, "__main__.py", _MAIN.encode("ascii"))
+        if compiled and sys.version_info >= (3, 8):
+            _add(archive, _bundle.ENTRY, _bundle.pack(_header(b""), _modules()))
     options = "-EsS" if compiled and not _is_virtual() else "-Es"
     return ("#!%s %s\n" % (interpreter, options)).encode("ascii") + stream.getvalue()
 
@@ -84,18 +98,32 @@ def _is_virtual():
     return hasattr(sys, "real_prefix") or getattr(sys, "base_prefix", sys.prefix) != sys.prefix
 
 
-def _bytecode(path, source):
-    """What a .pyc holds: since 3.7 one that is not compared with its source, before that one of the date that the archive has (PEP 552)."""
-    code = marshal.dumps(compile(source, path, "exec", 0, True))
+def _modules():
+    """-> {full name: (whether it is a package, its code)} of the library"""
+    return {
+        "%s.%s" % (PACKAGE, name): (
+            _is_package(name),
+            _code("%s/%s.py" % (PACKAGE, _file_of(name)), _source(name)),
+        )
+        for name in LIBRARY
+    }
+
+
+def _code(path, source):
+    return compile(source, path, "exec", 0, True)
+
+
+def _header(source):
+    """Of a .pyc: since 3.7 of one that is not compared with its source, before that of one with the date that the archive has (PEP 552)."""
     if sys.version_info < (3,):
         import py_compile
 
-        return py_compile.MAGIC + struct.pack("<I", _archive_seconds()) + code
+        return py_compile.MAGIC + struct.pack("<I", _archive_seconds())
     from importlib import util
 
     if sys.version_info < (3, 7):
-        return util.MAGIC_NUMBER + struct.pack("<II", _archive_seconds(), len(source)) + code
-    return util.MAGIC_NUMBER + struct.pack("<I", 1) + util.source_hash(source) + code
+        return util.MAGIC_NUMBER + struct.pack("<II", _archive_seconds(), len(source))
+    return util.MAGIC_NUMBER + struct.pack("<I", 1) + util.source_hash(source)
 
 
 def _archive_seconds():

@@ -30,6 +30,7 @@ LIBRARY = (
     "_assessment.trends",
     "_audit",
     "_blockmap",
+    "_bundle",
     "_checks",
     "_compaction",
     "_compaction.container",

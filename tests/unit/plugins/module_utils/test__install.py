@@ -18,7 +18,7 @@ import zipfile
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _library, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _bundle, _install, _library, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
@@ -60,10 +60,13 @@ def test_the_tool_is_made_of_the_library_and_of_nothing_else(tool):
     with zipfile.ZipFile(tool) as archive:
         names = archive.namelist()
         modules = {"memfrag_lib/%s.py" % _install._file_of(name) for name in _library.LIBRARY}
-        # Compiled code is only that of the Python which runs the tool.
+        modules |= {"__main__.py", "memfrag_lib/__init__.py"}
+        # Compiled code is only that of the Python which runs the tool, and since 3.8 in one piece.
+        compiled = {name + "c" for name in modules}
+        if sys.version_info >= (3, 8):
+            compiled = {name + "c" for name in _install._BEFORE_BUNDLE} | {_bundle.ENTRY}
         same = _install._is_this_python(Node("/"), PYTHON)
-        compiled = {name + "c" for name in modules} if same else set()
-        assert set(names) == {"__main__.py", "memfrag_lib/__init__.py"} | modules | compiled
+        assert set(names) == modules | (compiled if same else set())
         package = os.path.dirname(_tool.__file__)
         for name in _library.LIBRARY:
             path = _install._file_of(name) + ".py"
@@ -96,6 +99,28 @@ def test_compiled_code_is_run_or_passed_over(change, tmp_path, node_root):
         stream.write(rebuilt(change))
     root = node_root(MOVABLE)
     assert subprocess.call([sys.executable, path, "check", "--root", root], cwd="/", stdout=subprocess.PIPE) == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="each module has compiled code of its own there")
+def test_every_module_comes_from_the_bundle(tmp_path):
+    path = str(tmp_path / "memfrag")
+    with io.open(path, "wb") as stream:
+        stream.write(_install.build(sys.executable, True))
+    program = (
+        "import sys, zipimport\n"
+        "archive = zipimport.zipimporter(sys.argv[1])\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from memfrag_lib import _bundle\n"
+        "_bundle.use(archive)\n"
+        "from memfrag_lib import _metrics, _tool\n"
+        "from memfrag_lib._logs import journal\n"
+        "ours = [one for name, one in sys.modules.items() if name.startswith('memfrag_lib.') and one is not _bundle]\n"
+        "assert len(ours) > 100, len(ours)\n"
+        "assert {one.__loader__.archive for one in ours} == {sys.argv[1]}\n"
+        "assert {type(one.__loader__) for one in ours} == {_bundle._Importer}\n"
+        "assert _metrics.__package__ == 'memfrag_lib' and journal.__package__ == 'memfrag_lib._logs'\n"
+    )
+    assert subprocess.call([sys.executable, "-c", program, path], cwd="/") == 0
 
 
 def test_code_that_was_compiled_again_is_no_change(tmp_path):
