@@ -13,7 +13,6 @@ import contextlib
 import errno
 import importlib
 import io
-import json
 import marshal
 import struct
 import sys
@@ -192,11 +191,12 @@ def install(node, path=PATH, interpreter=None, check_mode=False, purpose=None):
         if node.exists(own):
             changed = node.own_directory(own, check_mode=check_mode) or changed
     changed = _forget_untrusted_state(node, check_mode) or changed
-    if purpose and purpose not in purposes(node):
+    known = purposes(node)
+    if purpose and purpose not in known:
         changed = True
         if not check_mode:
             node.own_directory(state.DIRECTORY)
-            node.append_line(NEEDED_FOR, purpose)
+            node.write_file(NEEDED_FOR, "".join(word + "\n" for word in known + [purpose]))
     if node.file_differs(path, wanted, 0o755) and (
         node.file_differs(path, _read(node, path), 0o755) or sources(_read(node, path)) != sources(wanted)
     ):
@@ -207,11 +207,15 @@ def install(node, path=PATH, interpreter=None, check_mode=False, purpose=None):
 
 
 def purposes(node):
-    """-> what the tool is noted to be needed for, nothing of a list that others could have written."""
+    """-> what the tool is noted to be needed for, nothing of a list that others could have written. NodeError where it cannot be read."""
     try:
-        return [word for word in node.read_trusted(NEEDED_FOR).split("\n") if word in PURPOSES]
-    except NodeError:
+        found = node.read_trusted(NEEDED_FOR).split("\n")
+    except NodeError as error:
+        if not (error.missing or error.errno == errno.EPERM):
+            # Taken for empty, one role's removal would take the tool from the other.
+            raise
         return []
+    return [word for word in PURPOSES if word in found]
 
 
 def _read(node, path):
@@ -294,7 +298,7 @@ def _metrics_lock(node):
 
 def _longest_run(node):
     try:
-        limit = json.loads(node.read_trusted(_policy_file.POLICY_FILE))["time_limit_seconds"]
+        limit = node.read_json(_policy_file.POLICY_FILE)["time_limit_seconds"]
         return min(float(limit), OPTIONS["time_limit_seconds"]["max"]) + _GRACE_SECONDS
     except (NodeError, ValueError, KeyError, TypeError):
         return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
@@ -328,7 +332,7 @@ def _metrics_files(node):
     """The metrics wherever runs have written them, and where the policy would have the next one write them."""
     paths = set(_metrics.written(node))
     try:
-        directory = json.loads(node.read_trusted(_policy_file.POLICY_FILE)).get("textfile_directory")
+        directory = node.read_json(_policy_file.POLICY_FILE).get("textfile_directory")
         if directory and directory.startswith("/"):
             paths.add(directory.rstrip("/") + "/" + _metrics.FILE_NAME)
     except (NodeError, ValueError, AttributeError):

@@ -18,6 +18,7 @@ import zlib
 
 from ._logs.gates import KERNEL_GATES, NOTICE_GATES, RUNTIME_GATES
 from ._node import NodeError
+from ._options import TEXT_TYPES
 
 GATES = KERNEL_GATES + RUNTIME_GATES + NOTICE_GATES
 
@@ -36,6 +37,10 @@ JOURNAL_SECONDS = 300
 _JOURNAL_LAG = 5
 
 
+# Of a place in a file, beside its path.
+_PLACE = ("inode", "offset", "seen", "head_size", "head")
+
+
 class Piece:
     """Bytes of a log, whole lines. kind "file" or "journal"."""
 
@@ -51,6 +56,19 @@ class Reading:
 
     def __init__(self, place):
         self.place, self.pieces, self.gaps, self.error = place, [], 0, None
+
+
+def known(place):
+    """A place as read_new() makes it, {} for anything else: then the log is read from its end on."""
+    if not isinstance(place, dict):
+        return {}
+    of_file = place.get("path") in LOGS and all(_is_count(place.get(name)) for name in _PLACE)
+    of_journal = isinstance(place.get("cursor"), TEXT_TYPES) and _is_count(place.get("at"))
+    return place if of_file and place["head_size"] <= _HEAD or of_journal else {}
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
 
 
 def read_new(node, place, now):

@@ -13,6 +13,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import time
 
 from . import _facts, _families, _log_cursor, _metrics_state, _yields
@@ -49,7 +50,7 @@ class _SparingNode(WritableNode):
         self._known, self._now = known, now
 
     def count_directories(self, path, limit=200000):
-        if not 0 <= self._now - self._known.get("at", 0) < _DIRECTORIES_SECONDS:
+        if "count" not in self._known or not 0 <= self._now - self._known.get("at", 0) < _DIRECTORIES_SECONDS:
             self._known.update(count=super(_SparingNode, self).count_directories(path, limit), at=int(self._now))
         return self._known["count"]
 
@@ -98,26 +99,30 @@ def lock_file(node):
 def write(node, directory, text):
     """Writes the file in a directory of a textfile collector, and notes that first, so that a run that is killed leaves no stray one."""
     path = directory.rstrip("/") + "/" + FILE_NAME
-    known = written(node)
-    if path not in known:
-        try:
-            node.own_directory(compaction_state.DIRECTORY)
-            if not known:
-                # It may be there, and not to be believed.
-                node.remove(WRITTEN)
-            node.append_line(WRITTEN, path)
-        except NodeError:
-            # Whoever is not root writes for themselves.
-            if is_root():
-                raise
+    try:
+        _note(node, path)
+    except NodeError:
+        # Whoever is not root writes for themselves.
+        if is_root():
+            raise
     node.write_file(path, text)
 
 
+def _note(node, path):
+    known = written(node)
+    if path not in known:
+        node.own_directory(compaction_state.DIRECTORY)
+        node.write_file(WRITTEN, "".join(one + "\n" for one in sorted([path] + known)))
+
+
 def written(node):
-    """-> paths of the files that were written, none of a list that others could have written."""
+    """-> paths of the files that were written, none of a list that others could have written. NodeError where it cannot be read."""
     try:
         lines = node.read_trusted(WRITTEN).splitlines()
-    except NodeError:
+    except NodeError as error:
+        if not (error.missing or error.errno == errno.EPERM):
+            # Written anew it would lack what it has.
+            raise
         return []
     return sorted(
         {line for line in lines if line.startswith("/") and line.endswith("/" + FILE_NAME) and "\0" not in line}

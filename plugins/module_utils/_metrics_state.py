@@ -14,6 +14,7 @@ __metaclass__ = type
 
 import json
 
+from . import _log_cursor
 from ._compaction.state import DIRECTORY
 from ._node import NodeError
 
@@ -29,7 +30,7 @@ def load(node):
     Prometheus expects of them.
     """
     try:
-        found = json.loads(node.read_trusted(FILE, _LIMIT))
+        found = node.read_json(FILE, _LIMIT)
     except (NodeError, ValueError):
         found = None
     found = found if isinstance(found, dict) else {}
@@ -41,7 +42,7 @@ def load(node):
             name: {"read": _number(about.get("read")), "errors": _number(about.get("errors"))}
             for name, about in _objects(found.get("sources")).items()
         },
-        "log": found.get("log") if isinstance(found.get("log"), dict) else {},
+        "log": _log_cursor.known(found.get("log")),
         "directories": _numbers(found.get("directories")),
     }
 

@@ -16,6 +16,7 @@ __metaclass__ = type
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import signal
 import stat
@@ -113,18 +114,21 @@ class WritableNode(Node):
         try:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                _take(descriptor)
-                data = _bytes(text)
-                while data:
-                    data = data[os.write(descriptor, data) :]
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            _keep_label(real, temporary)
-            os.rename(temporary, real)
+                _write_whole(temporary, _bytes(text), mode)
+                _keep_label(real, temporary)
+                os.rename(temporary, real)
+            except (IOError, OSError):
+                # On a disk that is full it would take up what little there is, until somebody clears up.
+                _forget(temporary)
+                raise
+        except (IOError, OSError) as error:
+            raise _translated_write(path, error)
+
+    def settle(self, path):
+        """After write_file(): the file is there after a loss of power, too, before anything that comes later is."""
+        try:
+            _sync_directory(os.path.dirname(self.path(path)))
         except (IOError, OSError) as error:
             raise _translated_write(path, error)
 
@@ -139,20 +143,6 @@ class WritableNode(Node):
         if not stat.S_ISREG(about.st_mode) or _is_other(about, mode):
             return True
         return self.read_bytes(path) != _bytes(text)
-
-    def append_line(self, path, line, mode=0o644):
-        """Adds a line to a file, in one write."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        try:
-            descriptor = os.open(self.path(path), flags, mode)
-            try:
-                # Whatever the umask of a service makes of it.
-                os.fchmod(descriptor, mode)
-                os.write(descriptor, _bytes(line + "\n"))
-            finally:
-                os.close(descriptor)
-        except (IOError, OSError) as error:
-            raise _translated_write(path, error)
 
     def make_directory(self, path, mode=0o755):
         """Makes a directory, and those above it. -> whether it had to be made. One that is there is left as it is."""
@@ -241,6 +231,14 @@ class WritableNode(Node):
             raise NodeError(path, "not obeyed, since " + reason, errno.EPERM)
         return data.decode("utf-8", "replace")
 
+    def read_json(self, path, limit=1048576):
+        """The JSON of read_trusted(). Raises ValueError with the reason for what is none."""
+        try:
+            return json.loads(self.read_trusted(path, limit))
+        except RuntimeError:
+            # Python's own limit; a RecursionError in Python 3.
+            raise ValueError("nested too deeply")
+
     # --- locks --------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -262,9 +260,14 @@ class WritableNode(Node):
             yield held
         finally:
             if descriptor is not None:
-                if held and remove:
-                    self._unlink(path)
-                os.close(descriptor)
+                try:
+                    if held and remove:
+                        self._unlink(path)
+                except NodeError:
+                    # It stands in nobody's way. What was done under it is done, and its own failure is worth more.
+                    pass
+                finally:
+                    os.close(descriptor)
 
 
 def _lock(real, create):
@@ -319,6 +322,39 @@ def _take(descriptor):
         os.fchown(descriptor, os.geteuid(), os.getegid())
 
 
+def _write_whole(real, data, mode):
+    """A new file, on disk when this returns."""
+    descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _take(descriptor)
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(real):
+    descriptor = os.open(real, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except (IOError, OSError) as error:
+        # Some file systems have nothing to write back for a directory.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _forget(real):
+    try:
+        os.unlink(real)
+    except (IOError, OSError):
+        # What keeps it from being written may keep it from being removed; it says so itself.
+        pass
+
+
 def _be_modest():
     try:
         os.nice(19)
@@ -331,7 +367,10 @@ def _write_value(real, value):
     data = ("%s\n" % value).encode("ascii")
     descriptor = os.open(real, os.O_WRONLY)
     try:
-        os.write(descriptor, data)
+        written = os.write(descriptor, data)
+        if written != len(data):
+            # The first digits of a number are another number.
+            raise OSError(errno.EIO, "only %d of %d bytes were taken" % (written, len(data)))
         # The kernel's files have no length. Of a plain file, in a tree of them, the rest of a longer value goes last: at no
         # moment is it empty.
         try:

@@ -35,7 +35,7 @@ def load(node, path=None, typed=None):
     options = {}
     try:
         # A file that is named lies here, the usual one on the node. Root obeys only what root has written.
-        options = json.loads((WritableNode() if named else node).read_trusted(path))
+        options = (WritableNode() if named else node).read_json(path)
         if not isinstance(options, dict):
             raise ValueError("it is not an object")
     except NodeError as error:

@@ -102,7 +102,7 @@ class Store:
     def previous(self):
         """The facts of the last record, if nobody else can have written it, or None."""
         try:
-            facts = json.loads(self._place.read_trusted(self._file, _record.LARGEST))["facts"]
+            facts = self._place.read_json(self._file, _record.LARGEST)["facts"]
             # What the rates are made of, and no more.
             counters = {name: int(value) for name, value in facts["vmstat"].items()}
             uptime = float(facts["kernel"]["uptime_seconds"])

@@ -78,8 +78,7 @@ def load_record(node):
     if not node.exists(RECORD):
         return {}
     try:
-        text = node.read_trusted(RECORD)
-        record = json.loads(text)["settings"]
+        record = node.read_json(RECORD)["settings"]
         if all(_is_entry(known) for known in record.values()):
             return record
     except NodeError as error:
@@ -197,7 +196,11 @@ def _new_record(rows, record, blocked):
     for row in rows:
         known = record.get(row["name"])
         if row["file"] is not None:
-            new[row["name"]] = {"previous": known["previous"] if known else row["current"], "applied": row["file"]}
+            entry = {"previous": known["previous"] if known else row["current"], "applied": row["file"]}
+            if known and blocked and row["steps"]:
+                # The kernel keeps what an earlier run gave it: that is ours to put back all the same.
+                entry = _with_steps(entry, [known["applied"]] + list(known.get("steps", ())))
+            new[row["name"]] = entry
         elif known and blocked and row["steps"]:
             # It could not be put back, so it must not be forgotten.
             new[row["name"]] = known
@@ -251,10 +254,15 @@ def _meanwhile(record, after, changes):
         ours = set(steps.get(name, ()))
         if known:
             ours.update([known["applied"]], known.get("steps", ()))
-        ours -= {entry["previous"], entry["applied"]}
-        entry.pop("steps", None)
-        meanwhile[name] = dict(entry, steps=sorted(ours)) if ours else entry
+        meanwhile[name] = _with_steps(entry, ours.union(entry.get("steps", ())))
     return meanwhile
+
+
+def _with_steps(entry, values):
+    """The entry of a setting that may have any of the values as well."""
+    steps = sorted(set(values) - {entry["previous"], entry["applied"]})
+    entry = {"previous": entry["previous"], "applied": entry["applied"]}
+    return dict(entry, steps=steps) if steps else entry
 
 
 def _record_text(record):
@@ -269,6 +277,8 @@ def _write_record(node, record):
         node.own_directory(RECORD_DIRECTORY)
         if node.file_differs(RECORD, text):
             node.write_file(RECORD, text)
+            # The drop-in may be on another file system, and outlive a loss of power without its record.
+            node.settle(RECORD)
     else:
         node.remove(RECORD)
 

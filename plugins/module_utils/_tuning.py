@@ -12,6 +12,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import json
+
 from . import _options
 from ._fragmentation import KERNEL_ZONES
 from ._options import OptionError
@@ -143,7 +145,7 @@ def memory(facts):
     total = meminfo.get("memtotal", 0)
     known = [zone for zone in zones if zone["managed_pages"]]
     lowmem = sum(
-        (zone["managed_pages"] - (zone["watermarks"] or {"high": 0})["high"]) * page_kb
+        max(0, zone["managed_pages"] - (zone["watermarks"] or {"high": 0})["high"]) * page_kb
         for zone in known
         if zone["zone"] in KERNEL_ZONES
     )
@@ -289,10 +291,23 @@ def plan(settings, facts, record):
     (in the drop-in, or None), "steps": [values to write], "why" (a sentence), "warning" (or None), "refused": bool}]
     """
     memory_kb = memory(facts)
-    current = {name: facts["sysctl"].get("vm." + name) for name in NAMES}
-    rows = [_row(name, settings.get(name, LEAVE), current[name], record.get(name), memory_kb) for name in NAMES]
+    rows = []
+    for name in NAMES:
+        wanted, known, current = settings.get(name, LEAVE), record.get(name), facts["sysctl"].get("vm." + name)
+        strange = _strange(name, current, facts["unavailable"])
+        rows.append(_row(name, wanted, None if strange else current, known, memory_kb))
+        if strange:
+            # One that was tuned must neither be forgotten nor be given a value that nobody knows to be right.
+            rows[-1].update(why=strange, refused=bool(known or wanted != LEAVE))
     _hold_to_available(rows, memory_kb)
     return rows
+
+
+def _strange(name, current, unavailable):
+    """Why the value of a setting that the kernel has is not known, or None."""
+    if isinstance(current, int) or current is None:
+        return unavailable.get("vm." + name)
+    return "/proc/sys/vm/%s: not a number: %s" % (name, json.dumps(current)[:80])
 
 
 def _row(name, wanted, current, known, memory_kb):

@@ -75,7 +75,7 @@ class Learned:
 def load(node):
     """-> Learned, of a WritableNode. Nothing is believed that somebody else than root could have written, or that is no such record."""
     try:
-        record = json.loads(node.read_trusted(FILE, _LIMIT))
+        record = node.read_json(FILE, _LIMIT)
         runs = {}
         for entry in record["zones"][: _MOST_ZONES * 64]:
             key = _count(entry["node"]), "%s" % entry["zone"], _count(entry["order"])

@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ._procfs._lines import MOST_PAGES
 from ._procfs.buddyinfo import free_pages
 
 
@@ -76,4 +77,7 @@ def _reclaimable_pages(raw, page_size, zones):
         memory = raw["meminfo"] or {}
         kilobytes = sum(memory.get(name, 0) for name in ("active(file)", "inactive(file)", "sreclaimable"))
         return [kilobytes * 1024 // page_size // len(zones)] * len(zones)
-    return [of_node.get(zone["node"], 0) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1) for zone in zones]
+    return [
+        min(of_node.get(zone["node"], 0), MOST_PAGES) * (zone["managed_pages"] or 0) // (size[zone["node"]] or 1)
+        for zone in zones
+    ]

@@ -142,13 +142,24 @@ def forked(function, *arguments):
         os._exit(code)
 
 
-def compacting(root):
+def running(root, arguments):
     """-> the process of the node tool as its job runs it."""
-    return subprocess.Popen(
-        [PYTHON, "-Es", root + TOOL, "compact", "--force", "--quiet", "--root", root],
-        cwd="/",
-        stderr=subprocess.PIPE,
-    )
+    return subprocess.Popen(_command(root, arguments), cwd="/", stderr=subprocess.PIPE)
+
+
+def _command(root, arguments):
+    return [PYTHON, "-Es", root + TOOL] + list(arguments) + ["--root", root]
+
+
+def become(root, arguments):
+    """The same in the place of a process that was forked, for who only kills it."""
+    os.chdir("/")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.execv(PYTHON, _command(root, arguments))
+
+
+COMPACT = ("compact", "--force", "--quiet")
+METER = ("metrics", "--textfile", "/prom")
 
 
 # --- the promises --------------------------------------------------------------------------------------------------
@@ -206,35 +217,49 @@ def check_nothing_left(root, first):
 # --- kills ---------------------------------------------------------------------------------------------------------
 
 
-def kill(child, after):
-    """-> whether it was killed, and had not been done before."""
-    time.sleep(after)
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
 def longest(action):
     begun = time.time()
     action()
     return time.time() - begun
 
 
-def kill_settings(root, count, chance):
-    first, values, killed = picture(root), live(root), 0
-    whole, number = longest(lambda: tune(root, SETTINGS[0])), 0
+def kill_often(count, begin, after, then):
+    """Begins and kills until so many were killed before they were done. -> how many were.
+
+    begin    -> the number of the process
+    after    -> seconds until it is killed
+    then     called with the number of the round, after each
+    """
+    killed = number = 0
     while killed < count and number < count * _ATTEMPTS:
-        # Most of what there is to interrupt is at the beginning: the rest are the pauses between steps.
-        killed += kill(forked(tune, root, chance.choice(SETTINGS)), whole * chance.random() ** 2)
-        check_settings(root, values)
         number += 1
+        child = begin()
+        time.sleep(after())
+        os.kill(child, signal.SIGKILL)
+        killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        then(number)
+    return killed
+
+
+def kill_settings(root, count, chance):
+    first, values = picture(root), live(root)
+    whole = longest(lambda: tune(root, SETTINGS[0]))
+
+    def check(number):
+        check_settings(root, values)
         if number % 10 == 0:
             check_nothing_left(root, first)
+
+    # Most of what there is to interrupt is at the beginning: the rest are the pauses between steps.
+    killed = kill_often(
+        count, lambda: forked(tune, root, chance.choice(SETTINGS)), lambda: whole * chance.random() ** 2, check
+    )
     check_nothing_left(root, first)
     return killed
 
 
 def kill_absent(root, count, chance):
-    first, values, killed = picture(root), live(root), 0
+    first, values = picture(root), live(root)
 
     def prepare():
         tune(root, chance.choice(SETTINGS))
@@ -245,36 +270,33 @@ def kill_absent(root, count, chance):
         build_roots.write(root, "run/memfrag.lock")
         build_roots.write(root, "etc/memfrag/.policy.json.tmp")
 
-    prepare()
-    whole = longest(lambda: take_back(root))
-    number = 0
-    while killed < count and number < count * _ATTEMPTS:
-        number += 1
+    def begin():
         prepare()
-        killed += kill(forked(take_back, root), chance.uniform(0, whole * 1.1))
+        return forked(take_back, root)
+
+    def check(dummy_number):
         check_settings(root, values)
         check_tool(root)
         check_nothing_left(root, first)
-    return killed
+
+    prepare()
+    whole = longest(lambda: take_back(root))
+    return kill_often(count, begin, lambda: chance.uniform(0, whole * 1.1), check)
 
 
 def kill_tool(root, count, chance):
-    first, killed = picture(root), 0
+    first = picture(root)
     install(root)
-    compacting(root).wait()
-    whole = longest(lambda: compacting(root).wait())
-    number = 0
-    while killed < count and number < count * _ATTEMPTS:
-        number += 1
-        process = compacting(root)
-        time.sleep(chance.uniform(0, whole * 1.1))
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        process.stderr.close()
+    running(root, COMPACT).wait()
+    whole = longest(lambda: running(root, COMPACT).wait())
+
+    def check(number):
         check_tool(root)
         if number % 10 == 0:
             check_nothing_left(root, first)
             install(root)
+
+    killed = kill_often(count, lambda: forked(become, root, COMPACT), lambda: chance.uniform(0, whole * 1.1), check)
     check_nothing_left(root, first)
     return killed
 
@@ -285,12 +307,6 @@ EVENT = (
     "%s node17 kernel: [ 42.1] CPU: 3 PID: 332 Comm: runc:[1:CHILD] Not tainted 3.10.0-862.el7.x86_64 #1\n"
 )
 COUNTED = 'memfrag_incidents_total{kind="page_allocation_failure"'
-
-
-def metering(root):
-    return subprocess.Popen(
-        [PYTHON, "-Es", root + TOOL, "metrics", "--root", root, "--textfile", "/prom"], cwd="/", stderr=subprocess.PIPE
-    )
 
 
 def counted(root):
@@ -314,26 +330,26 @@ def happen(root):
 def kill_metrics(root, count, chance):
     """Each event counts once, whenever a run is killed, and the file that is there is the last good one."""
     build_roots.write(root, "var/log/syslog", "Nov 26 00:00:00 node17 systemd[1]: Started.\n")
-    first, killed, number = picture(root), 0, 0
+    first = picture(root)
     install(root)
     finished_metrics(root)
     happen(root)
-    whole, seen, happened = longest(lambda: finished_metrics(root)), 1, 1
+    whole, told = longest(lambda: finished_metrics(root)), {"seen": 1, "happened": 1}
     promise(counted(root) == 1, "one event is counted as", counted(root))
-    while killed < count and number < count * _ATTEMPTS:
-        number += 1
+
+    def begin():
         happen(root)
-        happened += 1
-        process = metering(root)
-        time.sleep(chance.uniform(0, whole * 1.1))
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        process.stderr.close()
+        told["happened"] += 1
+        return forked(become, root, METER)
+
+    def check(dummy_number):
         now = counted(root)
-        promise(seen <= now <= happened, "counted", now, "after", seen, "of", happened)
-        seen = now
+        promise(told["seen"] <= now <= told["happened"], "counted", now, "after", told)
+        told["seen"] = now
+
+    killed = kill_often(count, begin, lambda: chance.uniform(0, whole * 1.1), check)
     finished_metrics(root)
-    promise(counted(root) == happened, "counted", counted(root), "of", happened)
+    promise(counted(root) == told["happened"], "counted", counted(root), "of", told["happened"])
     for path in ("var/log/syslog",):
         build_roots.write(root, path, "Nov 26 00:00:00 node17 systemd[1]: Started.\n")
     check_nothing_left(root, first)
@@ -341,7 +357,7 @@ def kill_metrics(root, count, chance):
 
 
 def finished_metrics(root):
-    process = metering(root)
+    process = running(root, METER)
     errors = process.communicate()[1].decode("utf-8", "replace")
     promise(process.returncode == 0, "metrics have failed:", errors)
 
@@ -382,7 +398,7 @@ def race_absent(root, chance):
 
 def race_tool_and_absent(root, chance):
     install(root)
-    process = compacting(root)
+    process = running(root, COMPACT)
     time.sleep(chance.uniform(0, 0.3))
     finished(forked(take_back, root))
     errors = process.communicate()[1].decode("utf-8", "replace")

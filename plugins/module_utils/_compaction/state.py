@@ -13,6 +13,7 @@ import json
 import time
 
 from .._node import NodeError
+from .._options import TEXT_TYPES
 from . import reading
 
 DIRECTORY = "/var/lib/memfrag"
@@ -32,7 +33,7 @@ def read(node):
     """-> a reading of a WritableNode:  what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
     the first. Broken where that cannot be known, since runs that did not help may be among them."""
     try:
-        state = json.loads(node.read_trusted(FILE, _LIMIT))
+        state = node.read_json(FILE, _LIMIT)
     except NodeError as error:
         return reading.of({}) if error.missing else reading.of(broken=str(error))
     except ValueError:
@@ -43,16 +44,29 @@ def read(node):
 
 
 def _is_state(state):
-    def number(name):
-        value = state.get(name, 0)
-        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
-
     return (
         isinstance(state, dict)
+        and _is_last(state.get("last_run"))
         and isinstance(state.get("runs"), dict)
-        and all(isinstance(count, int) for count in state["runs"].values())
-        and number("failures")
-        and number("retry_after")
+        and all(map(_is_number, state["runs"].values()))
+        and _is_number(state.get("failures", 0))
+        and _is_number(state.get("retry_after", 0))
+    )
+
+
+def _is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
+
+
+def _is_last(run):
+    """What remember() keeps of a run, or nothing."""
+    return run is None or (
+        isinstance(run, dict)
+        and isinstance(run.get("started_at"), TEXT_TYPES)
+        and isinstance(run.get("reason"), TEXT_TYPES)
+        and isinstance(run.get("duration_seconds"), (int, float))
+        and 0 <= run["duration_seconds"] < 1 << 31
+        and all(isinstance(run.get(name), (bool, type(None))) for name in ("acted", "satisfied", "helped"))
     )
 
 

@@ -16,6 +16,9 @@ __metaclass__ = type
 # What more digits count is no memory: the largest machines have 2^57 bytes, fewer kB or pages than that has digits, and the largest range
 # of addresses that /proc/meminfo has (VmallocTotal) is smaller still. A counter that fell below zero is printed with twenty.
 DIGITS = 15
+# A zone with more pages, or a machine with more zones or NUMA nodes, is none: the contract ends here, far beyond what there is.
+MOST_PAGES = 10**DIGITS
+MOST_ZONES, MOST_NODES, MOST_NODE, LONGEST_NAME = 4096, 1024, 65535, 64
 # The most that a line of zones has of them; mainline goes to 14.
 MOST_ORDERS = 64
 
@@ -35,7 +38,14 @@ def zone_of(line, words):
     node, zone = words[1], words[3]
     if not node.endswith(",") or not is_number(node[:-1], 9) or "," in zone:
         return None
+    if int(node[:-1]) > MOST_NODE or len(zone) > LONGEST_NAME:
+        return None
     return int(node[:-1]), zone
+
+
+def is_free_lists(counts):
+    """Whether numbers can be the free blocks of a zone, or of one of its migratetypes, per order."""
+    return len(counts) <= MOST_ORDERS and sum(count << order for order, count in enumerate(counts)) < MOST_PAGES
 
 
 def zone_lines(text):

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import MOST_ORDERS, is_number, zone_lines
+from ._lines import MOST_NODES, MOST_ZONES, is_free_lists, is_number, zone_lines
 
 
 def parse_buddyinfo(text):
@@ -18,12 +18,15 @@ def parse_buddyinfo(text):
     One line per populated zone. The number of orders is whatever the kernel has: 11 on x86-64, 12 and 14 on arm64
     with 16 kB and 64 kB pages.
     """
-    zones, unparsed, there = [], 0, set()
+    zones, unparsed, there, nodes = [], 0, set(), set()
     for node, zone, words in zone_lines(text):
         # A zone that is there twice would count twice.
-        if words and len(words) <= MOST_ORDERS and all(map(is_number, words)) and (node, zone) not in there:
+        blocks = [int(word) for word in words] if words and all(map(is_number, words)) else None
+        room = len(zones) < MOST_ZONES and (node in nodes or len(nodes) < MOST_NODES)
+        if blocks and room and is_free_lists(blocks) and (node, zone) not in there:
             there.add((node, zone))
-            zones.append({"node": node, "zone": zone, "free_blocks": [int(word) for word in words]})
+            nodes.add(node)
+            zones.append({"node": node, "zone": zone, "free_blocks": blocks})
         else:
             unparsed += 1
     return zones, unparsed

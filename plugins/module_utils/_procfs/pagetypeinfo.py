@@ -9,9 +9,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import is_number, zone_of
+from ._lines import LONGEST_NAME, is_free_lists, is_number, zone_of
 
 _HEADERS = {"Page block order": "pageblock_order", "Pages per block": "pages_per_block"}
+# Migratetypes; there are seven at most (include/linux/mmzone.h).
+_MOST_TYPES = 64
 _SECTIONS = ("Number of blocks type", "Number of mixed blocks")
 
 
@@ -35,9 +37,13 @@ def parse_pagetypeinfo(text):
         free = _free_line(line, words)
         if free:
             key, name, counts = free
+            blocks, there = [int(count.lstrip(">")) for count in counts], data["free"].setdefault(key, {})
+            if not is_free_lists(blocks) or len(there) >= _MOST_TYPES or len(name) > LONGEST_NAME:
+                unparsed += 1
+                continue
             if any(count.startswith(">") for count in counts):
                 data["capped"].add(key)
-            data["free"].setdefault(key, {})[name] = [int(count.lstrip(">")) for count in counts]
+            there[name] = blocks
             continue
         header, colon, value = line.partition(":")
         if header in _HEADERS and value[:1].isspace() and is_number(value.strip(), 9):
@@ -46,6 +52,9 @@ def parse_pagetypeinfo(text):
         title = next((title for title in _SECTIONS if line.startswith(title)), None)
         if title and line[len(title) :][:1].isspace() and len(words) > 4:
             section, names = title, words[4:]
+            if len(names) > _MOST_TYPES or max(map(len, names)) > LONGEST_NAME:
+                section = None
+                unparsed += 1
             continue
         key, counts = zone_of(line, words), words[4:]
         blocks = bool(key and counts and all(map(is_number, counts)))

@@ -13,13 +13,15 @@ import re
 
 # An unsigned long, which has the same twenty digits as larger numbers.
 _MOST = (1 << 64) - 1
+# There are about 200 (enum vm_event_item, enum node_stat_item); the contract ends at 1,024.
+_MOST_LINES = 1024
 
-_LINE = re.compile(r"^[ \t]*(\S+)[ \t]+([0-9]{1,20})[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*(\S{1,80})[ \t]+([0-9]{1,20})[ \t]*$", re.MULTILINE)
 
 
 def parse_vmstat(text):
     """-> ({name: value}, unparsed lines). Gauges in pages, counters since boot."""
-    found = _LINE.findall(text)
+    found = _LINE.findall(text)[:_MOST_LINES]
     lines = sum(1 for line in text.split("\n") if line.strip())
     values = {name: int(value) for name, value in found}
     if values and max(values.values()) > _MOST:

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import is_number, zone_of
+from ._lines import MOST_ORDERS, MOST_ZONES, is_number, zone_of
 
 
 def parse_zoneinfo(text):
@@ -21,14 +21,16 @@ def parse_zoneinfo(text):
     lists, None where none are printed, and pcp_high what each of them may grow to before it gives some back;
     pcp_high_max is what that may grow to, where the kernel tunes it (6.7+) and says so. protection is the zone's lowmem_reserve per class of request.
     """
-    zones, unparsed, zone = [], 0, None
+    zones, unparsed, zone, there = [], 0, None, set()
     for line in text.splitlines():
         words = line.split()
         if not words:
             continue
         if words[0] == "Node":
             key = zone_of(line, words) if len(words) == 4 else None
-            if key:
+            # A zone that is there twice would count twice.
+            if key and key not in there and len(zones) < MOST_ZONES:
+                there.add(key)
                 zone = {
                     "node": key[0],
                     "zone": key[1],
@@ -67,6 +69,6 @@ def _protection(line):
     values = line.partition(":")[2].strip()
     if values[:1] != "(" or values[-1:] != ")":
         return None
-    words = values[1:-1].split(",")
+    words = values[1:-1].split(",", MOST_ORDERS)
     words[1:] = [word.lstrip() for word in words[1:]]
-    return [int(word) for word in words] if all(map(is_number, words)) else None
+    return [int(word) for word in words] if len(words) <= MOST_ORDERS and all(map(is_number, words)) else None

@@ -125,3 +125,50 @@ def test_a_zone_counts_once_and_has_as_many_orders_as_there_can_be(root: str) ->
         assert after["unparsed_lines"]["buddyinfo"] == 2
     finally:
         path.write_text(kept)
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("buddyinfo", "Node 65536, zone   Normal" + " 7" * 11),
+        ("buddyinfo", "Node 999999999, zone   Normal" + " 7" * 11),
+        ("buddyinfo", "Node 3, zone   " + "N" * 65 + " 7" * 11),
+        ("buddyinfo", "Node 3, zone   Normal" + " 999999999999999" * 11),
+        ("pagetypeinfo", "Node    0, zone   Normal, type   HighAtomic " + " 7" * 65),
+        ("pagetypeinfo", "Node    0, zone   Normal, type   HighAtomic " + " 999999999999999" * 11),
+        ("pagetypeinfo", "Node    0, zone   Normal, type   " + "T" * 65 + " 7" * 11),
+        ("zoneinfo", "Node 0, zone   Normal\n        protection: (" + ", ".join("7" * 65) + ")"),
+    ],
+)
+def test_no_line_is_worth_a_node(root: str, file: str, line: str) -> None:
+    """Beyond what the contract has, and so beyond what any kernel prints: the line is left out, and not the node refused."""
+    path = pathlib.Path(root, "proc", file)
+    kept, before = path.read_text(), seen(root)
+    try:
+        path.write_text(kept + line + "\n")
+        after = seen(root)
+        assert after["zones"] == before["zones"]
+        assert after["unparsed_lines"][file] > before["unparsed_lines"].get(file, 0)
+    finally:
+        path.write_text(kept)
+
+
+def test_more_zones_counters_and_processors_than_there_can_be(root: str) -> None:
+    written = {
+        "proc/buddyinfo": "".join(f"Node {node}, zone   Normal" + " 7" * 11 + "\n" for node in range(5000)),
+        "proc/pagetypeinfo": "".join(
+            f"Node    0, zone   Normal, type   T{number}" + " 7" * 11 + "\n" for number in range(100)
+        ),
+        "proc/vmstat": "".join(f"compact_{number} 7\n" for number in range(2000)) + "compact_" + "x" * 300 + " 7\n",
+        "sys/devices/system/cpu/possible": "0-999999,0-999999\n",
+    }
+    kept = {place: pathlib.Path(root, place).read_text() for place in written if pathlib.Path(root, place).exists()}
+    try:
+        for place, text in written.items():
+            build_roots.write(root, place, text)
+        facts = seen(root)
+        assert len(facts["zones"]) == 1024 and len(facts["vmstat"]) == 1024 and facts["kernel"]["possible_cpus"] is None
+        assert max(len(zone["migratetypes"] or ()) for zone in facts["zones"]) == 64
+    finally:
+        for place, text in kept.items():
+            build_roots.write(root, place, text)

@@ -383,3 +383,35 @@ def test_kinds_and_causes_are_those_of_the_journal():
     assert causes <= set(journal.CAUSES)
     assert set(reports.FIELDS) <= set(_families._CAUSES)
     assert json.dumps(sorted(_families._CAUSES))
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"log": {"path": "/var/log/syslog"}},
+        {
+            "log": {
+                "path": "/var/log/syslog",
+                "inode": 1,
+                "offset": -1,
+                "seen": 0,
+                "head_size": 1 << 40,
+                "head": 0,
+            }
+        },
+        {"log": {"cursor": 7, "at": 1}},
+        {"directories": {"at": int(time.time())}},
+        {"incidents": {'a"b\\\n': 1, "x": "y"}, "sources": {"log": [], "slabinfo": {"read": "x"}}},
+        {"sources": 7, "incidents": [], "gaps": None, "log": "x", "directories": True},
+    ],
+)
+def test_a_state_of_another_shape_is_none(known, node):
+    build_roots.write(node.root, "var/log/syslog", QUIET % stamp(60))
+    build_roots.write(node.root, "proc/cgroups", "memory\t0\t120\t1\n")
+    build_roots.write(node.root, "sys/fs/cgroup/keep")
+    for text in (json.dumps(known), "[" * 100000):
+        node.own_directory(_metrics_state.DIRECTORY)
+        node.write_file(_metrics_state.FILE, text)
+        assert _entry.metrics(node.root, None, {}, "/prom") == 0
+        assert node.read_text("/prom/memfrag.prom").endswith("\n")
+        assert _metrics_state.load(node)["log"]["path"] == "/var/log/syslog"

@@ -237,9 +237,62 @@ def test_a_record_is_not_forgotten_while_its_setting_cannot_be_put_back(root):
     assert live(root)["extfrag_threshold"] == 500 and not WritableNode(root).exists(_settings.RECORD)
 
 
+def test_what_a_read_only_node_keeps_is_ours_to_put_back(root):
+    """The files were made anew, and the kernel has what an earlier run gave it: neither the old value nor the one of the files."""
+    apply(root, {"extfrag_threshold": 300})
+    apply(ReadOnly(root), {"extfrag_threshold": 200})
+    record = _settings.load_record(WritableNode(root))
+    assert record == {"extfrag_threshold": {"previous": 500, "applied": 200, "steps": [300]}}
+    apply(root, state="absent")
+    assert live(root)["extfrag_threshold"] == 500
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"settings": {"extfrag_threshold": 5}}', '{"settings": {"a": {"previous": "x", "applied": 1}}}'],
+    [
+        "200 300",
+        "0x10",
+        "9" * 30,
+        # A digit of another script.
+        b"\xd9\xa5".decode("utf-8"),
+    ],
+)
+def test_a_value_that_is_no_number_is_neither_forgotten_nor_written(text, root):
+    apply(root, {"extfrag_threshold": 300})
+    files = contents(root)
+    path = "/proc/sys/vm/extfrag_threshold"
+    WritableNode(root).write_file(path, text + "\n")
+    for settings, state in (({"extfrag_threshold": 200}, "present"), (AUTO, "present"), ({}, "absent")):
+        with pytest.raises(_options.OptionError) as caught:
+            apply(root, settings, state=state)
+        assert str(caught.value).startswith("vm.extfrag_threshold: %s: not a number: " % path)
+    WritableNode(root).write_file(path, "300\n")
+    assert contents(root) == files
+
+
+def test_a_lock_file_that_cannot_be_removed_is_no_failure(root):
+    class Stuck(WritableNode):
+        def _unlink(self, path):
+            if path in _settings.LOCK_FILES:
+                raise NodeError(path, "mounted read-only", 30)
+            return WritableNode._unlink(self, path)
+
+    apply(Stuck(root), {"extfrag_threshold": 300})
+    assert live(root)["extfrag_threshold"] == 300
+    # Nor does whoever failed to remove it hold it still.
+    assert apply(root, {"extfrag_threshold": 200})["changed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100000,
+        '{"settings": {"extfrag_threshold": 5}}',
+        '{"settings": {"a": {"previous": "x", "applied": 1}}}',
+    ],
 )
 def test_a_damaged_record_is_an_error_and_stays(text, root):
     WritableNode(root).make_directory("/var/lib/memfrag")

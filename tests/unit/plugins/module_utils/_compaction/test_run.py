@@ -550,7 +550,20 @@ def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
     assert (helped["failures"], helped["retry_after"], helped["runs"]["needed"]) == (0, 0, 5)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": 1}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"runs": 1}',
+        "\x00",
+        "[" * 60000,
+        '{"runs": {"met": "x"}}',
+        '{"runs": {}, "last_run": 7}',
+        '{"runs": {}, "last_run": {"started_at": "x", "reason": "met", "duration_seconds": "long"}}',
+    ],
+)
 def test_a_damaged_state_is_no_state(text, kernel):
     node = kernel(HEALTHY)
     build_roots.write(node.root, "var/lib/memfrag/compaction.json", text)
