@@ -114,13 +114,14 @@ def unit_pythons(core: str) -> tuple[list[str], list[str]]:
     """-> (Pythons for all unit tests, those for what differs from one Python or ansible-core to the next), each oldest first.
 
     A Python is for the oldest ansible-core that supports it, and the newest of each ansible-core is for that as well. All tests are
-    for the oldest and the newest, whose language and library differ most; with EVERY_PYTHON for each of them.
+    for the oldest and the newest of all, whose language and library differ most; with EVERY_PYTHON for each of them.
     """
     older = [python for other in list(CORES)[: list(CORES).index(core)] for python in sum(CORES[other], [])]
     controller, target = CORES[core]
     new = [python for python in here(target + controller) if python not in older]
     both = new + [python for python in here(controller)[-1:] if python not in new]
-    whole = both if os.environ.get("EVERY_PYTHON") else [python for python in new if python in [*OLD_TARGETS, new[-1]]]
+    ends = [*OLD_TARGETS, *PYTHONS[-1:]]
+    whole = both if os.environ.get("EVERY_PYTHON") else [python for python in new if python in ends]
     return whole, [python for python in both if python not in whole]
 
 
