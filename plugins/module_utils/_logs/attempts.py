@@ -141,6 +141,11 @@ STARTING = (
     # LXC src/lxc/start.c: its log names file and function; what __lxc_start() calls an error, it ends with
     "start.c:__lxc_start",
     "failed to spawn container",
+    # LXD and Incus, of the helper that starts a container: lxd/instance/drivers/driver_lxc.go, until 3.0 lxd/container_lxc.go
+    "lxd forkstart",
+    "incusd forkstart",
+    # systemd src/nspawn/nspawn-cgroup.c create_subcgroup()
+    "/payload subcgroup",
     # moby daemon/cluster/executor/container/controller.go; libnetwork drivers/overlay/joinleave.go; docker-compose compose/service.py
     "sandbox join failed",
     "cannot start service",
@@ -197,6 +202,11 @@ REMOVING = (
     # containerd core/runtime/v2/shim.go
     "shutdown shim task",
     "replacing mount point",
+    # the same, runtime_ctr.go, runtime_cstorage.go RemoveStorageContainer()
+    "is mounted and cannot be removed",
+    # cri-tools cmd/crictl/sandbox.go, what it failed at in front
+    "removing the pod sandbox",
+    "stopping the pod sandbox",
 )
 # What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
 # (kubelet pkg/kubelet/events/event.go FailedToCreateContainer, FailedToStartContainer).
@@ -232,6 +242,14 @@ CERTAIN = (
     "start.c:__lxc_start",
     "failed to spawn container",
     "shutdown shim task",
+    "as it could not be stopped",
+    "is mounted and cannot be removed",
+    "lxd forkstart",
+    "incusd forkstart",
+    "/payload subcgroup",
+    # Apptainer and Singularity, the last word of their starter; pkg/sylog puts the level in front, and when it debugs the function
+    "fatal:   container creation failed",
+    "     container creation failed",
 )
 WORDING = Wording(
     STARTING

@@ -31,6 +31,7 @@ UNITS = (
     "earlyoom.service",
     "nohang.service",
     "nohang-desktop.service",
+    "slurmd.service",
 )
 # Where logs lie without a journal; the second row is for unpacked sosreports.
 USUAL_FILES = ("/var/log/messages*", "/var/log/kern.log*", "/var/log/syslog*")

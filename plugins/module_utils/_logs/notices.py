@@ -258,6 +258,18 @@ NOTICES = (
         ("Sending SIGKILL to cgroup",),
         r"Sending SIGKILL to cgroup(?:.{0,200}?\"cgroup\": ?\"(?P<cgroup>[^\"]{1,1024})\")?",
     ),
+    # Slurm src/plugins/task/cgroup/task_cgroup_memory.c task_cgroup_memory_check_oom(): until 20.11 it counts what memory.oom_control
+    # notifies of, later oom_kill of memory.events
+    Notice(
+        "slurm_oom",
+        "slurmstepd",
+        "memcg",
+        "memcg_limit",
+        "medium",
+        "a process of the job was killed by the OOM killer; that the memory limit of the job was reached is likely, the notice does not say",
+        ("oom-kill event", "oom_kill event"),
+        r"Detected \d{1,9} oom[-_]kill event(?:\(s\)|s)? in ",
+    ),
     # Amazon ECS agent agent/api/task: OutOfMemoryError; Nomad drivers/docker: OOM Killed
     Notice(
         "agent_oom",

@@ -161,6 +161,16 @@ SIGNATURES = (
         confidence="medium",
         rejected=_NOT_THE_DISK,
     ),
+    # systemd-nspawn names no hierarchy: the only one (cgroup v2), whose cgroups have ids of memory, or one without memory
+    Signature(
+        "nspawn_cgroup_enospc",
+        "memcg_leak",
+        "the cgroup of the container could not be made (ENOSPC): with cgroup v2, no id is left for another memory cgroup",
+        errnos=("ENOSPC",),
+        words=("payload subcgroup",),
+        confidence="medium",
+        rejected=_NOT_THE_DISK,
+    ),
     # memcg_update_kmem_limit(): a cache per cgroup and an id of memcg_cache_ida
     Signature(
         "kmem_limit_enomem",

@@ -201,6 +201,20 @@ NOTICES = [
         'user: warning: [2026-01-12T20:27:31Z]: [talos] Sending SIGKILL to cgroup {"component": "c", "cgroup": "/sys/fs/cgroup/x"}',
     ),
     (
+        "slurm_oom",
+        "slurmstepd",
+        "memcg",
+        "memcg_limit",
+        "Mar  1 10:00:00 n slurmstepd[9]: error: Detected 2 oom-kill event(s) in StepId=191.batch cgroup. Some of your processes may",
+    ),
+    (
+        "slurm_oom",
+        "slurmstepd",
+        "memcg",
+        "memcg_limit",
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=440575.0. Some of the step tasks have been OOM Killed.",
+    ),
+    (
         "agent_oom",
         "agent",
         "memcg",

@@ -590,6 +590,33 @@ ERRORS = [
         "unknown",
         '            lxc 20260203132925.891 ERROR    lxc_start - start.c:__lxc_start:1358 - Failed to spawn container "web".',
     ),
+    (
+        "other",
+        "unknown",
+        "error: Error calling 'lxd forkstart web /var/lib/lxd/containers /var/log/lxd/web/lxc.conf': err='exit status 1'",
+    ),
+    # systemd-nspawn
+    (
+        "other",
+        "unknown",
+        "Failed to create /machine.slice/web.service/payload subcgroup: Operation not supported",
+    ),
+    (
+        "nspawn_cgroup_enospc",
+        "memcg_leak",
+        "Mar  1 10:00:00 n systemd-nspawn[9]: Failed to create /machine.slice/web.service/payload subcgroup: No space left on device",
+    ),
+    # Apptainer, Singularity
+    (
+        "other",
+        "unknown",
+        "FATAL:   container creation failed: open /etc/resolv.conf: no such file or directory",
+    ),
+    (
+        "other",
+        "unknown",
+        "FATAL   [U=0,P=9]      Master()                      container creation failed: cgroups: cgroup mountpoint does not exist",
+    ),
     # Swarm and docker-compose
     (
         "network_plugin",
