@@ -14,9 +14,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
+import os
 import re
+import select
 
-from ._node import NodeError
+from ._node import NodeError, TimedOut, seconds_now
 
 # How packages do it: (name, file of variables, the variable, service, programs, directory of textfiles that is built in or usual, whether
 # it is built in).
@@ -54,6 +56,7 @@ _END = "# END kernelops.memfrag\n"
 _BLOCK = re.compile("^# BEGIN kernelops\\.memfrag.*?^# END kernelops\\.memfrag\n", re.MULTILINE | re.DOTALL)
 
 _HELP_BYTES = 262144
+HELP_SECONDS = 15
 
 
 class Exporter:
@@ -152,14 +155,29 @@ def check_known(node, exporter, flags):
     weak = node.weakness(program, follow=True)
     if weak:
         raise NodeError(program, "not asked for its flags as root, since " + weak, errno.EPERM)
-    with node.stream_command([node.path(program), "--help"]) as process:
-        said = process.stdout.read(_HELP_BYTES) + process.stderr.read(_HELP_BYTES)
-    known = set(re.findall(r"--(?:\[no-\])?([a-z][\w.-]*)", said.decode("utf-8", "replace")))
+    known = set(re.findall(r"--(?:\[no-\])?([a-z][\w.-]*)", _help(node, program).decode("utf-8", "replace")))
     unknown = [flag for flag in flags if flag[2:].partition("=")[0] not in known]
     if unknown:
         raise NodeError(
             program, "it does not know %s; a newer node_exporter is needed" % ", ".join(unknown), errno.EINVAL
         )
+
+
+def _help(node, program):
+    """What a program says of its flags, on either output. NodeError where it does not come to an end."""
+    said, end = b"", seconds_now() + HELP_SECONDS
+    with node.stream_command([node.path(program), "--help"]) as process:
+        listening = [process.stdout.fileno(), process.stderr.fileno()]
+        while listening and len(said) < _HELP_BYTES:
+            left = end - seconds_now()
+            if left <= 0:
+                raise TimedOut(program, "--help did not come to an end within %d seconds" % HELP_SECONDS)
+            for descriptor in select.select(listening, [], [], left)[0]:
+                data = os.read(descriptor, 65536)
+                said += data
+                if not data:
+                    listening.remove(descriptor)
+    return said
 
 
 def collection_variables(exporter, flags):

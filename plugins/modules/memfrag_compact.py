@@ -52,6 +52,7 @@ attributes:
         there is fragmentation that compaction cannot mend. With O(force=true) every run compacts.
 extends_documentation_fragment:
   - kernelops.memfrag._attributes
+  - kernelops.memfrag._attributes.action
 options:
   root:
     description:
@@ -396,16 +397,11 @@ duration_seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.plan import FAILED
-from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.run import run
+from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.run import RETURNED, run
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS, complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
-
-RETURNED = (
-    "reason message satisfied helped order orders before after nodes steps counters guard unchecked_guards promised"
-    " survey_unavailable duration_seconds"
-).split()
 
 
 def argument_spec():

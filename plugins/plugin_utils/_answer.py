@@ -23,7 +23,7 @@ LARGEST = _contracts.LARGEST_ANSWER
 # So much of what a failing module says is kept.
 LONGEST_MESSAGE = 2000
 
-_TOO_MUCH = "the node's answer is not valid: it is nested too deeply, or memory did not suffice to read it"
+TOO_MUCH = "the node's answer is not valid: it is nested too deeply, or memory did not suffice to read it"
 
 
 class AnswerError(ValueError):
@@ -45,7 +45,7 @@ def loads(text: str | bytes) -> t.Any:
     except ValueError as error:
         raise AnswerError(f"the module's answer is not JSON: {error}") from error
     except (RecursionError, MemoryError):
-        raise AnswerError(_TOO_MUCH) from None
+        raise AnswerError(TOO_MUCH) from None
 
 
 def _no_number(word: str) -> t.Any:
@@ -63,7 +63,7 @@ def from_output(output: str) -> dict[str, t.Any] | None:
     except AnswerError:
         raise
     except (RecursionError, MemoryError):
-        raise AnswerError(_TOO_MUCH) from None
+        raise AnswerError(TOO_MUCH) from None
     except ValueError:
         return None
     if not isinstance(answer, dict) or answer.get("failed") or not _brings(answer):

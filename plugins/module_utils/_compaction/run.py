@@ -24,6 +24,12 @@ from .target import measure, resolve, row_of, subset
 LOCK_FILES = ("/run/memfrag.lock", "/var/run/memfrag.lock")
 
 # What a run takes over from its plan.
+# Of the result, what M(kernelops.memfrag.memfrag_compact) returns.
+RETURNED = (
+    "reason message satisfied helped order orders before after nodes steps counters guard unchecked_guards promised"
+    " survey_unavailable duration_seconds"
+).split()
+
 _OF_THE_PLAN = ("act", "reason", "message", "order", "orders", "nodes", "before", "guard", "unchecked_guards")
 
 # The fall of the unusable index, in thousandths, from which on a run has helped that did not reach its goal.

@@ -46,7 +46,7 @@ def read(node):
 def _is_state(state):
     return (
         isinstance(state, dict)
-        and _is_last(state.get("last_run"))
+        and ("last_run" not in state or _is_last(state["last_run"]))
         and isinstance(state.get("runs"), dict)
         and all(map(_is_number, state["runs"].values()))
         and _is_number(state.get("failures", 0))
@@ -60,7 +60,7 @@ def _is_number(value):
 
 def _is_last(run):
     """What remember() keeps of a run, or nothing."""
-    return run is None or (
+    return (
         isinstance(run, dict)
         and isinstance(run.get("started_at"), TEXT_TYPES)
         and isinstance(run.get("reason"), TEXT_TYPES)

@@ -218,3 +218,34 @@ def test_a_program_that_others_can_write_is_not_run_as_root(node, mode, tmp_path
     os.chmod(program, 0o755)
     assert _exporter.configure(node, "present")["changed"] is True
     assert (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "#!/bin/sh\nexec sleep 100\n",
+        # One that has started another, which keeps its output open.
+        "#!/bin/sh\nsleep 100 &\n",
+        # And one that goes on talking, beyond what a pipe holds, to where nobody listened at first.
+        "#!/bin/sh\nwhile :; do sleep 0.01; echo --x >&2; done\n",
+    ],
+)
+def test_a_program_that_does_not_come_to_an_end(program, node, monkeypatch):
+    debian(node, 'ARGS=""\n')
+    build_roots.write(node.root, "usr/bin/prometheus-node-exporter", program)
+    monkeypatch.setattr(_exporter, "HELP_SECONDS", 0.3)
+    with pytest.raises(NodeError) as failed:
+        _exporter.configure(node, "present")
+    assert str(failed.value).startswith(
+        "/usr/bin/prometheus-node-exporter: --help did not come to an end within 0 seconds"
+    )
+    assert node.read_text("/" + DEBIAN) == 'ARGS=""\n'
+
+
+def test_a_program_that_says_it_all_on_the_other_output(node):
+    debian(node, 'ARGS=""\n')
+    text = (
+        node.read_text("/usr/bin/prometheus-node-exporter").replace("printf", "seq 20000 >&2; printf") + "seq 20000\n"
+    )
+    build_roots.write(node.root, "usr/bin/prometheus-node-exporter", text.replace("%s\\n' ", "%s\\n' >&2 "))
+    assert _exporter.configure(node, "present")["changed"]

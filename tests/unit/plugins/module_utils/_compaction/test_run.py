@@ -561,6 +561,7 @@ def test_the_pause_doubles_up_to_its_limit_and_is_forgiven():
         "[" * 60000,
         '{"runs": {"met": "x"}}',
         '{"runs": {}, "last_run": 7}',
+        '{"runs": {}, "last_run": null}',
         '{"runs": {}, "last_run": {"started_at": "x", "reason": "met", "duration_seconds": "long"}}',
     ],
 )
