@@ -187,26 +187,29 @@ class Outlook(Standing):
         return "drain_and_reboot", False, "unmovable"
 
     def _measured(self, row, lacking, short):
-        """what_helps() by a survey: ``lacking`` blocks more than there are must be expected for a promise.
+        """what_helps() by a survey: ``lacking`` blocks more than there are must be sure, or expected and more than next to nothing.
 
+        On a small machine a list of one CPU is as much as a compaction makes of the few movable pages among those of the kernel.
         Doubt is of what a compaction itself moves: a request that fails has had the per-cpu lists given back before
         (mm/page_alloc.c, drain_all_pages()), so that nobody need compact for what stands on those.
         """
-        expected, most = row["expected"] - row["now"], at_most(row) - row["now"]
-        if expected >= lacking and not short:
+        order, now = row["order"], row["now"]
+        expected, most = row["expected"] - now, at_most(row) - now
+        enough = row["low"] - now >= lacking or (expected >= lacking and self._matters(expected << order, order))
+        if enough and not short:
             return "compact", True, "measured"
         if self.worth_reclaiming():
             # Freed page cache is room to move others into. Freed slab clears pageblocks, too: how many, the survey does not tell.
-            freed = self.surveyed(row["order"], "after_reclaim") or row
+            freed = self.surveyed(order, "after_reclaim") or row
             return (
                 "reclaim_then_compact",
-                True if freed["expected"] - row["now"] >= lacking else None,
+                True if freed["expected"] - now >= lacking else None,
                 "held_reclaimable",
             )
-        if most < lacking:
+        if max(expected, most) < lacking:
             return "drain_and_reboot", False, "held"
         # One block here and there is no help, and of a sample nobody can tell that there is none.
-        if not self._matters(most << row["order"], row["order"]):
+        if not self._matters(max(expected, most) << order, order):
             return "drain_and_reboot", False, "scattered"
         return "compact", None, "doubtful"
 

@@ -44,8 +44,8 @@ _REASONS = {
         " %(expected)d free blocks of order %(order)d by its pageblocks, after that it leaves %(freed)d (now %(now)d). In the way: %(held_by)s"
     ),
     "scattered": (
-        "a compaction of %(place)s would leave %(moved)d free blocks of order %(order)d at most, %(expected)d are expected (now %(now)d):"
-        " next to nothing beside %(free)d MB free, it will not help. In the way: %(held_by)s"
+        "a compaction of %(place)s leaves %(expected)d free blocks of order %(order)d by its pageblocks (%(low)d to %(high)d;"
+        " now %(now)d), next to nothing beside %(free)d MB free: it will not help. In the way: %(held_by)s"
     ),
     "held": (
         "a compaction of %(place)s would leave %(moved)d free blocks of order %(order)d at most (now %(now)d), it will not help."

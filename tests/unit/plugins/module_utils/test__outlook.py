@@ -195,14 +195,14 @@ def test_a_survey_knows_better():
 @pytest.mark.parametrize(
     "row, helps",
     [
-        ({"low": 3, "expected": 20, "high": 30, "moved": 25}, ("compact", True, "measured")),
+        ({"low": 16, "expected": 20, "high": 30, "moved": 25}, ("compact", True, "measured")),
+        ({"low": 3, "expected": 70, "high": 90, "moved": 80}, ("compact", True, "measured")),
         ({"low": 0, "expected": 7, "high": 90, "moved": 70}, ("compact", None, "doubtful")),
         # What stands on per-cpu lists is no compaction's: a request that fails has had them given back before.
         ({"low": 0, "expected": 0, "high": 96, "moved": 0}, ("drain_and_reboot", False, "held")),
-        # A few blocks beside 80 MB in single pages, fewer than are lacking. Of a sample without one nobody can say that there is none.
+        # A few blocks beside 80 MB in single pages, and not even those for sure. Of a sample nobody can say that there is none.
         ({"low": 0, "expected": 0, "high": 96, "moved": 60}, ("drain_and_reboot", False, "scattered")),
-        ({"low": 0, "expected": 15, "high": 96, "moved": 60}, ("drain_and_reboot", False, "scattered")),
-        ({"low": 0, "expected": 16, "high": 96, "moved": 60}, ("compact", True, "measured")),
+        ({"low": 3, "expected": 26, "high": 71, "moved": 50}, ("drain_and_reboot", False, "scattered")),
         # A record of an earlier version.
         ({"low": 0, "expected": 0, "high": 96}, ("compact", None, "doubtful")),
     ],
