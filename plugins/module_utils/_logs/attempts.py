@@ -84,6 +84,9 @@ STARTING = (
     "start shim",
     "starting shim",
     "runc create",
+    "runc run failed",
+    # containerd process/init_state.go, of a process that ended between its creation and its start
+    "start a stopped process",
     "crun:",
     "runcontainererror",
     "overlay mount",
@@ -120,6 +123,8 @@ STARTING = (
     "run container",
     "running container",
     "startup of container",
+    # Proxmox pve-container src/PVE/LXC.pm vm_start()
+    "startup for container",
     "failed to launch qemu",
     "thin pool has",
     "exec user process",
@@ -224,6 +229,10 @@ CERTAIN = (
     # podman libpod/define/errors.go, from 4.0 on
     "oci permission denied",
     "container process",
+    "startup for container",
+    # runc utils.go fatalWithMsg(); containerd go-runc runc.go, until 1.0 with a letter less
+    "runc run failed",
+    "did not terminate suc",
     "from daemon: ",
     "from runtime service failed",
     "remove root filesystem",

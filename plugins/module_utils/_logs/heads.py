@@ -254,8 +254,7 @@ def summary(log, line, text):
 def kill(log, line, text):
     match = patterns.KILL.search(text)
     if not match:
-        broken = patterns.KILL_CUT.search(text[-160:])
-        return bool(broken) and not text.endswith("\0") and log.wait(line, patterns.KILL.search)
+        return kill_broken(log, line, text)
     victim = (held(match.group("comm")), int(match.group("pid")))
     why = match.group("why") or ""
     if not why and match.group("verb") == "Kill":
@@ -277,6 +276,12 @@ def kill(log, line, text):
     else:
         report.chosen = victim
     return True
+
+
+def kill_broken(log, line, text):
+    """A kill whose line was wrapped: behind the reason, or within what follows it."""
+    broken = patterns.KILL_CUT.search(text[-160:])
+    return bool(broken) and not text.endswith("\0") and log.wait(line, patterns.KILL.search)
 
 
 def old_kill(log, line, text):
@@ -379,6 +384,7 @@ HEADS = (
     ("page allocation stall", stall),
     ("-order allocation failed", old_failure),
     ("killing process", old_kill),
+    ("ut of memory", kill_broken),
     ("Out of memory", no_victim),
     ("deadlocked on memory", no_victim),
     ("how Memory", show_memory),

@@ -83,7 +83,11 @@ KILL = Lazy(
     r"(?P<verb>[Kk]ill(?:ed)?) process (?P<pid>\d{1,10})"
     r"(?:, UID \d{1,10},)? \((?P<comm>.{1,64}?)\)(?=[ ,.]|$)"
 )
-KILL_CUT = Lazy(r"[Kk]ill(?:ed)? process(?: \d{1,10})?(?: \([^)]{0,64})?$")
+# Wrapped behind the reason, or within what follows it.
+KILL_CUT = Lazy(
+    r"[Kk]ill(?:ed)? process(?: \d{1,10})?(?: \([^)]{0,64})?$|"
+    r"ut of [mM]emory(?: in UB(?: \w{1,10})?)?(?: \([\w ]{1,40}\))?:(?: (?:OOM|Kill)(?: ?killed|ed)?)?\s?$"
+)
 OLD_KILL = Lazy(r"VM: killing process (?P<comm>\S{1,64})")
 NO_KILLABLE = Lazy(r"Out of memory and no killable processes")
 PANIC = Lazy(r"Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)")

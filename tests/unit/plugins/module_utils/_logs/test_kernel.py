@@ -293,6 +293,9 @@ KILLS = [
         "system",
     ),
     ("Memory cgroup out of memory: Killed process 946\n(x) total-vm:1kB", 946, "x", "memcg"),
+    ("Memory cgroup out of memory:\nKilled process 946 (x) total-vm:1kB", 946, "x", "memcg"),
+    ("Memory cgroup out of memory: Killed\nprocess 946 (x) total-vm:1kB", 946, "x", "memcg"),
+    ("Out of memory in UB 17: OOM \nkilled process 946 (x) score 0 vm:1kB, rss:1kB, swap:1kB", 946, "x", "memcg"),
     # OpenVZ on 2.6.18 and 2.6.32
     (
         "Out of memory in UB 17: OOM killed process 946 (x) score 0 vm:1506164kB, rss:237752kB, swap:120052kB",

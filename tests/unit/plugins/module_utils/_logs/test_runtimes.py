@@ -595,6 +595,12 @@ ERRORS = [
         "unknown",
         "error: Error calling 'lxd forkstart web /var/lib/lxd/containers /var/log/lxd/web/lxc.conf': err='exit status 1'",
     ),
+    # Proxmox
+    (
+        "other",
+        "unknown",
+        "Mar  1 10:00:00 n pvedaemon[9]: startup for container '101' failed",
+    ),
     # systemd-nspawn
     (
         "other",
@@ -605,6 +611,22 @@ ERRORS = [
         "nspawn_cgroup_enospc",
         "memcg_leak",
         "Mar  1 10:00:00 n systemd-nspawn[9]: Failed to create /machine.slice/web.service/payload subcgroup: No space left on device",
+    ),
+    # runc, containerd
+    (
+        "other",
+        "unknown",
+        "runc run failed: no cgroup mount found in mountinfo",
+    ),
+    (
+        "other",
+        "unknown",
+        DOCKERD + 'failed to kill runc x: runc did not terminate sucessfully: container \\"x\\" does not exist\\n"',
+    ),
+    (
+        "init_stopped",
+        "memcg_limit",
+        "docker: Error response from daemon: cannot start a stopped process: unknown.",
     ),
     # Apptainer, Singularity
     (
