@@ -258,7 +258,8 @@ def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
             f"{path}: written by a newer version of this collection"
             f" (schema_version {version}, this one reads up to {SCHEMA_VERSION})"
         )
-    if file_name(record["host"]) != os.path.basename(path):
+    # No name of a file has a slash.
+    if not f"/{path}".endswith("/" + file_name(record["host"])):
         raise RecordError(f"{path}: holds the record of another host, {record['host']!r}")
     assessment = record.get("assessment")
     if isinstance(assessment, dict) and OLD_NAME in assessment:

@@ -45,29 +45,40 @@ class _Code:
     def __init__(self) -> None:
         self.lines: list[str] = []
         # A key that is missing is not null.
-        self.names: dict[str, t.Any] = {"missing": object()}
+        self.names: dict[str, t.Any] = {"missing": object(), "whole": {int}, "words": {str}}
+        self._locals = 0
 
     def bind(self, value: t.Any) -> str:
         name = f"_{len(self.names)}"
         self.names[name] = value
         return name
 
+    def local(self) -> str:
+        """-> a variable that no other part of the function has"""
+        self._locals += 1
+        return f"v{self._locals}"
+
     def function(self, shape: Shape) -> str:
         """-> name of the function for a shape"""
         name = self.bind(None)
-        body = [f"def {name}(v):", *_BODIES.get(shape.__class__, _body)(self, shape), "    return True"]
-        self.lines += body
+        self.lines += [f"def {name}(v):", *self.statements(shape, "v", "    "), "    return True"]
         return name
+
+    def statements(self, shape: Shape, value: str, margin: str) -> list[str]:
+        """-> lines that return False where the value of that name does not hold"""
+        make = _STATEMENTS.get(shape.__class__)
+        return make(self, shape, value, margin) if make else _unless(self.expression(shape, value), margin)
 
     def expression(self, shape: Shape, value: str) -> str:
         """-> what is true where the value of that name holds"""
         make = _EXPRESSIONS.get(shape.__class__)
-        return make(self, shape, value) if make else f"{self.function(shape)}({value})"
+        if make:
+            return make(self, shape, value)
+        return f"{self.function(shape)}({value})" if shape.__class__ in _STATEMENTS else _asked(self, shape, value)
 
 
-def _body(code: _Code, shape: Shape) -> list[str]:
-    make = _EXPRESSIONS.get(shape.__class__)
-    return [f"    if not ({make(code, shape, 'v') if make else _asked(code, shape, 'v')}): return False"]
+def _unless(expression: str, margin: str) -> list[str]:
+    return [f"{margin}if not ({expression}): return False"]
 
 
 def _asked(code: _Code, shape: Shape, value: str) -> str:
@@ -119,48 +130,74 @@ _EXPRESSIONS: dict[type[Shape], Callable[[_Code, t.Any, str], str]] = {
     _shapes.Nullable: _nullable,
     _shapes.AnyOf: _any,
 }
-# Of these many are looked at as a whole.
-_AT_ONCE = (_shapes.Bool, _shapes.Int, _shapes.OneOf)
 
 
-def _each(code: _Code, shape: Shape, values: str) -> list[str]:
-    if shape.__class__ in _AT_ONCE:
-        return [f"    if not {code.bind(shape.all_hold)}({values}): return False"]
-    return [f"    for each in {values}:", f"        if not ({code.expression(shape, 'each')}): return False"]
+def _ints(_code: _Code, shape: t.Any, values: str) -> str:
+    return (
+        f"not {values} or set(map(type, {values})) == whole"
+        f" and min({values}) >= {shape.lowest} and max({values}) <= {shape.highest}"
+    )
 
 
-def _list(code: _Code, shape: t.Any) -> list[str]:
+def _one_of(code: _Code, shape: t.Any, values: str) -> str:
+    return f"set(map(type, {values})) <= words and {code.bind(frozenset(shape.words))}.issuperset({values})"
+
+
+# Of these many are looked at as a whole: shape -> an expression that is true where each of the values holds.
+_AT_ONCE: dict[type[Shape], Callable[[_Code, t.Any, str], str]] = {
+    _shapes.Bool: lambda code, shape, values: f"{code.bind(shape.all_hold)}({values})",
+    _shapes.Int: _ints,
+    _shapes.OneOf: _one_of,
+}
+
+
+def _each(code: _Code, shape: Shape, values: str, margin: str) -> list[str]:
+    at_once = _AT_ONCE.get(shape.__class__)
+    if at_once:
+        return _unless(at_once(code, shape, values), margin)
+    each = code.local()
+    return [f"{margin}for {each} in {values}:", *code.statements(shape, each, margin + "    ")]
+
+
+def _list(code: _Code, shape: t.Any, value: str, margin: str) -> list[str]:
     return [
-        f"    if v.__class__ is not list or len(v) > {shape.most}: return False",
-        *_each(code, shape.shape, "v"),
+        *_unless(f"{value}.__class__ is list and len({value}) <= {shape.most}", margin),
+        *_each(code, shape.shape, value, margin),
     ]
 
 
-def _map(code: _Code, shape: t.Any) -> list[str]:
+def _map(code: _Code, shape: t.Any, value: str, margin: str) -> list[str]:
     """Keys that are new to the shape are its own affair."""
+    known = f"{code.bind(shape.seen)}.issuperset({value})"
+    entries = code.local()
     return [
-        f"    if v.__class__ is not dict or len(v) > {shape.most} or not {code.bind(shape.seen)}.issuperset(v): return False",
-        *_each(code, shape.shape, "v.values()"),
+        *_unless(f"{value}.__class__ is dict and len({value}) <= {shape.most} and {known}", margin),
+        f"{margin}{entries} = {value}.values()",
+        *_each(code, shape.shape, entries, margin),
     ]
 
 
-def _fields(code: _Code, shape: t.Any) -> list[str]:
-    lines = ["    if v.__class__ is not dict: return False"]
+def _fields(code: _Code, shape: t.Any, value: str, margin: str) -> list[str]:
+    lines = _unless(f"{value}.__class__ is dict", margin)
     if shape.others:
-        lines.append(f"    if not {code.bind({**shape.needed, **shape.optional}.keys())} >= v.keys(): return False")
-    lines.append("    get = v.get")
+        lines += _unless(f"{code.bind({**shape.needed, **shape.optional}.keys())} >= {value}.keys()", margin)
+    get = code.local()
+    lines.append(f"{margin}{get} = {value}.get")
     for key, each in shape.needed.items():
-        lines += [f"    x = get({key!r}, missing)", f"    if not ({code.expression(each, 'x')}): return False"]
+        entry = code.local()
+        lines += [f"{margin}{entry} = {get}({key!r}, missing)", *code.statements(each, entry, margin)]
     for key, each in shape.optional.items():
+        entry = code.local()
         lines += [
-            f"    x = get({key!r})",
-            f"    if x is not None and not ({code.expression(each, 'x')}): return False",
+            f"{margin}{entry} = {get}({key!r})",
+            f"{margin}if {entry} is not None:",
+            *code.statements(each, entry, margin + "    "),
         ]
     return lines
 
 
-# Shape -> the lines of a function, for what takes more than an expression.
-_BODIES: dict[type[Shape], Callable[[_Code, t.Any], list[str]]] = {
+# Shape -> lines of a function, for what takes more than an expression.
+_STATEMENTS: dict[type[Shape], Callable[[_Code, t.Any, str, str], list[str]]] = {
     _shapes.ListOf: _list,
     _shapes.MapOf: _map,
     _shapes.Fields: _fields,

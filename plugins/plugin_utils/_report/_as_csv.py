@@ -11,8 +11,10 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import operator
 import re
 import typing as t
+from collections.abc import Iterable
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
@@ -24,26 +26,26 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
 
 # Column -> what stands in it.
 COLUMNS: dict[str, t.Callable[[_types.Host], t.Any]] = {
-    "host": lambda host: host.name,
-    "status": lambda host: host.status,
-    "level": lambda host: host.level,
-    "score": lambda host: host.score,
+    "host": operator.attrgetter("name"),
+    "status": operator.attrgetter("status"),
+    "level": operator.attrgetter("level"),
+    "score": operator.attrgetter("score"),
     "summary": lambda host: host.sentence or host.error,
     "findings": lambda host: " ".join(host.findings),
-    "cause": lambda host: host.cause,
+    "cause": operator.attrgetter("cause"),
     "incidents": lambda host: host.incidents if host.status == "audited" else None,
-    "action": lambda host: host.action,
+    "action": operator.attrgetter("action"),
     "will_help": lambda host: _actions.WILL_HELP[host.will_help] if host.action not in (None, "none") else None,
     "what_to_do": lambda host: _actions.title_of(host) if host.todo else None,
-    "change": lambda host: host.change,
+    "change": operator.attrgetter("change"),
     "stale": lambda host: "yes" if host.stale else "no",
     "groups": lambda host: " ".join(host.groups),
-    "kernel": lambda host: host.release,
-    "machine": lambda host: host.machine,
-    "memory_kb": lambda host: host.memory_kb,
+    "kernel": operator.attrgetter("release"),
+    "machine": operator.attrgetter("machine"),
+    "memory_kb": operator.attrgetter("memory_kb"),
     "highest_order_at_once": lambda host: _highest(host.states),
     "started_at": lambda host: _as_json.timestamp(host.time),
-    "run_id": lambda host: host.run_id,
+    "run_id": operator.attrgetter("run_id"),
     **{
         metric.id: lambda host, index=index: host.metrics[index] if host.metrics else None  # type: ignore[misc]
         for index, metric in enumerate(_outliers.METRICS)
@@ -64,8 +66,8 @@ class Sheet:
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for host in fleet.hosts:
-            writer.writerow([_cell(value(host)) for value in COLUMNS.values()])
+        # Column by column: a fleet has a quarter of a million cells.
+        writer.writerows(zip(*(_column(map(value, fleet.hosts)) for value in COLUMNS.values()), strict=True))
         return [stream.getvalue()]
 
 
@@ -75,15 +77,17 @@ def _highest(states: str) -> int | None:
     return orders - 1 if orders else None
 
 
-def _cell(value: t.Any) -> t.Any:
-    return _text_cell(value) if isinstance(value, str) else value
+def _column(values: Iterable[t.Any]) -> list[t.Any]:
+    return [_text_cell(value) if isinstance(value, str) else value for value in values]
 
 
 @functools.lru_cache(maxsize=1024)  # nodes share most of their words
 def _text_cell(value: str) -> str:
     """Spreadsheets take text that begins like this for a formula, which can run programs; an apostrophe mends that."""
     # Where a semicolon separates cells, as it does in half of Europe, one begins behind each of them.
-    value = _SPLIT.sub(r"\1'\2", _words.printable(value))
+    value = _words.printable(value)
+    if ";" in value:
+        value = _SPLIT.sub(r"\1'\2", value)
     if value.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"):
         return "'" + value
     return value

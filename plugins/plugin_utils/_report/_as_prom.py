@@ -64,9 +64,10 @@ def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
         + [({"level": "none"}, coverage["not_assessed"])],
     )
     # "size" is the order, as in node_exporter's node_buddyinfo_blocks.
-    answers = collections.Counter(
-        (order, state) for host in audited for order, state in enumerate(host.states) if state != "?"
-    )
+    answers: collections.Counter[tuple[int, str]] = collections.Counter()
+    for states, count in collections.Counter([host.states for host in audited]).items():
+        for order, state in enumerate(states):
+            answers[order, state] += count
     yield (
         "memfrag_allocatable_nodes",
         "Audited nodes by how a block of an order can be had; size is the order.",

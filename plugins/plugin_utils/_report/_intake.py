@@ -27,14 +27,11 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types i
 
 def allocatable_states(facts: Record) -> str:
     """One digit per order, an index into STATES; "?" for a word this version does not know."""
-    return _digits(row["state"] for row in facts["allocatable"])
-
-
-_DIGITS = {state: str(index) for index, state in enumerate(_words.STATES)}
+    return _digits([row["state"] for row in facts["allocatable"]])
 
 
 def _digits(states: Iterable[str]) -> str:
-    return "".join(_DIGITS.get(state, "?") for state in states)
+    return "".join([_words.DIGITS.get(state, "?") for state in states])
 
 
 class Words:
@@ -44,6 +41,9 @@ class Words:
         self._kept: dict[str, str] = {}
 
     def same(self, value: t.Any) -> str:
+        kept = self._kept.get(value) if value.__class__ is str else None
+        if kept is not None:
+            return kept
         value = _words.text(value, 400)
         return self._kept.setdefault(value, value)
 
@@ -111,7 +111,7 @@ class Intake:
         host.memory_kb = _words.number(facts["meminfo"].get("memtotal")) if facts.get("meminfo") else None
         host.states = self._same(allocatable_states(facts))
         host.last_compaction = self._last_compaction(facts)
-        host.metrics = tuple(_outliers.measured(metric, facts) for metric in _outliers.METRICS)
+        host.metrics = tuple([_outliers.measured(metric, facts) for metric in _outliers.METRICS])
 
     def _check_rest(self, record: Record, host: Host) -> None:
         """The page shows all of a node that is not well, of the others only what has been looked at already, and what was searched."""

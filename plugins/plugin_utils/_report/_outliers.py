@@ -36,9 +36,10 @@ def _pageblocks_unmovable(facts: Record) -> int | None:
     """Percent of the page blocks that compaction cannot empty."""
     total = fixed = 0
     for zone in facts["zones"]:
-        for kind, count in (zone["pageblocks"] or {}).items():
-            total += count
-            fixed += count if kind == "Unmovable" else 0
+        blocks = zone["pageblocks"]
+        if blocks:
+            total += sum(blocks.values())
+            fixed += blocks.get("Unmovable", 0)
     return 100 * fixed // total if total else None
 
 
@@ -46,11 +47,9 @@ def _unusable(facts: Record) -> int | None:
     """Percent of the free memory in blocks too small for a huge page, over all zones."""
     order = facts["kernel"].get("hugepage_order")
     order = 9 if order is None else order
-    free = usable = 0
-    for zone in facts["zones"]:
-        pages = list(map(operator.lshift, zone["free_blocks"], itertools.count()))
-        free += sum(pages)
-        usable += sum(pages[order:])
+    blocks = list(map(sum, itertools.zip_longest(*[zone["free_blocks"] for zone in facts["zones"]], fillvalue=0)))
+    pages = list(map(operator.lshift, blocks, itertools.count()))
+    free, usable = sum(pages), sum(pages[order:])
     return 100 * (free - usable) // free if free else None
 
 

@@ -26,7 +26,9 @@ def runs(fleet: _types.Fleet) -> dict[str, datetime.datetime | None]:
     begun: dict[str, datetime.datetime | None] = {}
     for host in fleet.hosts:
         for run_id, each in of(host, fleet):
-            begun[run_id] = min(filter(None, (begun.get(run_id), each.time)), default=None)
+            first = begun.setdefault(run_id, each.time)
+            if each.time and (first is None or each.time < first):
+                begun[run_id] = each.time
     earliest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
     return dict(sorted(begun.items(), key=lambda run: (run[1] or earliest, run[0])))
 

@@ -178,8 +178,10 @@ class Action:
     hosts: list[Host]
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass
 class Fleet:
+    """What is counted of the hosts is counted once: after the first question they are no longer changed."""
+
     hosts: list[Host]
     """Worst first."""
     findings: list[Finding]
@@ -193,17 +195,17 @@ class Fleet:
     options: tuple[str, ...] = ()
     """Inventory and privilege options of the run, for the commands."""
 
-    @property
+    @functools.cached_property
     def started(self) -> datetime.datetime | None:
         return min((host.time for host in self.hosts if host.time), default=None)
 
-    @property
+    @functools.cached_property
     def finished(self) -> datetime.datetime | None:
         return max((host.time for host in self.hosts if host.time), default=None)
 
-    @property
+    @functools.cached_property
     def coverage(self) -> dict[str, int]:
-        count = collections.Counter(host.status for host in self.hosts)
+        count = collections.Counter([host.status for host in self.hosts])
         return {
             "asked": len(self.hosts),
             **{status: count[status] for status in _contracts.STATUSES},
@@ -212,12 +214,12 @@ class Fleet:
             "skipped_records": len(self.problems),
         }
 
-    @property
+    @functools.cached_property
     def levels(self) -> dict[str, int]:
-        count = collections.Counter(host.level for host in self.hosts if host.status == "audited")
+        count = collections.Counter([host.level for host in self.hosts if host.status == "audited"])
         return {level: count[level] for level in LEVELS}
 
-    @property
+    @functools.cached_property
     def changes(self) -> dict[str, list[str]]:
         """worse, better, new, lost -> nodes, worst first; empty without an earlier run."""
         changes: dict[str, list[str]] = {change: [] for change in CHANGES}
@@ -226,7 +228,7 @@ class Fleet:
                 changes[host.change].append(host.name)
         return changes
 
-    @property
+    @functools.cached_property
     def previous_time(self) -> datetime.datetime | None:
         return max((host.past[-1].time for host in self.hosts if host.past and host.past[-1].time), default=None)
 

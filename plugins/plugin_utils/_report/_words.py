@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 
 # Index into this tuple is how the report keeps a state; "?" is any other word.
 STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
+DIGITS = {state: str(index) for index, state in enumerate(STATES)}
 _STATE_WORDS = ("can be had at once", "need reclaim first", "need compaction first", "cannot be had")
 _STATE_WORDS_ONE = ("can be had at once", "needs reclaim first", "needs compaction first", "cannot be had")
 
@@ -105,6 +106,8 @@ def text(value: t.Any, longest: int = 2000) -> str:
 
 def number(value: t.Any) -> int | None:
     """Any value of a record as a whole number."""
+    if value.__class__ is int:
+        return t.cast("int", value)  # nearly all
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value)
@@ -149,7 +152,10 @@ def parse_time(value: t.Any) -> datetime.datetime | None:
         return None
     try:
         # Python 3.10 knows neither "Z" nor fractions of other than 3 or 6 digits.
-        parsed = datetime.datetime.fromisoformat(_FRACTION.sub("", value.replace("Z", "+00:00")))
+        value = value.replace("Z", "+00:00")
+        parsed = datetime.datetime.fromisoformat(_FRACTION.sub("", value) if "." in value else value)
+        if parsed.tzinfo is datetime.timezone.utc:
+            return parsed  # nearly all
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=datetime.timezone.utc)
         return parsed.astimezone(datetime.timezone.utc)
@@ -210,14 +216,16 @@ def graded(states: str, page_size: int, needed_by: Sequence[Sequence[str]]) -> s
     return sentence
 
 
+_NUMBERS = re.compile(r"([0-9]{1,18})")
+
+
 @functools.lru_cache(maxsize=64)  # a node is ranked several times in a row
 def natural(name: str) -> tuple[t.Any, ...]:
     """node2 before node10."""
-    return tuple(
-        (0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part)
-        for part in re.split(r"([0-9]{1,18})", name.lower())
-        if part
-    )
+    # Words and numbers by turns, so that like is compared with like; no word at all stands before any.
+    parts: list[t.Any] = _NUMBERS.split(name.lower())
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts)
 
 
 def join(parts: Iterable[str]) -> str:
