@@ -258,6 +258,16 @@ def test_a_node_opens_to_everything_that_is_known(browser, small):
     assert browser.run("document.activeElement.querySelector('.who b').textContent") == "ill"
 
 
+def test_a_node_that_could_not_be_audited_says_what_mends_it(browser, small):
+    browser.open(url(small, node="dead"))
+    assert "No route to host" in text(browser, "#app .lead")
+    card = text(browser, "#app section[aria-label='What to do']")
+    assert "It does not answer" in card and "firewall" in card
+    assert text(browser, "#app section[aria-label='What to do'] code") == "ansible dead -m ansible.builtin.ping"
+    browser.open(url(small, node="well1"))
+    assert not visible(browser, "#app section[aria-label='What to do'] code")
+
+
 def test_a_score_says_what_it_is_made_of(browser, small):
     browser.open(url(small, node="ill"))
     score = int(text(browser, ".node .badge b"))

@@ -147,6 +147,10 @@ def command_for(
     return " ".join(_words.shell_word(pattern if word == "HOSTS" else word) for word in line)
 
 
+# Nothing in a command is written like its name.
+_ANY = _types.Host("0" * 40, "audited")
+
+
 def helps(action: _types.Action) -> str:
     """Whether it will help, in words; nothing where there is nothing to do."""
     return WILL_HELP_WORDS[action.will_help] if action.action != "none" else ""
@@ -154,11 +158,12 @@ def helps(action: _types.Action) -> str:
 
 def around(action: _types.Action, options: Sequence[str]) -> list[str]:
     """What stands before and behind the name in the command for one node; empty for none."""
-    if not action.command:
-        return []
-    # Nothing in a command is written like this.
-    mark = "0" * 40
-    return command_of(action, [_types.Host(mark, "audited")], options).split(mark)
+    return command_of(action, [_ANY], options).split(_ANY.name) if action.command else []
+
+
+def around_words(words: Sequence[str], options: Sequence[str], *, become: bool = True) -> list[str]:
+    """The same of ``command_for``."""
+    return command_for(words, [_ANY], options, become=become).split(_ANY.name) if words else []
 
 
 def command_of(action: _types.Action, hosts: Sequence[_types.Host], options: Sequence[str]) -> str:

@@ -25,10 +25,11 @@ from collections.abc import Iterator
 import markupsafe
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import score
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records, _shape_code
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _actions,
     _as_json,
+    _failures,
     _html_detail,
     _html_node,
     _html_pictures,
@@ -102,16 +103,19 @@ class Page:
         self._strips: dict[str, str] = {}
         # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
         self._details: list[tuple[_Reversed, str, str]] = []
+        self._check = _shape_code.compiled(_contracts.RECORD)
 
     def take(self, record: _types.Record, host: _types.Host) -> None:
-        facts = record["facts"]
+        rank = _Reversed(host.rank)
+        full = len(self._details) == MOST_DETAILS
+        if not full or self._details[0][0] < rank:
+            if host.level == "low" and not host.incidents:
+                # Of a node that is well nobody has looked at all of it so far.
+                self._check(record)
+            keep = heapq.heapreplace if full else heapq.heappush
+            keep(self._details, (rank, host.name, _as_json.dumps(self._detail(record))))
         self._pictures.take(record, host)
-        entry = (_Reversed(host.rank), host.name, "")
-        if len(self._details) < MOST_DETAILS:
-            heapq.heappush(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
-        elif self._details[0][0] < entry[0]:
-            heapq.heapreplace(self._details, (entry[0], entry[1], _as_json.dumps(self._detail(record))))
-        self._rows[host.name] = _as_json.dumps(self._measured(facts))
+        self._rows[host.name] = _as_json.dumps(self._measured(record["facts"]))
 
     def _measured(self, facts: _types.Record) -> list[t.Any]:
         """What the list and the page of a healthy node show; the script's ``M`` names the places."""
@@ -244,6 +248,12 @@ class Page:
         """What is not of one node."""
         places = {host.name: number for number, host in enumerate(fleet.hosts)}
         compare = _runs.data(fleet, self._strings.number, self._finding_lists.number)
+        mends = _Table()
+        unseen = {
+            number: mends.number(mend, mend.title)
+            for number, host in enumerate(fleet.hosts)
+            if (mend := _failures.of_node(host, fleet.options))
+        }
         return {
             "version": 1,
             "newest": _as_json.timestamp(fleet.finished),
@@ -265,6 +275,9 @@ class Page:
                 for number, host in enumerate(fleet.hosts)
                 if _actions.shown_pattern(host.name) != host.name
             },
+            # What mends a node that could not be audited: title, advice, and the command around its name; and which of them.
+            "mends": mends.values,
+            "unseen": unseen,
             "causes": _words.CAUSES,
             "levels": _types.LEVELS,
             "statuses": _records.STATUSES,
@@ -290,7 +303,7 @@ def _by_node(answers: list[_types.Record]) -> list[tuple[str, str]]:
     nodes: dict[str, str] = {}
     for row in answers:
         for node, state in row["nodes"].items():
-            nodes[node] = nodes.get(node, "") + (str(_words.STATES.index(state)) if state in _words.STATES else "?")
+            nodes[node] = nodes.get(node, "") + (_words.DIGITS.get(state, "?") if isinstance(state, str) else "?")
     return sorted(nodes.items())
 
 

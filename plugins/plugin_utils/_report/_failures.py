@@ -154,15 +154,15 @@ KINDS = (
         _AUDIT,
     ),
     _Kind(
-        "Their records cannot be read",
+        "The record cannot be read",
         _said(r"^its record "),
-        "Audit them again.",
+        "Audit again.",
         _AUDIT,
     ),
     _Kind(
-        "They were asked for, and nobody audited them",
+        "Asked for, and not audited",
         _said(r"^no record"),
-        "Was the audit limited or ended? Audit them.",
+        "Was the audit limited or ended? Audit again.",
         _AUDIT,
     ),
     _Kind("Something else", None, "See what they say; -vvv says more.", _AUDIT),
@@ -197,6 +197,23 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[Failur
         command = next(kind.command for kind in KINDS if kind.title == title)
         failure.command = _actions.command_for(command, failure.hosts, options, become=False)
     return sorted(found.values(), key=lambda failure: -len(failure.hosts))
+
+
+class Mend(t.NamedTuple):
+    """What mends a node that could not be audited."""
+
+    title: str
+    mend: str
+    around: list[str]
+    """What stands before and behind the name in the command for one node; empty for none."""
+
+
+def of_node(host: _types.Host, options: Sequence[str] = ()) -> Mend | None:
+    """None for a node that was audited."""
+    if host.status == "audited":
+        return None
+    kind = _kind(host.error)
+    return Mend(kind.title, kind.mend, _actions.around_words(kind.command, options, become=False))
 
 
 def _kind(error: str) -> _Kind:

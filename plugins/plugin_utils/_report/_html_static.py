@@ -205,11 +205,14 @@ def _in_full(
     commands = {action.key: _actions.around(action, fleet.options) for action in fleet.actions}
     found = []
     for host in hosts:
-        pattern, command = _actions.shown_pattern(host.name), commands.get(host.todo) or ()
+        failure = _failures.of_node(host, fleet.options)
+        pattern = _actions.shown_pattern(host.name)
+        command = failure.around if failure else commands.get(host.todo) or ()
         found.append(
             {
                 "host": host,
                 "detail": details.get(host.name),
+                "failure": failure,
                 "command": pattern.join(command) if pattern and command else "",
             }
         )

@@ -35,6 +35,13 @@ function remediationView(row, remediation, why) {
     el("p", {}, [reason === why ? "" : reason, helps, action[3]].filter(Boolean).join(" ")),
     action[4].length && target ? command(action[4].join(target)) : null);
 }
+/* What mends a node that could not be audited, as the list of failures at the top has it. */
+function mendView(index) {
+  const mend = DATA.mends[DATA.unseen[index]];
+  if (!mend) return null;
+  const [title, advice, around] = mend, target = targetOf(index);
+  return el("section", { class: "card do", "aria-label": "What to do" }, el("h3", {}, title), el("p", {}, advice), around.length && target ? command(around.join(target)) : null);
+}
 function pastView(index) {
   const row = HOSTS[index], marks = columns(row), changes = changesOfRuns(index);
   if (marks.length < 2) return null;
@@ -97,7 +104,7 @@ function nodeView(index) {
     alone ? null : nodeHead(index, detail),
     part(() => scoreView(row, detail ? detail.findings : [])),
     el("p", { class: "facts" }, facts.map(([name, text]) => el("span", {}, name + " ", el("b", {}, text)))),
-    alone ? null : part(() => remediationView(row, detail && detail.remediation, why)),
+    alone ? null : part(() => mendView(index) || remediationView(row, detail && detail.remediation, why)),
     proofView(index, detail),
     part(() => findingsView(row, detail, said)),
     detail && detail.ignored.length ? part(() => card("Ignored by policy", plainList(detail.ignored.map(([id, title, reason]) => [value(id) + ": " + sentence(title) + " ", el("small", {}, "Reason: " + value(reason))])))) : null,

@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _failures, _types
+from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import make_record
 
 # As OpenSSH, sudo and ansible-core 2.16 to 2.21 write them.
 ERRORS = {
@@ -30,8 +31,8 @@ ERRORS = {
     "/bin/sh: 1: /usr/bin/python3: not found": "No Python where Ansible looked for one",
     "SyntaxError: future feature annotations is not defined": "Its Python is too old for this Ansible",
     "OSError: [Errno 28] No space left on device: '/root/.ansible/tmp'": "Ansible cannot write its files there",
-    "No record: it was asked for, but no result came.": "They were asked for, and nobody audited them",
-    "Its record cannot be read: x.json: not valid JSON": "Their records cannot be read",
+    "No record: it was asked for, but no result came.": "Asked for, and not audited",
+    "Its record cannot be read: x.json: not valid JSON": "The record cannot be read",
     "segmentation fault": "Something else",
 }
 
@@ -63,6 +64,24 @@ def test_what_nobody_knows_is_told_apart_by_its_words() -> None:
     found = failures("n0: exit status 3", "n1: exit status 77", "killed", "")
     assert [len(failure.hosts) for failure in found] == [2, 1, 1]
     assert found[-1].error == "no reason given"
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_node_has_what_mends_it_as_the_list_has_it(error: t.Any) -> None:
+    options = ["-i", "prod"]
+    (failure,) = failures(error, options=options)
+    mend = _failures.of_node(failure.hosts[0], options)
+    assert mend and (mend.title, mend.mend) == (failure.title, failure.mend)
+    assert "n0".join(mend.around) == failure.command
+
+
+def test_without_javascript_a_node_says_what_mends_it(store: t.Any, make_report: t.Any) -> None:
+    records = [make_record(f"dead{number}", None, error="Missing sudo password") for number in range(2)]
+    _report, text = make_report(store(*records, make_record("well")))
+    node = text("html").partition('id="node=dead1"')[2].partition("</details>")[0]
+    assert "Missing sudo password" in node and "pass --ask-become-pass" in node
+    assert "<code>ansible-playbook kernelops.memfrag.audit -l dead1</code>" in node
+    assert "ask-become-pass" not in text("html").partition('id="node=well"')[2].partition("</details>")[0]
 
 
 def test_those_that_were_audited_are_none() -> None:

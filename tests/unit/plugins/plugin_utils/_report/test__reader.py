@@ -349,6 +349,16 @@ def test_a_record_that_breaks_its_contract_is_named_with_the_field(
     assert "/r1/a.json: not in the form of this collection (" + says in problem
 
 
+def test_what_only_the_page_of_a_node_that_is_well_shows_ends_no_report(store: t.Any, make_report: t.Any) -> None:
+    record = make_record("a")
+    record["facts"]["zones"][0]["migratetypes"] = {"Movable": [[]]}
+    report, text = make_report(store(record, make_record("b")))
+    assert names(report.fleet) == ["b"]
+    assert "</html>" in text("html")
+    (problem,) = report.fleet.problems
+    assert "facts.zones[0].migratetypes.Movable[0]: must be a whole number" in problem
+
+
 def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
     now = datetime.datetime(2026, 11, 20, 7, tzinfo=datetime.timezone.utc)
     records = store(make_record("liar", started_at="9999-12-31T23:59:59Z"), make_record("honest"))
