@@ -195,15 +195,14 @@ class Outlook(Standing):
         """
         order, now = row["order"], row["now"]
         expected, most = row["expected"] - now, at_most(row) - now
-        enough = row["low"] - now >= lacking or (expected >= lacking and self._matters(expected << order, order))
-        if enough and not short:
+        if self._enough(row, lacking) and not short:
             return "compact", True, "measured"
         if self.worth_reclaiming():
             # Freed page cache is room to move others into. Freed slab clears pageblocks, too: how many, the survey does not tell.
             freed = self.surveyed(order, "after_reclaim") or row
             return (
                 "reclaim_then_compact",
-                True if freed["expected"] - now >= lacking else None,
+                True if self._enough(freed, lacking) else None,
                 "held_reclaimable",
             )
         if max(expected, most) < lacking:
@@ -212,6 +211,10 @@ class Outlook(Standing):
         if not self._matters(max(expected, most) << order, order):
             return "drain_and_reboot", False, "scattered"
         return "compact", None, "doubtful"
+
+    def _enough(self, row, lacking):
+        gained, order = row["expected"] - row["now"], row["order"]
+        return row["low"] - row["now"] >= lacking or (gained >= lacking and self._matters(gained << order, order))
 
 
 def at_most(row):

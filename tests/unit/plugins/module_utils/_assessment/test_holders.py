@@ -67,13 +67,13 @@ def test_the_advice_follows_from_what_was_measured(low, expected, high, reclaima
 def test_what_reclaim_and_a_compaction_bring_decides_whether_that_helps():
     told = facts(0, 3, 5, reclaimable=100000)
     zone = told["pageblock_survey"]["zones"][0]
-    for expected, will_help in ((40, True), (12, None)):
+    for expected, will_help in ((4000, True), (40, None), (12, None)):
         zone["after_reclaim"] = [
-            {"order": order, "now": 0, "low": 10, "expected": expected, "high": 90} for order in range(11)
+            {"order": order, "now": 0, "low": 10, "expected": expected, "high": 5000} for order in range(11)
         ]
         found = assess(told)["remediation"]
         assert (found["action"], found["will_help"]) == ("reclaim_then_compact", will_help)
-        assert found["blocks"] == {"low": 10, "expected": expected, "high": 90}
+        assert found["blocks"] == {"low": 10, "expected": expected, "high": 5000}
         assert "after that it leaves %d (now 0)" % expected in found["reason"]
     assert blocks_after(told, 5, "reclaim") == 10 and blocks_after(told, 5, "compaction") == 0
 
