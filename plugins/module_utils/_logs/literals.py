@@ -15,6 +15,8 @@ __metaclass__ = type
 
 # A byte that comes at most once in so many is searched for in place of the literals that have it.
 RARE = 1000
+# An end that is as long says nearly as much as the whole literal. So much of it is left out at most.
+LONG, FAR = 11, 256
 
 
 class Literals:
@@ -73,3 +75,43 @@ def _led_to(byte, led, block, position, size, found):
         at = block.find(byte, at + 1, size)
     found.extend(places)
     return True
+
+
+class Ends:
+    """What a program is to search for in place of literals: the end of each, from a byte on that is rare in a sample of the text.
+
+    One that searches for several literals at once (grep -F) looks closer at each byte that one of them begins with, and of the letters
+    that words begin with half a text is made. ``wanted``: the ends; ``most``: how much of a literal stands before its end at most.
+    """
+
+    def __init__(self, literals, sample):
+        self._literals = tuple(literals)
+        self._before = {}
+        self.most = 0
+        costs = {}
+        # Those first that have the least choice.
+        for literal in sorted(self._literals, key=len):
+            place = _cheapest(literal, costs, sample)
+            costs[literal[place : place + 1]] = 0
+            self._before.setdefault(literal[place:], []).append((literal, place))
+            self.most = max(self.most, place)
+        self.wanted = sorted(self._before)
+
+    def literal_at(self, data, at, end):
+        """Where the literal begins whose ``end`` is found at data[at], or another one that this end hides; -1 when there is none."""
+        for literal, place in self._before.get(end, ((end, 0),)):
+            if not place or at >= place and data.startswith(literal, at - place):
+                return at - place
+        low, high = max(0, at - self.most), at + len(end) - 1
+        found = [data.find(literal, low, high + len(literal)) for literal in self._literals]
+        return min([place for place in found if place >= 0] or [-1])
+
+
+def _cheapest(literal, costs, sample):
+    """Where an end begins with a byte that another one begins with as well, else with the one that the sample has least of."""
+    last = 0 if b"\n" in literal else max(0, min(len(literal) - LONG, FAR))
+    letters = [literal[place : place + 1] for place in range(last + 1)]
+    for letter in letters:
+        if letter not in costs:
+            costs[letter] = sample.count(letter)
+    return min(range(last + 1), key=lambda place: costs[letters[place]])

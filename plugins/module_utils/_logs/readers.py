@@ -24,9 +24,12 @@ from . import streams, years
 from .clock import Clock
 from .gates import KERNEL_GATES
 from .lazy import contains_any
+from .literals import Ends
 from .prefixes import MAX_LINE, split
 
 GREP_MEMORY = 48 * 1024 * 1024
+# A line that begins farther before a literal begins with it.
+BACK = 8192
 MAX_NOTES = 20
 JOURNALS = ("/var/log/journal", "/run/log/journal")
 _REMARK = re.compile(b"(?m)^-- .*\n")
@@ -163,11 +166,12 @@ def _stamp_at(stream, offset, clock):
 
 def _with_grep(node, path, stream, scanner):
     """Lets grep find the hits of a large file; False when there is no grep that can, and nothing has been taken."""
-    argv = ["prlimit", "--as=%d" % GREP_MEMORY, "grep", "-F", "-a", "-o", "-b", "-n"]
-    for gate in KERNEL_GATES + scanner.gates:
-        argv += ["-e", gate.decode("ascii")]
     stream.seek(0)
     head = stream.read(streams.CHUNK)
+    ends = Ends(KERNEL_GATES + scanner.gates, head)
+    argv = ["prlimit", "--as=%d" % GREP_MEMORY, "grep", "-F", "-a", "-o", "-b", "-n"]
+    for end in ends.wanted:
+        argv += [b"-e", end]
     scanner.tagged = scanning.KERNEL_TAG in head
     scanner._first(head)
     position = 0
@@ -178,9 +182,9 @@ def _with_grep(node, path, stream, scanner):
             lines = (rest + data).split(b"\n")
             rest = lines.pop()
             for line in lines:
-                number, offset = line.split(b":", 2)[:2]
+                number, offset, end = line.split(b":", 2)
                 if int(offset) >= position:
-                    position = _around(stream, scanner, int(number), int(offset), position)
+                    position = _around(stream, scanner, int(number), int(offset), position, ends, end)
     except TimedOut:
         scanner.source.bytes = position or None
         raise
@@ -199,14 +203,18 @@ def _with_grep(node, path, stream, scanner):
     return True
 
 
-def _around(stream, scanner, number, offset, position):
+def _around(stream, scanner, number, offset, position, ends, end):
     """The line of a hit and those after it until nothing more belongs to it. -> where that ended."""
-    back = max(position, offset - 8192)
+    back = max(position, offset - ends.most - BACK)
     stream.seek(back)
     data = stream.read(16384)
-    start = data.rfind(b"\n", 0, offset - back) + 1
-    if not start and back > position:
-        start = offset - back
+    place = ends.literal_at(data, offset - back, end)
+    if place < 0:
+        return position
+    low = max(0, place - BACK)
+    start = data.rfind(b"\n", low, place) + 1
+    if not start and back + low > position:
+        start = place
     sink = scanner.sink
     scanner._idle = 0
     at, first = start, True

@@ -215,6 +215,15 @@ def test_a_large_file_without_grep(tmp_path, monkeypatch):
     assert "without grep" in without["sources"][0]["notes"][0]
 
 
+def test_an_own_signature_in_another_language_is_found_in_a_large_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(scanner, "WHOLE", 1)
+    words = b"der Speicher f\xc3\xbcr den Dienst fehlt"
+    path = tmp_path / "x.log"
+    path.write_bytes(NOISE * 5 + NOISE.replace(b"operationExecutor", words) + NOISE * 5)
+    own = {"id": "own", "cause": "unknown", "contains": [words.decode("utf-8")]}
+    assert [event["line"] for event in collect(path, signatures=[own])["events"]] == [6]
+
+
 def test_a_large_log_without_the_tag_of_the_kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(scanner, "WHOLE", 1)
     path = tmp_path / "dmesg"
