@@ -57,10 +57,8 @@ KINDS = {
     ),
     "reclaim_then_compact": _Kind("Reclaim, then compact", "", (_PLAYBOOK, _REMEDIATE, "-l", "HOSTS")),
     "compact": _Kind("Compact the memory", "", (_PLAYBOOK, _REMEDIATE, "-l", "HOSTS")),
-    "unknown": _Kind(
-        "Audit again as root", "Too little could be read to tell how they are.", (_PLAYBOOK, _AUDIT, "-l", "HOSTS")
-    ),
-    "watch": _Kind("Read the findings", "Nothing is to be compacted now, and they are not well.", ()),
+    "unknown": _Kind("Audit again as root", "Too little could be read to tell.", (_PLAYBOOK, _AUDIT, "-l", "HOSTS")),
+    "watch": _Kind("Read the findings", "Nothing is to be compacted now, and not all is well.", ()),
     "none": _Kind("Nothing to do", "", ()),
 }
 # fmt: on

@@ -182,7 +182,7 @@ class Failure:
 
 
 def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[Failure]:
-    """Those of ``hosts`` that were not audited, by what mends it; the reason with the most nodes first."""
+    """Those of ``hosts`` that were not audited, by what mends it; the reason with the most nodes first, and before one that nobody knows."""
     found: dict[tuple[str, str], Failure] = {}
     for host in hosts:
         if host.status == "audited":
@@ -196,7 +196,8 @@ def of(hosts: Iterable[_types.Host], options: Sequence[str] = ()) -> list[Failur
     for (title, _words), failure in found.items():
         command = next(kind.command for kind in KINDS if kind.title == title)
         failure.command = _actions.command_for(command, failure.hosts, options, become=False)
-    return sorted(found.values(), key=lambda failure: -len(failure.hosts))
+    unknown = KINDS[-1].title
+    return sorted(found.values(), key=lambda failure: (-len(failure.hosts), failure.title == unknown))
 
 
 class Mend(t.NamedTuple):

@@ -74,6 +74,8 @@ def headline(fleet: _types.Fleet) -> tuple[str, str]:
     coverage, levels = fleet.coverage, fleet.levels
     audited = [host for host in fleet.hosts if host.status == "audited"]
     nodes = _words.plural(len(audited), "node")
+    if not audited and len(fleet.hosts) == 1:
+        return f"{fleet.hosts[0].name} could not be audited", "Nothing is known about its memory."
     if not audited:
         return "No node could be audited", "Nothing is known about the memory of this fleet."
     if len(fleet.hosts) == 1:

@@ -78,7 +78,8 @@ class Intake:
         host = Host(
             name=record["host"],
             status=record["status"],
-            error=_words.text(record.get("error")),
+            # ssh ends its lines as a terminal wants them.
+            error=_words.text(record.get("error")).replace("\r\n", "\n"),
             time=self._started(record, path),
             duration=duration if isinstance(duration, (int, float)) else None,
             groups=tuple(sorted(self._same(group) for group in record.get("groups") or ())),

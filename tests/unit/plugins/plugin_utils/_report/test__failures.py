@@ -60,6 +60,18 @@ def test_the_reason_with_the_most_nodes_comes_first_and_has_a_command() -> None:
     assert found[1].command == "ansible n2 -i prod -m ansible.builtin.ping"
 
 
+def test_what_is_known_stands_before_what_is_not() -> None:
+    found = failures("killed", "Missing sudo password")
+    assert [failure.title for failure in found] == ["The user may not become root", "Something else"]
+
+
+def test_the_only_node_is_called_by_its_name(store: t.Any, make_report: t.Any) -> None:
+    _report, text = make_report(store(make_record("web1", None, error="No route to host\r\nGood bye.")))
+    page = text("html")
+    assert "<h1>web1 could not be audited</h1>" in page and "Nothing is known about its memory." in page
+    assert "No route to host\nGood bye." in page
+
+
 def test_what_nobody_knows_is_told_apart_by_its_words() -> None:
     found = failures("n0: exit status 3", "n1: exit status 77", "killed", "")
     assert [len(failure.hosts) for failure in found] == [2, 1, 1]
