@@ -93,6 +93,7 @@ def _prepare(options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     }
     _records.run_directory(records_dir, run_id)
     _marks.sweep(records_dir)
+    _records.sweep(run["report_dir"], time.time())
     marks = _marks.standing(records_dir, run["process"])
     asked_for = set(options["hosts"])
     run["taken"] = [mark.host for mark in marks if mark.host in asked_for and not mark.busy]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import time
 import typing as t
 
 from ansible import constants, context
@@ -55,9 +56,11 @@ class ActionModule(ActionBase):
         default = [] if collected and "records_dir" not in self._task.args else [options["records_dir"]]
         directories = [_paths.absolute(path) for path in options["records_dirs"] or default]
         try:
+            report_dir = _report_dir(options, directories or collected)
+            _records.sweep(report_dir, time.time())
             report = _report.make(
                 directories,
-                _report_dir(options, directories or collected),
+                report_dir,
                 options["report_formats"],
                 collected_dirs=collected,
                 run_id=options["run_id"],

@@ -61,7 +61,7 @@ def put(records_dir: str, host: str, run_id: str, process: int) -> bool:
     _remove(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with open(descriptor, "w", encoding="ascii") as stream:
+        with _records.named(final), open(descriptor, "w", encoding="ascii") as stream:
             stream.write(json.dumps(about) + "\n")
             stream.flush()
             os.fsync(stream.fileno())

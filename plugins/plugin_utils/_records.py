@@ -36,6 +36,10 @@ LARGEST = _record.LARGEST
 # Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
 MODE = 0o600
 
+# What write_file() names its temporary files, and after how long nobody writes to one any more.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+_LEFT_SECONDS = 86400
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}")
 
 
@@ -105,21 +109,44 @@ def write_file(path: str, parts: Iterable[str], mode: int = MODE) -> bool:
     """Write a file so that a reader sees the old content or the new one, never a part. -> whether they differ, or their modes"""
     directory, name = os.path.split(path)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with named(path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                os.fchmod(descriptor, mode)  # whatever the umask
+                stream.writelines(parts)
+            changed = not (
+                os.path.isfile(path)
+                and stat.S_IMODE(os.stat(path).st_mode) == mode
+                and filecmp.cmp(temporary, path, shallow=False)
+            )
+            os.replace(temporary, path)
+            return changed
+        except BaseException:
+            with contextlib.suppress(OSError):  # what has gone wrong is worth more than this
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def named(path: str) -> Iterator[None]:
+    """A file is named by the OSError of its opening, and not by that of a full disk while it is written: it is then, too."""
     try:
-        os.fchmod(descriptor, mode)  # whatever the umask
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            stream.writelines(parts)
-        changed = not (
-            os.path.isfile(path)
-            and stat.S_IMODE(os.stat(path).st_mode) == mode
-            and filecmp.cmp(temporary, path, shallow=False)
-        )
-        os.replace(temporary, path)
-        return changed
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), path) from error
+
+
+def sweep(directory: str, now: float) -> None:
+    """Removes what writers that were killed have left beside the records and reports of a directory, a day later."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    if now - entry.stat(follow_symlinks=False).st_mtime > _LEFT_SECONDS:
+                        os.unlink(entry.path)
 
 
 def runs(directories: Iterable[str]) -> Iterator[Run]:

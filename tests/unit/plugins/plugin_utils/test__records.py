@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import stat
 import typing as t
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _marks, _records
 
 HOSTILE = [
     "node17",
@@ -104,6 +106,42 @@ def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: t.Any) -> None
         _records.write_file(str(tmp_path / "f"), parts())
     assert os.listdir(tmp_path) == ["f"]
     assert (tmp_path / "f").read_text() == "old"
+
+
+@pytest.mark.parametrize("what", ["record", "mark"])
+def test_a_disk_that_is_full_is_told_with_the_file(what: str, tmp_path: t.Any) -> None:
+    """A limit on the size of files, which the kernel tells as it tells of a full disk: when it is written to."""
+    directory = str(tmp_path / "records")
+    write = {
+        "record": lambda: _records.write(directory, "r1", {**_records.empty("h1", [], 0.0), "error": "x" * 100000}),
+        "mark": lambda: _marks.put(directory, "h1", "r" * 1000, os.getpid()),
+    }[what]
+    path = os.path.join(directory, *(("r1", "h1.json") if what == "record" else ("remediating", "h1.json")))
+    _records.write(directory, "r1", _records.empty("h1", [], 0.0))
+    before = {name: open(name).read() for name in map(str, tmp_path.rglob("*.*")) if os.path.isfile(name)}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, path)
+    assert str(caught.value) == f"[Errno {errno.EFBIG}] File too large: '{path}'"
+    assert {name: open(name).read() for name in map(str, tmp_path.rglob("*.*")) if os.path.isfile(name)} == before
+
+
+def test_what_killed_writers_have_left_is_removed_a_day_later(tmp_path: t.Any) -> None:
+    kept = [".h1.json.0123456789ab.tmp", ".h1.json.tmp", "h1.json.0123456789ab.tmp", ".h2.json.0123456789ab.tmp"]
+    for name in kept:
+        (tmp_path / name).write_text("{")
+        os.utime(tmp_path / name, (1000, 1000))
+    os.utime(tmp_path / kept[0], (99000, 99000))
+    (tmp_path / ".link.0123456789ab.tmp").symlink_to("h1.json")
+    (tmp_path / ".directory.0123456789ab.tmp").mkdir()
+    _records.sweep(str(tmp_path), 100000)
+    _records.sweep(str(tmp_path / "none"), 100000)
+    assert set(os.listdir(tmp_path)) == {*kept[:3], ".link.0123456789ab.tmp", ".directory.0123456789ab.tmp"}
 
 
 def test_write_file_tells_whether_something_changed(tmp_path: t.Any) -> None:
