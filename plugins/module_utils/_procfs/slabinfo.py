@@ -9,14 +9,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
+from ._lines import DIGITS, is_number
 
-from ._lines import DIGITS
-
-_CACHE = re.compile(
-    r"(\S.{0,200}?)\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})\s+([0-9]{1,15})"
-    r"(?:\s+:\s+tunables\s.*?:\s+slabdata\s+([0-9]{1,15})\s+([0-9]{1,15})\s.*)?\Z"
-)
+_TUNABLES, _SLABDATA = ": tunables", ": slabdata"
+_LONGEST_NAME = 200
 
 
 def parse_slabinfo(text):
@@ -30,11 +26,11 @@ def parse_slabinfo(text):
         line = line.strip()
         if not line or line.startswith(("#", "slabinfo - version")):
             continue
-        match = _CACHE.match(line)
-        if not match:
+        found = _cache(line)
+        if found is None:
             unparsed += 1
             continue
-        name, active, objects, size, per_slab, pages, _active_slabs, slabs = match.groups()
+        name, active, objects, size, per_slab, pages, slabs = found
         objects, per_slab = int(objects), int(per_slab)
         if slabs is None:
             slabs = -(-objects // per_slab) if per_slab else 0
@@ -54,3 +50,17 @@ def parse_slabinfo(text):
             }
         )
     return caches, unparsed
+
+
+def _cache(line):
+    """-> [name, five numbers, slabs or None] as words, None for a line of another shape. From its end: only the name may hold blanks."""
+    head, tunables, rest = line.partition(_TUNABLES)
+    words = head.rsplit(None, 5)
+    if len(words) != 6 or len(words[0]) > _LONGEST_NAME or not all(map(is_number, words[1:])):
+        return None
+    if not tunables:
+        return words + [None]
+    counts = rest.rpartition(_SLABDATA)[2].split(None, 2)
+    if _SLABDATA not in rest or len(counts) != 3 or not all(map(is_number, counts[:2])):
+        return None
+    return words + [counts[1]]

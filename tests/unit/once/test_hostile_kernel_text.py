@@ -14,6 +14,7 @@ import os
 import pathlib
 import random
 import re
+import time
 import typing as t
 
 import build_roots  # type: ignore[import-not-found]  # tests/unit/conftest.py has made it importable
@@ -22,6 +23,17 @@ import pytest
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import (
+    buddyinfo,
+    cpulist,
+    extfrag,
+    meminfo,
+    pagetypeinfo,
+    pressure,
+    slabinfo,
+    vmstat,
+    zoneinfo,
+)
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts
 
 CAPTURE = "6.12.107+deb13-cloud-amd64/numa-fragmented"
@@ -172,3 +184,27 @@ def test_more_zones_counters_and_processors_than_there_can_be(root: str) -> None
     finally:
         for place, text in kept.items():
             build_roots.write(root, place, text)
+
+
+@pytest.mark.parametrize(
+    ("parse", "line"),
+    [
+        (slabinfo.parse_slabinfo, "a" + " " * 65536 + "b"),
+        (slabinfo.parse_slabinfo, "a " + "7 " * 32768 + "b"),
+        (slabinfo.parse_slabinfo, "a 1 2 3 4 5 : tunables" + " : slabdata 1" * 5000),
+        (meminfo.parse_meminfo, "a:" + " \t" * 32768 + "b"),
+        (meminfo.parse_meminfo, "a" * 65536 + "\n" + ":" * 65536),
+        (vmstat.parse_vmstat, "a" + " \t" * 32768 + "b"),
+        (vmstat.parse_vmstat, " \t" * 32768 + "b"),
+        (pressure.parse_pressure, "some" + " avg10=1" * 8000 + " x"),
+        (cpulist.count_cpus, "0-3," * 16384 + "x"),
+        (buddyinfo.parse_buddyinfo, "Node 0, zone   Normal" + " 7" * 32768),
+        (pagetypeinfo.parse_pagetypeinfo, "Number of blocks type" + " x" * 32768),
+        (zoneinfo.parse_zoneinfo, "Node 0, zone   Normal\n   protection: (" + "7, " * 20000 + ")"),
+        (extfrag.parse_extfrag, "Node 0, zone   Normal" + " 0.984" * 10000 + " x"),
+    ],
+)
+def test_a_line_costs_what_it_weighs(parse: t.Any, line: str) -> None:
+    begun = time.process_time()
+    parse(line)
+    assert time.process_time() - begun < 0.5

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pathlib
 import resource
 import stat
 import typing as t
@@ -108,6 +109,10 @@ def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: t.Any) -> None
     assert (tmp_path / "f").read_text() == "old"
 
 
+def files(directory: pathlib.Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in directory.rglob("*.*") if path.is_file()}
+
+
 @pytest.mark.parametrize("what", ["record", "mark"])
 def test_a_disk_that_is_full_is_told_with_the_file(what: str, tmp_path: t.Any) -> None:
     """A limit on the size of files, which the kernel tells as it tells of a full disk: when it is written to."""
@@ -118,7 +123,7 @@ def test_a_disk_that_is_full_is_told_with_the_file(what: str, tmp_path: t.Any) -
     }[what]
     path = os.path.join(directory, *(("r1", "h1.json") if what == "record" else ("remediating", "h1.json")))
     _records.write(directory, "r1", _records.empty("h1", [], 0.0))
-    before = {name: open(name).read() for name in map(str, tmp_path.rglob("*.*")) if os.path.isfile(name)}
+    before = files(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:
@@ -128,7 +133,7 @@ def test_a_disk_that_is_full_is_told_with_the_file(what: str, tmp_path: t.Any) -
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, path)
     assert str(caught.value) == f"[Errno {errno.EFBIG}] File too large: '{path}'"
-    assert {name: open(name).read() for name in map(str, tmp_path.rglob("*.*")) if os.path.isfile(name)} == before
+    assert files(tmp_path) == before
 
 
 def test_what_killed_writers_have_left_is_removed_a_day_later(tmp_path: t.Any) -> None:
