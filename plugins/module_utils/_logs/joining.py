@@ -183,12 +183,12 @@ def _width(lines):
         return None, False
     # Who wraps at words seldom fills a line, who cuts always does.
     broken = [
-        line.width
+        (line.width, len(after.text.split(None, 1)[0]))
         for line, after in zip(lines, lines[1:])
         if not after.prefixed and after.text.strip() and (line.prefixed or not BEGINS.match(after.text))
     ]
-    at_end = broken.count(widest)
-    near = sum(1 for width in broken if widest - 12 <= width < widest)
+    at_end = sum(1 for width, _word in broken if width == widest)
+    near = sum(1 for width, word in broken if width < widest < max(width + 1 + word, width + 13))
     return widest, at_end > near and at_end >= (2 if widest in COLUMNS else 4)
 
 

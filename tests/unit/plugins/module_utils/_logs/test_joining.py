@@ -180,3 +180,21 @@ def test_a_word_that_a_terminal_has_cut_is_put_together():
     raws = ["Feb 16 00:24:05 aramis kernel: swapper: page allocation failure. order:0, mode:0", "x20"]
     assert len(raws[0]) == 80
     assert [line.text for line in joining.lines_of(raws)] == ["swapper: page allocation failure. order:0, mode:0x20"]
+
+
+def test_lines_that_are_as_wide_as_a_terminal_by_chance_are_not_cut():
+    begun = "2026-02-14T02:08:20.651027+00:00 node-7 kernel: "
+    raws = [
+        begun + "modprobe: vmalloc error: size 0,",
+        "exceeds total pages, mode:0xcc0(GFP_KERNEL),",
+        "nodemask=(null),cpuset=/,mems_allowed=0",
+        begun + "CPU: 3 PID: 50528 Comm: modprobe",
+        "Not tainted 5.15.0-105-generic-64k #1",
+        begun,
+        "__vmalloc_node_range+0x28f/0x15b4",
+    ]
+    assert [len(raws[0]), len(raws[3])] == [80, 80]
+    assert [line.text for line in joining.lines_of(raws)][:2] == [
+        "modprobe: vmalloc error: size 0, exceeds total pages, mode:0xcc0(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0",
+        "CPU: 3 PID: 50528 Comm: modprobe Not tainted 5.15.0-105-generic-64k #1",
+    ]
