@@ -69,6 +69,10 @@ screenshots: ## the sample report and its screenshots anew, for README and docum
 monitoring: ## rules, alerts and dashboards, by promtool, node_exporter and Prometheus of Debian
 	$(SESSIONS) monitoring
 
+.PHONY: monitoring-series
+monitoring-series: ## record anew what virtual machines say while their memory fragments; ARGS=linux-6.12
+	$(SESSIONS) series
+
 .PHONY: peers
 peers: ## verdicts, CPU and memory beside other tools; ARGS='--sizes 100e6'
 	$(SESSIONS) peers

@@ -322,6 +322,14 @@ def monitoring(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=TOOLS_PYTHON, default=False)
+def series(session: nox.Session) -> None:
+    """The series of virtual machines that the session "monitoring" plays, recorded anew. Five minutes a machine."""
+    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
+    install(session, "pyyaml")
+    session.run("python", "tests/monitoring/recorder/record.py", *(session.posargs or ["linux-6.1", "linux-6.12"]))
+
+
 @nox.session(python=TOOLS_PYTHON)
 def package(session: nox.Session) -> None:
     """Build the collection, install it, and have Galaxy's importer look at it."""

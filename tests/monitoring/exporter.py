@@ -16,6 +16,8 @@ import typing as t
 import urllib.request
 
 INSTANCE = 'instance="node17:9100",job="node"'
+# What the rules read.
+COLLECTORS = ("--collector.buddyinfo", "--collector.zoneinfo", "--collector.meminfo")
 _SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 
 
@@ -63,8 +65,12 @@ def scrape(address: str, patience: float = 20.0) -> str:
 
 def series_of(root: str) -> dict[str, float]:
     """{series in PromQL's form, with INSTANCE's labels: value} of what the rules read."""
-    with running(root, "--collector.buddyinfo", "--collector.zoneinfo", "--collector.meminfo") as address:
-        text = scrape(address)
+    with running(root, *COLLECTORS) as address:
+        return samples(scrape(address), root)
+
+
+def samples(text: str, root: str) -> dict[str, float]:
+    """The same of what an exporter with COLLECTORS has said of the tree ``root``."""
     found = {}
     for line in text.splitlines():
         if not line.startswith(("node_buddyinfo", "node_zoneinfo", "node_memory_MemTotal")):

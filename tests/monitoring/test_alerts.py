@@ -49,9 +49,13 @@ def tool_series(name: str) -> dict[str, float]:
     """What the node tool writes of a capture, with INSTANCE's labels; when it was collected is for the test to say."""
     with tempfile.TemporaryDirectory() as place:
         root = build_roots.build(name, os.path.join(place, "node"), captures=test_rules.CAPTURES)
-        facts = _facts.collect(Node(root), ["all", "!extfrag"])
-        policy = {"target": complete({}), "textfile": None, "assessment": {}}
-        text = _metrics.render(facts, policy, {"failures": 0}, _metrics_state.load(WritableNode(root)))
+        return samples(_facts.collect(Node(root), ["all", "!extfrag"]), _metrics_state.load(WritableNode(root)))
+
+
+def samples(facts: t.Any, state: t.Any) -> dict[str, float]:
+    """What the node tool writes of facts and of its state."""
+    policy = {"target": complete({}), "textfile": None, "assessment": {}}
+    text = _metrics.render(facts, policy, {"failures": 0}, state)
     found = {}
     for line in text.splitlines():
         match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
@@ -103,7 +107,10 @@ def passes(place: pathlib.Path, tests: list[promtool.Test], files: t.Sequence[st
 
 def stock_alerts(name: str) -> list[Labels]:
     """After three hours in the state of the capture, as a stock node_exporter sees it."""
-    facts = json.loads(test_rules.looked_at(name)[1])
+    return stock_alerts_of(json.loads(test_rules.looked_at(name)[1]))
+
+
+def stock_alerts_of(facts: t.Any) -> list[Labels]:
     machine: dict[int, float] = {}
     for series, value in test_rules.answers(facts)[1].items():
         match = re.search(r'size="(\d+)"', series)
@@ -120,10 +127,13 @@ def stock_alerts(name: str) -> list[Labels]:
 
 def tool_alerts(name: str) -> list[Labels]:
     """The same of the node tool."""
-    values = tool_series(name)
     with tempfile.TemporaryDirectory() as place:
         root = build_roots.build(name, os.path.join(place, "node"), captures=test_rules.CAPTURES)
-        facts = _facts.collect(Node(root), ["all", "!extfrag"])
+        return tool_alerts_of(_facts.collect(Node(root), ["all", "!extfrag"]), tool_series(name))
+
+
+def tool_alerts_of(facts: t.Any, values: dict[str, float]) -> list[Labels]:
+    """``values`` are those that the tool writes of the facts."""
     advice = assess(facts)["remediation"]
     found = []
     for entry in facts["allocatable"]:

@@ -42,15 +42,20 @@ def names() -> list[str]:
 
 
 def printed(name: str, file: str) -> dict[tuple[str, str, int], float]:
-    """{(node, zone, order): index} as debugfs printed it; the kernel prints "%d.%03d", and so "0.-500"."""
-    found = {}
+    """{(node, zone, order): index} as debugfs printed it."""
     with open(os.path.join(CAPTURES, name, file), encoding="utf-8") as stream:
-        for line in stream:
-            match = re.match(r"Node (\d+), zone\s+(\S+)\s+(.*)", line)
-            assert match, line
-            for order, word in enumerate(match[3].split()):
-                whole, part = word.split(".")
-                found[match[1], match[2], order] = (int(whole) * 1000 + int(part)) / 1000
+        return indices(stream.read())
+
+
+def indices(text: str) -> dict[tuple[str, str, int], float]:
+    """The kernel prints "%d.%03d", and so "0.-500"."""
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r"Node (\d+), zone\s+(\S+)\s+(.*)", line)
+        assert match, line
+        for order, word in enumerate(match[3].split()):
+            whole, part = word.split(".")
+            found[match[1], match[2], order] = (int(whole) * 1000 + int(part)) / 1000
     return found
 
 
