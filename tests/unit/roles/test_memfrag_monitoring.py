@@ -130,6 +130,46 @@ def test_the_monitor_runs_the_script_where_it_sees_it() -> None:
     assert {rule["condition"] for rule in monitor["rules"]} == {each["type"] for each in monitor["conditions"]}
 
 
+# What node-problem-detector reads of its files: of any other name it takes no notice, so that a slip of the pen would go unseen.
+# pkg/custompluginmonitor/types/{config,types}.go; pkg/systemlogmonitor/{config.go,types/types.go,logwatchers/types/log_watcher.go}
+NPD_COMMON = {"plugin", "pluginConfig", "source", "conditions", "rules", "metricsReporting"}
+NPD_CONDITION, NPD_RULE = {"type", "reason", "message"}, {"type", "condition", "reason"}
+NPD_PLUGIN = (
+    "invoke_interval timeout max_output_length concurrency enable_message_change_based_condition_update skip_initial_status"
+).split()
+NPD = {
+    "memfrag-monitor.json.j2": (NPD_COMMON, NPD_RULE | {"path", "args", "timeout"}),
+    "memfrag-kernel-monitor.json.j2": (
+        NPD_COMMON | {"skipList", "logPath", "lookback", "delay", "bufferSize"},
+        NPD_RULE | {"pattern"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NPD)
+def test_node_problem_detector_knows_every_name_and_takes_every_value(name: str) -> None:
+    monitor = json.loads(rendered(name, __memfrag_monitoring_npd_sees="/memfrag"))
+    known, of_rules = NPD[name]
+    assert set(monitor) <= known and isinstance(monitor["metricsReporting"], bool) and monitor["source"]
+    assert monitor["plugin"] in (("custom",) if "logPath" not in monitor else ("kmsg", "filelog", "journald"))
+    assert all(set(each) == NPD_CONDITION for each in monitor["conditions"])
+    common = monitor.get("pluginConfig", {})
+    assert set(common) <= set(NPD_PLUGIN)
+    times = [common[key] for key in ("invoke_interval", "timeout") if key in common]
+    times += [rule["timeout"] for rule in monitor["rules"] if "timeout" in rule]
+    times += [monitor[key] for key in ("lookback", "delay") if key in monitor]
+    # Of what time.ParseDuration of Go takes.
+    assert times and all(re.fullmatch("[1-9][0-9]*(s|m|h)", each) for each in times)
+    for rule in monitor["rules"]:
+        assert set(rule) <= of_rules and rule["type"] in ("temporary", "permanent")
+        if rule["type"] == "permanent":
+            assert rule["condition"] in {each["type"] for each in monitor["conditions"]}
+        if "path" in rule:
+            assert int(rule["timeout"].rstrip("s")) <= int(common["timeout"].rstrip("s"))
+        # Go's expressions look neither ahead nor behind, nor back at a group (RE2).
+        assert not re.search(r"\(\?[=!<P]|\\[1-9]", rule.get("pattern", ""))
+
+
 def metrics_of(name: str, place: Path, age: int = 0) -> Path:
     root = build_roots.build(name, str(place / "node"))
     facts = _facts.collect(Node(root), ["all", "!extfrag"])
