@@ -19,20 +19,34 @@ _QUICK = {
     "metrics": ("--root", "--policy", "--textfile"),
     "check": ("--root", "--policy", "--warning", "--critical"),
 }
+# What of a monitoring plugin means that it has no answer: 1 would be a warning about the node.
+_UNANSWERED = {"check": 3}
 
 
 def run():
     """What the installed tool does: main(), and the end of the process. To tidy up behind a run takes Python a tenth of what the run takes."""
-    status = main()
     try:
+        status = main()
         for stream in (sys.stdout, sys.stderr):
             # None where its descriptor was closed from the start.
             if stream is not None:
                 stream.flush()
-    except (IOError, OSError):
-        # Nobody reads any more, or there is no space: Python says it as it does of every program.
-        sys.exit(status)
+    except (IOError, OSError) as error:
+        status = _unheard(error)
     os._exit(status)
+
+
+def _unheard(error):
+    """Nobody reads any more, or there is no space. -> exit status"""
+    status = _UNANSWERED.get(sys.argv[1] if len(sys.argv) > 1 else None, ERROR)
+    try:
+        if sys.stderr is not None:
+            _failed(error, status)
+            sys.stderr.flush()
+    except (IOError, OSError):
+        # Not even that can be said.
+        pass
+    return status
 
 
 def main(argv=None):

@@ -153,13 +153,14 @@ def test_the_tool_is_complete(tool, node_root):
         assert out
 
 
-def test_what_cannot_be_said_is_an_error(tool, node_root):
+@pytest.mark.parametrize("command,status", [("check", 3), ("status", 1), ("metrics", 1)])
+def test_what_cannot_be_said_is_an_error(tool, node_root, command, status):
+    arguments = [PYTHON, tool, command, "--root", node_root(MOVABLE)]
     with io.open("/dev/full", "wb") as full:
-        process = subprocess.Popen(
-            [PYTHON, tool, "check", "--root", node_root(MOVABLE)], cwd="/", stdout=full, stderr=subprocess.PIPE
-        )
-        assert b"No space left" in process.communicate()[1] or sys.version_info[0] == 2
-    assert process.returncode != 0
+        process = subprocess.Popen(arguments, cwd="/", stdout=full, stderr=subprocess.PIPE)
+        assert b"No space left" in process.communicate()[1]
+        assert process.returncode == status
+        assert subprocess.call(arguments, cwd="/", stdout=full, stderr=full) == status
 
 
 @pytest.mark.parametrize("compiled,virtual,options", [(1, 0, b"-EsS"), (1, 1, b"-Es"), (0, 0, b"-Es")])
