@@ -13,6 +13,7 @@ import json
 import os
 import sys
 
+import hypothesis
 import pytest
 from ansible.module_utils import basic
 
@@ -22,6 +23,11 @@ sys.path.insert(0, FIXTURES)
 import build_roots
 
 CAPTURES = build_roots.names()
+
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_configure(config):

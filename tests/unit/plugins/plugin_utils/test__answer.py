@@ -271,7 +271,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(["collected_at", "kernel", "zones", "allocatable", "slab", "meminfo", "vmstat", "sysctl"]), JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_stands_in_a_field_the_answer_is_refused_or_assessed(name: str, value: t.Any) -> None:
     try:
         taken = _answer.take({"observed": json.dumps({"facts": facts(**{name: value})})})
@@ -306,7 +306,7 @@ SMALL_JSON = (
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: type(shape).__name__)
 @given(st.lists(SMALL_JSON, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_holds_as_a_whole_holds_one_by_one(shape: _shapes.Shape, values: list[t.Any]) -> None:
     if shape.all_hold(values):
         for value in values:
@@ -331,7 +331,7 @@ def complaint(check: t.Callable[[t.Any], None], value: t.Any) -> str:
 
 
 @given(SMALL_JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_code_of_a_shape_says_what_the_shape_says(value: t.Any) -> None:
     for shape in AROUND:
         for inside in (value, [value], {"a": value}):

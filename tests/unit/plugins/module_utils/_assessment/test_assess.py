@@ -14,7 +14,7 @@ import re
 
 import build_roots
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _outlook
@@ -445,7 +445,7 @@ def machines(draw):
     return {"kernel": kernel, "zones": zones, "slab": slab, "meminfo": memory, "containers": containers}
 
 
-PROPERTIES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+PROPERTIES = settings(max_examples=150)
 
 
 @PROPERTIES

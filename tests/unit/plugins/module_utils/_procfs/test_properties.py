@@ -60,7 +60,7 @@ TEXTS = st.one_of(
 BLOCKS = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 10**7)), min_size=1, max_size=16)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_no_parser_raises_on_any_text(text):
     for parse in PARSERS:
@@ -68,7 +68,6 @@ def test_no_parser_raises_on_any_text(text):
         assert 0 <= unparsed <= len(text.splitlines()) + 1
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 99), st.sampled_from(["DMA", "Normal", "Movable"]), BLOCKS),
@@ -83,7 +82,6 @@ def test_buddyinfo_round_trip(zones):
     assert unparsed == 0
 
 
-@settings(deadline=None)
 @given(st.integers(-1500, 1000))
 def test_thousandths_round_trip_through_the_printing_of_the_kernel(value):
     # "%d.%03d" of C's division, which cuts towards zero.
@@ -91,7 +89,6 @@ def test_thousandths_round_trip_through_the_printing_of_the_kernel(value):
     assert extfrag.thousandths("%d.%03d" % (whole, value - whole * 1000)) == value
 
 
-@settings(deadline=None)
 @given(BLOCKS, st.integers(0, 15))
 def test_indices_stay_in_range_and_agree(blocks, order):
     index = _fragmentation.fragmentation_index(blocks, order)
@@ -104,14 +101,12 @@ def test_indices_stay_in_range_and_agree(blocks, order):
     assert _fragmentation.free_pages(blocks) >= suitable << order
 
 
-@settings(deadline=None)
 @given(BLOCKS)
 def test_the_unusable_share_only_grows_with_the_order(blocks):
     shares = [_fragmentation.unusable_index(blocks, order) for order in range(len(blocks))]
     assert shares == sorted(shares)
 
 
-@settings(deadline=None)
 @given(BLOCKS, st.integers(0, 15), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans())
 def test_what_an_ordinary_request_gets_an_atomic_one_gets_too(blocks, order, mark, reserve, scaled):
     if _fragmentation.watermark_ok(blocks, order, mark, reserve, scaled=scaled):
