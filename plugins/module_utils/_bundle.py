@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import marshal
+import sys
 
 # Where it is in the archive. It begins as a .pyc does, so that another Python is known by the same four bytes (PEP 552).
 ENTRY = "memfrag_lib/bundle.pyc"
@@ -30,11 +31,13 @@ def use(archive):
 
     archive   the zipimporter of the tool
     """
+    if sys.version_info < (3, 8):
+        # None was made for these, and not all of them have what follows.
+        return
     try:
         data = archive.get_data(ENTRY)
     except (IOError, OSError):
         return
-    import sys
     from importlib.machinery import ModuleSpec
     from importlib.util import MAGIC_NUMBER
 

@@ -37,6 +37,20 @@ def ensure(name, requirements):
     return folder
 
 
+def complete(pythons):
+    """In CI, have Debian's own of the ``pythons`` ({version: path}) make environments, for which it has a package; a person is told by nox."""
+    lacking = [
+        path
+        for version, path in pythons.items()
+        if path.startswith("/usr/bin/") and _numbers(version) >= OLDEST_PYTHON and not _makes_environments(path)
+    ]
+    if lacking and os.environ.get("CI"):
+        try:
+            system.install(["python3-venv"], "virtual environments")
+        except system.Unavailable as error:
+            print("%s cannot make %s" % (lacking[0], error), file=sys.stderr)
+
+
 def collections():
     """A collections folder that has this checkout under its name."""
     link = CACHE / "collections" / "ansible_collections" / "kernelops" / "memfrag"
@@ -56,7 +70,7 @@ def _python():
     """An interpreter new enough that can make environments: the caller's own if possible, else the newest."""
     candidates = [sys.executable] if sys.version_info[:2] >= OLDEST_PYTHON else []
     for version, path in reversed(list(interpreters.find().items())):
-        if tuple(int(number) for number in version.split(".")) >= OLDEST_PYTHON:
+        if _numbers(version) >= OLDEST_PYTHON:
             candidates.append(path)
     if not candidates:
         sys.exit(
@@ -74,6 +88,10 @@ def _python():
     if not _makes_environments(candidates[0]):
         sys.exit("%s cannot make virtual environments, not even with python3-venv installed." % candidates[0])
     return candidates[0]
+
+
+def _numbers(version):
+    return tuple(int(number) for number in version.split("."))
 
 
 def _makes_environments(python):

@@ -39,7 +39,7 @@ def main():
     parser.add_argument("sessions", nargs="*")
     arguments = parser.parse_args()
     folder = environment.ensure("nox", [NOX])
-    interpreters.find()
+    environment.complete(interpreters.find())
     report = CACHE / "report.json"
     if report.exists():
         report.unlink()

@@ -101,6 +101,16 @@ def test_compiled_code_is_run_or_passed_over(change, tmp_path, node_root):
     assert subprocess.call([sys.executable, path, "check", "--root", root], cwd="/", stdout=subprocess.PIPE) == 1
 
 
+def test_a_bundle_of_another_python_is_passed_over(tmp_path, node_root):
+    path = str(tmp_path / "memfrag")
+    with io.open(path, "wb") as stream:
+        stream.write(_install.build(sys.executable))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_bundle.ENTRY, b"\x00" * 32)
+    arguments = [sys.executable, path, "check", "--root", node_root(MOVABLE)]
+    assert subprocess.call(arguments, cwd="/", stdout=subprocess.PIPE) == 1
+
+
 @pytest.mark.skipif(sys.version_info < (3, 8), reason="each module has compiled code of its own there")
 def test_every_module_comes_from_the_bundle(tmp_path):
     path = str(tmp_path / "memfrag")
