@@ -41,7 +41,7 @@ def run():
         os._exit(status)
     if sys.argv[1:2] and sys.argv[1] in _QUICK:
         os._exit(status)
-    sys.exit(status)
+    raise SystemExit(status)
 
 
 def _unheard(error):
