@@ -84,8 +84,9 @@ pageblocks. Where there are none, it will not help, and the assessment says so.
 
 Where the pageblocks were surveyed (subset ``pageblocks`` of the facts, ``memfrag_pageblocks: true`` of the audit), this is measured and not
 inferred: ``blocks`` of the remediation has how many blocks of the order a compaction leaves free (``low``, ``expected``, ``high``; the survey
-of a sample is an estimate). ``will_help`` is ``true`` where as many as are lacking are expected, ``false`` where what it moves
-makes fewer even at the most (``high`` also counts what per-cpu lists hold up, for which nobody need compact). Then the reason names who stands
+of a sample is an estimate). ``will_help`` is ``true`` where as many as are lacking are sure, or where they are expected and more than next to
+nothing: a tenth of what is free in smaller blocks. It is ``false`` where what a compaction moves makes fewer even at the most, or next to
+nothing (``high`` also counts what per-cpu lists hold up, for which nobody need compact). Then the reason names who stands
 in the way and what moves them. MF307 to MF312 say who holds the pageblocks.
 
 An action fits the level: of a node whose level is ``low`` only what is sure to help is advised, and otherwise ``none``.

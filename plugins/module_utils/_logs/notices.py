@@ -18,12 +18,15 @@ from .lazy import Lazy, contains_any
 
 
 class Notice:
-    """One form of notice. ``contains``: literals of which a line has one. Named groups of the pattern: victim, pid, cgroup, container."""
+    """One form of notice. ``contains``: literals of which a line has one. Named groups of the pattern: victim, pid, cgroup, container.
+
+    tagged   its words say too little: only a line counts that the reporter is known to have written
+    """
 
     weak = True
 
-    def __init__(self, ident, reporter, scope, cause, confidence, reason, contains, pattern, unit=False):
-        self.ident, self.reporter, self.scope = ident, reporter, scope
+    def __init__(self, ident, reporter, scope, cause, confidence, reason, contains, pattern, unit=False, tagged=False):
+        self.ident, self.reporter, self.scope, self.tagged = ident, reporter, scope, tagged
         self.cause, self.confidence, self.reason = cause, confidence, reason
         self.contains = tuple(contains)
         self.pattern = Lazy(pattern)
@@ -202,6 +205,7 @@ NOTICES = (
         "systemd-oomd killed a cgroup for memory pressure or full swap, the line breaks off before it tells which",
         ("Killed /",),
         r"^Killed (?P<cgroup>/\S{1,1024}?)(?:\.{3}|>|\u2026)?$",
+        tagged=True,
     ),
     # earlyoom kill.c kill_process(), main.c poll_loop()
     Notice(
@@ -283,19 +287,16 @@ NOTICES = (
     ),
 )
 # In the order of the table: gates of large logs are searched for one by one.
-LITERALS = tuple(sorted({literal for notice in NOTICES if notice.ident != "oomd_cut" for literal in notice.contains}))
-# All of them have one of these: fewer to search every line for.
+LITERALS = tuple(sorted({literal for notice in NOTICES if not notice.tagged for literal in notice.contains}))
+# Those of a program's own that are not gates: it is known by its name.
+_TAGGED = {notice.reporter: notice.contains for notice in NOTICES if notice.tagged}
+# All of the others have one of these: fewer to search every line for.
 _QUICK = ("OOM", "oom", "due to memory", "ending SIG", "low memory!", "badness")
 
 
 def speaks(text, tag=None):
     """Whether a text may be a notice. ``tag``: the program that wrote it, where that is known."""
-    return (
-        contains_any(text, _QUICK)
-        and contains_any(text, LITERALS)
-        or tag == "systemd-oomd"
-        and text.startswith("Killed /")
-    )
+    return contains_any(text, _QUICK) and contains_any(text, LITERALS) or contains_any(text, _TAGGED.get(tag, ()))
 
 
 def read(line, text):
@@ -306,7 +307,7 @@ def read(line, text):
     if line.tag == "kernel":
         return None
     for notice in NOTICES:
-        if not contains_any(text, notice.contains) or notice.ident == "oomd_cut" and line.tag != "systemd-oomd":
+        if not contains_any(text, notice.contains) or notice.tagged and line.tag != notice.reporter:
             continue
         match = notice.pattern.search(text)
         if match is not None:
