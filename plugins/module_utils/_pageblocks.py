@@ -16,13 +16,17 @@ __metaclass__ = type
 import copy
 import math
 import random
+import re
 import time
 
 from . import _blockmap
+from ._node import NodeError
 from ._procfs import kpageflags
 from ._scanners import free_per_order, wilson, yields
 
 PATH = "/proc/kpageflags"
+# Of each page the cgroup that it is charged to, 0 for none (CONFIG_MEMCG).
+CHARGED = "/proc/kpagecgroup"
 
 # Pageblocks that a sample draws, in all: a fifth of a second of CPU. Of larger ones than that (pages of 16 and 64 KiB) so many fewer.
 SAMPLE, _SAMPLED_PAGES = 2000, 512
@@ -33,8 +37,8 @@ _FEWEST = 32
 # Seconds of work after which the reader gives way for as long again.
 _BURST = 0.004
 
-# The part of a zone that the per-cpu lists of its NUMA node's CPUs may hold together (MIN_PERCPU_PAGELIST_HIGH_FRACTION).
-_LISTED_SHARE = 8
+# In so many pageblocks of a zone at the most it is looked up what is charged.
+_LOOKED_UP = 256
 
 # The migratetypes of pageblocks that take pages in which are moved (mm/compaction.c, suitable_migration_target()).
 _TARGETS = ("Movable", "CMA")
@@ -44,10 +48,14 @@ _TARGETS = ("Movable", "CMA")
 _TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
 
 
+# Pages without a flag side by side.
+_RUN = re.compile("k+")
+
+
 class Block:
     """One surveyed pageblock: pages by kind, and per order the aligned blocks without a page that stays where it is."""
 
-    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved", "unflagged", "without_flag")
+    __slots__ = ("bare", "clean", "free", "held_by", "in_runs", "movable", "pages", "reserved", "unflagged")
 
     def __init__(self, letters, moves):
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
@@ -56,9 +64,9 @@ class Block:
         self.bare = letters == "k" * len(letters)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
-        # Pages without a flag: the kernel's, or free on a per-cpu list. And those where nothing else stays.
-        self.without_flag = letters.count("k")
-        self.unflagged = len(stays) if self.without_flag == len(stays) else 0
+        # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list. And whether two and more lie together.
+        self.unflagged = len(stays) if letters.count("k") == len(stays) else 0
+        self.in_runs = 2 * len(_RUN.findall(letters)) <= self.unflagged
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
         self.clean = _clean(stays, len(letters))
 
@@ -86,6 +94,13 @@ def _as_offline(block):
     # The one at hand may stand for many, of other zones as well.
     other = copy.copy(block)
     other.held_by = "offline"
+    return other
+
+
+def _without_listed(block):
+    # The one at hand may stand for many.
+    other = copy.copy(block)
+    other.unflagged = 0
     return other
 
 
@@ -175,14 +190,13 @@ def zones_of(zoneinfo, pages_per_block):
     return found
 
 
-def know_lists(zones, zoneinfo, tuned):
-    """What the per-cpu lists of the zones may keep, by /proc/zoneinfo.
+def know_lists(zones, zoneinfo):
+    """What the per-cpu lists of the zones hold and may keep, by /proc/zoneinfo.
 
-    tuned   whether the kernel lets a list grow with its use, up to an eighth of the zone for the CPUs of its NUMA node (Linux 6.7 and
-            later; mm/page_alloc.c, zone_highsize()); newer ones say how far
+    Since Linux 6.7 a list may grow with its use, up to an eighth of the zone for the CPUs of its NUMA node, and gives that back
+    (_compaction/lists.py): what it keeps is what it may hold while nobody compacts.
     """
     about = {(zone["node"], zone["zone"]): zone for zone in zoneinfo}
-    nodes = len({zone.node for zone in zones}) or 1
     for zone in zones:
         told = about[zone.node, zone.name]
         lists, zone.listed = told["pcp_high"], told["pcp_pages"] or 0
@@ -190,10 +204,7 @@ def know_lists(zones, zoneinfo, tuned):
             zone.kept = sum(lists) / len(lists)
             zone.turned_over = zone.listed / float(len(lists))
             # Whoever compacts may be moved to another CPU on the way.
-            most = [sum(sorted(lists)[-2:])] + told["pcp_high_max"]
-            if tuned and not told["pcp_high_max"]:
-                most.append((told.get("managed") or 0) // _LISTED_SHARE // max(1, len(lists) // nodes))
-            zone.most_kept = max(most)
+            zone.most_kept = sum(sorted(lists)[-2:])
 
 
 def know_targets(zones, types):
@@ -224,6 +235,7 @@ def read(node, zones, sample=SAMPLE, moves="fm", seed=None):
     for zone in zones:
         count = zone.span if complete else max(_FEWEST, int(round(sample * zone.blocks / total)))
         reader.survey(zone, count)
+        reader.look_up(zone)
         zone.taken()
     return all(zone.complete for zone in zones)
 
@@ -235,7 +247,8 @@ class _Reader:
     """Looks at pageblocks, and gives way between."""
 
     def __init__(self, node, moves, chance):
-        self.read, self.moves, self.chance = node.span_reader(PATH), moves, chance
+        self.node, self.read = node, node.span_reader(PATH)
+        self.moves, self.chance = moves, chance
         # Many pageblocks are one thing throughout: {(letter, pages): Block}.
         self.alike = {}
         self.started = time.time()
@@ -255,14 +268,17 @@ class _Reader:
         zone.places = sorted(drawn)
         zone.surveyed = [drawn[index] for index in zone.places]
 
+    def _give_way(self):
+        if time.time() - self.started > _BURST:
+            time.sleep(_BURST)
+            self.started = time.time()
+
     def _block(self, zone, index):
         first, behind = zone.frames(index)
         if zone.is_hole(first, behind):
             return _NOTHING
         data = self.read(first * kpageflags.WORD_BYTES, (behind - first) * kpageflags.WORD_BYTES)
-        if time.time() - self.started > _BURST:
-            time.sleep(_BURST)
-            self.started = time.time()
+        self._give_way()
         letters = kpageflags.parse_kpageflags(data)
         if letters != letters[:1] * len(letters):
             return Block(letters, self.moves)
@@ -270,6 +286,28 @@ class _Reader:
         if key not in self.alike:
             self.alike[key] = Block(letters, self.moves)
         return self.alike[key]
+
+    def look_up(self, zone):
+        """Tell of the zone's pageblocks those that may wait for free pages on lists alone from those with pages that are charged to a cgroup.
+
+        Pages of pipes and sockets are. Where there is no such file, nothing tells.
+        """
+        few = [
+            (block.unflagged, number)
+            for number, block in enumerate(zone.surveyed)
+            if 0 < block.unflagged * zone.scale <= zone.listed
+        ]
+        try:
+            charged = self.node.span_reader(CHARGED) if few else None
+            for _pages, number in sorted(few)[:_LOOKED_UP]:
+                self._give_way()
+                first, behind = zone.frames(zone.places[number])
+                where = first * kpageflags.WORD_BYTES, (behind - first) * kpageflags.WORD_BYTES
+                if kpageflags.has_charged(self.read(*where), charged(*where)):
+                    zone.surveyed[number] = _without_listed(zone.surveyed[number])
+        except NodeError:
+            # That the time is up is another matter than that there is no such file.
+            self.node.deadline.check(PATH)
 
 
 def holders(zone):

@@ -21,6 +21,10 @@ _RESISTING = 0.1
 # So many pages are moved, and given to a list, in one go; compaction may go on at another CPU then (COMPACT_CLUSTER_MAX).
 _CLUSTER = 32
 
+# The last pages of a pageblock are moved when the migration scanner stands at its end already, and then the free scanner does not look at
+# the next one either (isolate_freepages(), low_pfn).
+_GAP = 2
+
 _Z95 = 1.96
 
 
@@ -42,29 +46,32 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
     correction   what a compaction here brought before, as a share of what was promised
     reclaimed    share of the movable pages that is given up before, to make room
 
-    What compaction frees goes to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may
-    (mm/page_alloc.c, free_unref_page()): those pageblocks are whole again only when the list is given back, within a minute or when
-    memory is short. Expected is what is there at once, with a list of usual length; low with the longest ones, where each pageblock
-    has pages on two; high is what there is when the lists are given back. Then those pages are free as well that stand on lists now
-    (_held_up()). Expected counts as many of them as one list has, since a compaction turns over that of its CPU, and of these the
-    share of movable pageblocks in the zone. moved is high without them: no compaction is needed for what lists give back.
+    Low and high are bounds of where the two scanners meet (_meetings()), expected is where they are likely to. What compaction frees goes
+    to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may (mm/page_alloc.c,
+    free_unref_page()): those pageblocks are whole again only when the list is given back. Expected is what is there with a list of
+    usual length; low with the longest ones, where each pageblock has pages on two; high is what there is when the lists are given
+    back. Then those pages are free as well that stand on lists now, and high counts each pageblock that may have waited for
+    nothing else (_held_up()). Expected counts those that look like it, for as many pages as one list has, since a compaction turns over
+    that of its CPU, and of these the share of movable pageblocks in the zone. moved is high without them: no compaction is needed for
+    what lists give back.
     """
-    blocks, emptied = zone.observed, _emptied(zone.observed, reclaimed, _usable_share(zone, reclaimed))
+    blocks = zone.observed
+    least, likely, most = _meetings(zone, reclaimed)
     ends = [
-        emptied - _on_lists(zone, blocks[:emptied], zone.most_kept, _CLUSTER),
-        emptied - _on_lists(zone, blocks[:emptied], zone.kept, zone.size),
+        least - _on_lists(zone, blocks[:least], zone.most_kept, _CLUSTER),
+        likely - _on_lists(zone, blocks[:likely], zone.kept, zone.size),
     ]
-    likely = _held_up(zone, blocks[: ends[1]], zone.turned_over * _movable_share(zone))
-    most, by_chance = _held_up(zone, blocks[:emptied], zone.listed), _unlisted(zone, blocks[:emptied])
+    turned_over = _held_up(zone, filter(_looks_listed, blocks[: ends[1]]), zone.turned_over * _movable_share(zone))
+    listed = _held_up(zone, blocks[:most] + [block for block in blocks[most:] if not block.movable], zone.listed)
     answer = []
     for order, ready in enumerate(now):
         all_ = max(1.0, zone.blocks * zone.size / float(1 << order))
         room = sum(block.free + reclaimed * block.movable for block in blocks) * zone.scale / (1 << order)
         if 1 << order <= zone.size:
-            low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [emptied])
+            low, expected, high = (min(room, _reached(zone, blocks, end, order)) for end in ends + [most])
             moved = high
-            expected += _brought(zone, likely, order)
-            high += _brought(zone, most, order) + by_chance * zone.size / (1 << order)
+            expected += _brought(zone, turned_over, order)
+            high += _brought(zone, listed, order)
         else:
             low, expected, high = (min(room, count) for count in _in_rows(zone, order, ends))
             moved = high
@@ -120,15 +127,14 @@ def _on_lists(zone, emptied, pages, together):
     return kept
 
 
-def _held_up(zone, emptied, pages):
-    """The emptied pageblocks, as many as there may be, that so many free ``pages`` on per-cpu lists are all that is in the way of.
+def _held_up(zone, blocks, pages):
+    """Of the pageblocks as many as there may be that so many free ``pages`` on per-cpu lists are all that is in the way of.
 
-    A page goes to the list of its pageblock's migratetype (mm/page_alloc.c, free_unref_page()). Those of the movable lists stand in
-    movable pageblocks, where pages of the kernel are strangers, and close together, as they were freed: of all unflagged pages of a
+    Nothing sets such pages apart from the kernel's own. They stand close together, as they were freed: of all unflagged pages of a
     few pageblocks all may be such.
     """
     budget, found = pages / zone.scale if zone.scale else 0, []
-    for block in sorted(filter(_looks_movable, emptied), key=lambda block: block.unflagged):
+    for block in sorted((block for block in blocks if block.unflagged), key=lambda block: block.unflagged):
         budget -= block.unflagged
         if budget < 0:
             break
@@ -136,8 +142,13 @@ def _held_up(zone, emptied, pages):
     return found
 
 
-def _looks_movable(block):
-    return 0 < block.unflagged <= block.movable
+def _looks_listed(block):
+    """Whether its unflagged pages are rather free ones on lists than the kernel's.
+
+    A list is filled with pages that lie together, and those of the movable lists stand in movable pageblocks. A lone page among
+    movable ones is one that the kernel took there.
+    """
+    return block.in_runs and block.unflagged <= block.movable
 
 
 def _movable_share(zone):
@@ -152,56 +163,71 @@ def _brought(zone, held_up, order):
     )
 
 
-def _unlisted(zone, emptied):
-    """How many there may be, by chance, of the other pageblocks whose only pages that stay are free, on per-cpu lists.
-
-    Nothing sets such pages apart there from the many of the kernel, so each of these is as likely on a list as any.
-    """
-    unflagged = sum(block.without_flag for block in zone.observed) * zone.scale
-    share = min(1.0, zone.listed / unflagged) if unflagged else 0.0
-    others = [block for block in emptied if block.unflagged and not _looks_movable(block)]
-    mean = sum(share**block.unflagged for block in others) * zone.scale
-    return min(len(others) * zone.scale, int(round(mean + _Z95 * math.sqrt(mean))))
-
-
 def _is_target(block):
     """Whole free pageblocks are no target, nor are those without a movable page (mm/compaction.c, suitable_migration_target())."""
     return block.movable and block.free < block.pages
 
 
-def _usable_share(zone, reclaimed):
-    """Which share of the room in pageblocks that look like targets the free scanner may use; all of it where nothing tells.
+def _meetings(zone, reclaimed):
+    """(least, likely, most) pageblocks, from the start of the zone, that the migration scanner empties until it meets the free scanner.
 
     A target is of the migratetype Movable or CMA, which no page flag shows: pages of files stand in unmovable pageblocks as well. How
-    much is free in real targets, and how many these are, is counted (/proc/pagetypeinfo).
+    much is free in real targets, and how many these are, is counted (/proc/pagetypeinfo). Which of those that look like targets are
+    some decides where the scanners meet: with all the room at the end of the zone the free scanner stays up there, with none of it
+    there it comes down. Likely are those with the fewest pages that stay, the strangers' share in them.
     """
+    blocks = zone.observed
+    needs = [block.movable * (1 - reclaimed) for block in blocks]
+    rooms = [block.free + block.movable * reclaimed if _is_target(block) else 0 for block in blocks]
+    # A sampled pageblock stands for many, so that none is the next one.
+    gap = _GAP if zone.complete else 1
     if zone.targets is None:
-        return 1.0
-    free, pageblocks = zone.targets
-    targets = [block for block in zone.observed if _is_target(block)]
-    more = reclaimed * sum(block.movable for block in targets) * zone.scale
-    room = sum(block.free for block in targets) * zone.scale + more
+        return _emptied(needs, rooms, gap), _emptied(needs, rooms, gap), _emptied(needs, rooms, 1)
+    free, pageblocks = (
+        zone.targets[0] / zone.scale if zone.scale else 0,
+        zone.targets[1] / zone.scale if zone.scale else 0,
+    )
+    more = reclaimed * sum(block.movable for block in blocks if _is_target(block))
     usable = free + min(more, max(0, pageblocks * zone.size - free))
-    return min(1.0, usable / room) if room else 1.0
+    ranked = sorted(
+        (block.pages - block.free - block.movable, -place) for place, block in enumerate(blocks) if rooms[place]
+    )
+    chosen = [0] * len(blocks)
+    for _stay, place in ranked[: int(round(pageblocks))]:
+        chosen[-place] = rooms[-place]
+    share = min(1.0, usable / sum(chosen)) if sum(chosen) else 0.0
+    return (
+        _emptied(needs, _last(rooms, usable), gap),
+        _emptied(needs, [room * share for room in chosen], gap),
+        _emptied(needs, _last(rooms[::-1], usable)[::-1], 1),
+    )
 
 
-def _emptied(blocks, reclaimed=0.0, usable=1.0):
-    """How many pageblocks, from the start of the zone, the migration scanner empties until it meets the free scanner.
+def _last(rooms, usable):
+    """The rooms, from the first on, until so much is ``usable`` of them; nothing behind."""
+    found = []
+    for room in rooms:
+        found.append(min(room, usable))
+        usable -= found[-1]
+    return found
 
-    mm/compaction.c: it goes up from the start of the zone, and takes pages to where the free scanner, coming down from the
-    end, has found room.
+
+def _emptied(needs, rooms, gap):
+    """How many pageblocks, from the start, are emptied until the scanners meet.
+
+    mm/compaction.c: the migration scanner goes up from the start of the zone, and takes pages to where the free scanner, coming down from
+    the end, has found room.
+
+    gap   the free scanner finds room no nearer than so many pageblocks above the one that is emptied
     """
-    low, high, room = 0, len(blocks), 0
+    low, high, room = 0, len(needs), 0
     while low < high:
-        need = blocks[low].movable * (1 - reclaimed)
-        while room < need and low < high - 1:
+        while room < needs[low] and low < high - gap:
             high -= 1
-            block = blocks[high]
-            if _is_target(block):
-                room += (block.free + block.movable * reclaimed) * usable
-        if room < need:
+            room += rooms[high]
+        if room < needs[low]:
             break
-        room -= need
+        room -= needs[low]
         low += 1
     return low
 

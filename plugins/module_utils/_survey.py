@@ -58,7 +58,7 @@ def _survey(node, facts, sample, seed, learned):
             )
             return None, None
         ram = _ram(node, facts["kernel"]["page_size"])
-        _pageblocks.know_lists(zones, about, _tunes_lists(node))
+        _pageblocks.know_lists(zones, about)
         _pageblocks.know_targets(zones, types)
         for zone in zones:
             zone.lies_in(ram)
@@ -132,11 +132,6 @@ def _setting(node, facts, name):
         return sysctl.parse_sysctl_value(node.read_text("/proc/sys/" + name.replace(".", "/", 1)))[0]
     except NodeError:
         return None
-
-
-def _tunes_lists(node):
-    """Whether per-cpu lists grow with their use: since 6.7, and with the sizes of large folios came a sign of it in 6.8."""
-    return bool(node.glob(_LARGE_FOLIOS))
 
 
 def _callers(node, facts):

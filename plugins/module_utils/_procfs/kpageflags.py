@@ -84,6 +84,13 @@ def parse_kpageflags(data):
     return _TAILS.sub(_as_head, letters) if _OF_HEAD in letters else letters
 
 
+def has_charged(data, charged):
+    """Whether one of the pages without a flag in ``data`` is charged to a cgroup, by as many words of /proc/kpagecgroup: not a free one then."""
+    letters = parse_kpageflags(data)
+    cgroups = struct.unpack("=%dQ" % (len(charged) // WORD_BYTES), charged[: len(charged) // WORD_BYTES * WORD_BYTES])
+    return any(cgroup and letter == "k" for letter, cgroup in zip(letters, cgroups))
+
+
 def _as_head(match):
     # Without its head in sight it is part of something larger than what was read, and of unknown use.
     head = match.group(1) or "c"

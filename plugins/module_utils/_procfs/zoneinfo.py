@@ -13,13 +13,13 @@ from ._lines import MOST_ORDERS, MOST_ZONES, is_number, zone_of
 
 
 def parse_zoneinfo(text):
-    """-> ([{node, zone, protection: [pages] or None, pcp_pages, pcp_high, pcp_high_max: [pages], <name>: number}], unparsed lines).
+    """-> ([{node, zone, protection: [pages] or None, pcp_pages, pcp_high: [pages], <name>: number}], unparsed lines).
 
     <name> is the kernel's word for a line with one number, in pages unless it says otherwise: free, min, low, high,
     boost (5.17+), spanned, present, managed (3.10+), cma, nr_free_cma, nr_zone_inactive_file and so on. What stands
     under "per-node stats" (4.9+) is kept in the zone that the kernel prints it in. pcp_pages is the sum over the per-cpu
-    lists, None where none are printed, and pcp_high what each of them may grow to before it gives some back;
-    pcp_high_max is what that may grow to, where the kernel tunes it (6.7+) and says so. protection is the zone's lowmem_reserve per class of request.
+    lists, None where none are printed, and pcp_high what each of them may grow to before it gives some back.
+    protection is the zone's lowmem_reserve per class of request.
     """
     zones, unparsed, zone, there = [], 0, None, set()
     for line in text.splitlines():
@@ -37,7 +37,6 @@ def parse_zoneinfo(text):
                     "protection": None,
                     "pcp_pages": None,
                     "pcp_high": [],
-                    "pcp_high_max": [],
                 }
                 zones.append(zone)
             else:
@@ -54,8 +53,8 @@ def parse_zoneinfo(text):
                 unparsed += 1
         elif words[0] == "count:" and len(words) == 2 and is_number(words[1]):
             zone["pcp_pages"] = (zone["pcp_pages"] or 0) + int(words[1])
-        elif words[0] in ("high:", "high_max:") and len(words) == 2 and is_number(words[1]):
-            zone["pcp_" + words[0][:-1]].append(int(words[1]))
+        elif words[0] == "high:" and len(words) == 2 and is_number(words[1]):
+            zone["pcp_high"].append(int(words[1]))
         elif is_number(words[-1]) and len(words) > 1:
             # "pages free 3583", "min 35", "vm stats threshold: 8", "cpu: 0": the last name counts, the first value stays.
             zone.setdefault(words[-2].rstrip(":"), int(words[-1]))
