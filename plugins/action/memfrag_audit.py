@@ -24,6 +24,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _paths,
     _records,
     _shapes,
+    _variables,
 )
 
 PAGEBLOCKS = "pageblocks"
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
+        _variables.refuse_facts(task_vars)
         options = self.validate_argument_spec(_audit.OPTIONS)[1]
         options["records_dir"] = _paths.absolute(options["records_dir"])
         started = time.time()
@@ -251,7 +253,7 @@ def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any]
     except OSError:
         return None
     for name in [run for run in runs if run < run_id][:EARLIER_RUNS]:
-        path = os.path.join(records_dir, name, _records.file_name(host))
+        path = _records.existing(os.path.join(records_dir, name), host)
         try:
             facts = _records.load(path).get("facts") if os.path.isfile(path) else None
             if facts:

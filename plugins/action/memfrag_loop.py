@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kernelops.memfrag.plugins.action import memfrag_remediation
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _paths, _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _paths, _records, _variables
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ-alert"
 LEDGER = "loop.jsonl"
@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _variables.refuse_facts(task_vars)
         options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
         options = json.loads(json.dumps(options))
         known = task_vars or {}

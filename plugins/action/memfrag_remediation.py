@@ -17,7 +17,13 @@ from collections.abc import Iterator
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _marks, _paths, _records, _remediation
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
+    _marks,
+    _paths,
+    _records,
+    _remediation,
+    _variables,
+)
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ-remediate"
 KILL_SWITCH = "/etc/memfrag/disable"
@@ -57,6 +63,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _variables.refuse_facts(task_vars)
         options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
         options = json.loads(json.dumps(options))
         host = str((task_vars or {}).get("inventory_hostname", ""))

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _paths, _records, _report
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _paths, _records, _report, _variables
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
 
 # The documentation of the options is in plugins/modules/memfrag_report.py.
@@ -50,6 +50,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _variables.refuse_facts(task_vars)
         options = self.validate_argument_spec(argument_spec=ARGUMENTS)[1]
         collected = [_paths.absolute(path) for path in options["collected_dirs"]]
         # Who has only collected, has no records of audits.

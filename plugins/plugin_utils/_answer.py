@@ -143,11 +143,16 @@ def from_ansible(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return _plain({key: returned[key] for key in ("observed", "ansible_facts", "msg") if key in returned})
 
 
-def _plain(returned: dict[str, t.Any]) -> dict[str, t.Any]:
+def plain(value: t.Any) -> t.Any:
+    """A part of an answer without the types that Ansible marks it with."""
     try:
-        return dict(loads(json.dumps(returned)))
+        return loads(json.dumps(value))
     except (TypeError, RecursionError) as error:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
+
+
+def _plain(returned: dict[str, t.Any]) -> dict[str, t.Any]:
+    return dict(plain(returned))
 
 
 def _check(name: str, value: t.Any, contract: _shapes.Shape) -> None:

@@ -42,7 +42,7 @@ def directory(records_dir: str) -> str:
 
 
 def path(records_dir: str, host: str) -> str:
-    return os.path.join(directory(records_dir), _records.file_name(host))
+    return _records.existing(directory(records_dir), host)
 
 
 def put(records_dir: str, host: str, run_id: str, process: int) -> bool:
@@ -122,7 +122,7 @@ def _read(file: str, host: str | None, own: int) -> Mark:
     if host is None:
         base = os.path.basename(file)
         host = urllib.parse.unquote(base[: -len(".json")], errors="replace")
-        if isinstance(named, str) and _records.file_name(named) == base:
+        if isinstance(named, str) and _records.file_name(named) == _records.canonical(base):
             host = named
     run_id, process = about.get("run_id"), about.get("pid")
     return Mark(

@@ -15,12 +15,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import filecmp
+import hashlib
 import json
 import os
 import re
 import secrets
 import stat
 import typing as t
+import urllib.parse
 from collections.abc import Iterable, Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
@@ -40,6 +42,9 @@ MODE = 0o600
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 _LEFT_SECONDS = 86400
 
+_CAPITAL = re.compile("[A-Z]")
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}")
 
 
@@ -56,9 +61,11 @@ class Run:
     names: frozenset[str]
     # By the nodes themselves, whose word is good for what they have seen and for nothing else.
     collected: bool = False
+    # name -> what the file is called, where it was written by a node or an older version.
+    called: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def file(self, name: str) -> str:
-        return os.path.join(self.path, name)
+        return os.path.join(self.path, self.called.get(name, name))
 
 
 def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
@@ -67,8 +74,32 @@ def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
 
 
 def file_name(host: str) -> str:
-    """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes."""
-    return str(_record.file_name(host))
+    """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes.
+
+    Also where the file system takes ``Web01`` and ``web01`` for one: with capitals there is a digest in it, as in long ones.
+    """
+    return canonical(str(_record.file_name(host)))
+
+
+def canonical(name: str) -> str:
+    """What file_name() calls a record that a node, or version 1.0 and older, has written: they have no digest for capitals."""
+    if name == name.lower() or "~" in name:
+        return name
+    base = name.removesuffix(".json")
+    if not _CAPITAL.search(_ESCAPE.sub("", base)):
+        return name
+    return f"{base[:128]}~{hashlib.sha256(urllib.parse.unquote_to_bytes(base)).hexdigest()[:40]}.json"
+
+
+def existing(directory: str, host: str) -> str:
+    """The path of the host's file in a directory, as the older name has it where only that is there."""
+    name, older = file_name(host), str(_record.file_name(host))
+    if name != older and not os.path.lexists(os.path.join(directory, name)):
+        # In the list a file has its own name, where one may be found by another one, too.
+        with contextlib.suppress(OSError):
+            if older in os.listdir(directory):
+                name = older
+    return os.path.join(directory, name)
 
 
 def run_directory(records_dir: str, run_id: str) -> str:
@@ -153,21 +184,28 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
     """The runs below each directory, or the directory itself if it is one run. No record is opened."""
     for directory in directories:
         try:
-            names, below = _listing(directory)
+            called, below = _listing(directory)
         except OSError as error:
             raise RecordError(f"Cannot read the records directory {directory}: {error.strerror}") from error
-        if names:
-            yield Run(os.path.basename(os.path.abspath(directory)), directory, names)
+        if called:
+            yield _run(os.path.basename(os.path.abspath(directory)), directory, called)
         for child in below:
             path = os.path.join(directory, child)
             try:
-                names, deeper = _listing(path)
+                called, deeper = _listing(path)
                 # No run lies in a run: what has the name of a record there is to be told of.
-                names |= {name for name in deeper if name.endswith(".json")}
+                called += [name for name in deeper if name.endswith(".json")]
             except OSError as error:
                 raise RecordError(f"Cannot read the records directory {path}: {error.strerror}") from error
-            if names:
-                yield Run(child, path, names)
+            if called:
+                yield _run(child, path, called)
+
+
+def _run(run_id: str, path: str, called: list[str]) -> Run:
+    names = {canonical(name): name for name in called}
+    # Of two of the same host the one that this version has written.
+    names.update({name: name for name in called if name in names})
+    return Run(run_id, path, frozenset(names), called={name: file for name, file in names.items() if name != file})
 
 
 def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
@@ -181,7 +219,7 @@ def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
         for run in runs([directory]):
             run.collected = True
             if os.path.abspath(run.path) != os.path.abspath(directory):
-                own = os.path.basename(run.path) + ".json"
+                own = canonical(os.path.basename(run.path) + ".json")
                 strange += [f"{run.file(name)}: lies in the directory of another node" for name in run.names - {own}]
                 run.names &= {own}
             if run.names:
@@ -286,7 +324,7 @@ def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
             f" (schema_version {version}, this one reads up to {SCHEMA_VERSION})"
         )
     # No name of a file has a slash.
-    if not f"/{path}".endswith("/" + file_name(record["host"])):
+    if canonical(path.rpartition("/")[2]) != file_name(record["host"]):
         raise RecordError(f"{path}: holds the record of another host, {record['host']!r}")
     assessment = record.get("assessment")
     if isinstance(assessment, dict) and OLD_NAME in assessment:
@@ -294,8 +332,8 @@ def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
     return record
 
 
-def _listing(directory: str) -> tuple[frozenset[str], list[str]]:
-    names, below = set(), []
+def _listing(directory: str) -> tuple[list[str], list[str]]:
+    names, below = [], []
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -304,8 +342,8 @@ def _listing(directory: str) -> tuple[frozenset[str], list[str]]:
                 below.append(entry.name)
             elif entry.name.endswith(".json") and entry.name not in RESERVED:
                 # A FIFO, a socket, a link to nowhere: load() says what is wrong with it.
-                names.add(entry.name)
-    return frozenset(names), sorted(below)
+                names.append(entry.name)
+    return names, sorted(below)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

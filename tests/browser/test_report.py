@@ -190,6 +190,11 @@ def test_a_link_that_leads_nowhere_says_so(browser, small):
     assert not visible(browser, ".notice") and browser.run("document.title").startswith("ill ")
 
 
+def test_a_link_may_have_a_name_with_what_nobody_sees_in_it(browser, small):
+    browser.open(url(small, node=HOSTILE))
+    assert not visible(browser, ".notice") and "U+" in browser.run("document.title")
+
+
 def test_the_worst_zones_are_shown(browser, tmp_path):
     record = make_record("many", NUMA)
     good = [zone for zone in facts_of("6.1.0-56-cloud-amd64/healthy")["zones"] if zone["zone"] == "DMA32"]

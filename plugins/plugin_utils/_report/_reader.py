@@ -144,7 +144,7 @@ class _Reader:
     def _current(self, run: _records.Run, path: str, before: list[_records.Run]) -> Host:
         record = _records.load(path)
         host, found = self.intake.host(record, run, path)
-        name = os.path.basename(path)
+        name = _records.canonical(os.path.basename(path))
         past = [self._sound(name, run, self._past) for run in before[: self.history]]
         host.past = tuple(entry for entry in reversed(past) if entry)
         if host.status == "audited":

@@ -197,7 +197,15 @@ function build() {
 
 // ---- one node
 const places = new Map(HOSTS.map((row, index) => [row[NAME], index]));
-const pageOf = (name) => places.has(name) ? places.get(name) : -1;
+/* A link may have a node's name as it is: here what nobody would see in it stands as in U+202E. */
+function pageOf(name) {
+  if (!places.has(name)) {
+    const either = Array.from(name, (one) => "(?:" + one.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&") + "|U\\+" + one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + ")");
+    const asked = new RegExp("^" + either.join("") + "$", "u");
+    places.set(name, HOSTS.findIndex((row) => asked.test(row[NAME])));
+  }
+  return places.get(name);
+}
 function copyButton(text) {
   const button = el("button", { type: "button", onclick: async () => {
     let done = false;

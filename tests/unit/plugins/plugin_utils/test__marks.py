@@ -30,7 +30,21 @@ def test_a_mark_appears_once_and_goes(tmp_path: t.Any) -> None:
     assert os.listdir(_marks.directory(records)) == []
 
 
-@pytest.mark.parametrize("host", ["../../etc/passwd", "x" * 300, "\u8282\u70b9", "a\nb", ".hidden", "web-01\u202e"])
+def test_a_mark_of_an_older_version_stands(tmp_path: t.Any) -> None:
+    records, host = str(tmp_path), "Web01"
+    _marks.put(records, host, "r1", HERE)
+    os.rename(_marks.path(records, host), os.path.join(_marks.directory(records), "Web01.json"))
+    assert [mark.host for mark in _marks.standing(records, HERE)] == [host]
+    assert _marks.find(records, host, HERE) == _marks.Mark(host, "r1", False)
+    assert _marks.find(records, "web01", HERE) is None
+    assert not _marks.put(records, host, "r2", HERE)
+    _marks.take_away(records, host)
+    assert os.listdir(_marks.directory(records)) == []
+
+
+@pytest.mark.parametrize(
+    "host", ["Web01", "../../etc/passwd", "x" * 300, "\u8282\u70b9", "a\nb", ".hidden", "web-01\u202e"]
+)
 def test_a_host_may_have_any_name(host: str, tmp_path: t.Any) -> None:
     assert _marks.put(str(tmp_path), host, "r1", HERE)
     assert [mark.host for mark in _marks.standing(str(tmp_path), HERE)] == [host]

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import resource
 import stat
 import typing as t
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _marks, _records
 
 HOSTILE = [
@@ -76,6 +78,48 @@ def test_any_host_name_makes_one_flat_short_file_name(host: t.Any, tmp_path: t.A
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_two_hosts_never_share_a_file(one: t.Any, other: t.Any) -> None:
     assert (_records.file_name(one) == _records.file_name(other)) == (one == other)
+
+
+# What turns names into each other where a file system does not tell small letters from capitals.
+NAMES = st.text("aAbB%cC~.é\u0130", max_size=4) | st.text("xX", min_size=125, max_size=220)
+
+
+@given(NAMES, NAMES)
+def test_nor_where_capitals_do_not_count(one: t.Any, other: t.Any) -> None:
+    assert (_records.file_name(one).lower() == _records.file_name(other).lower()) == (one == other)
+
+
+def test_names_without_capitals_are_as_they_were() -> None:
+    assert _records.file_name("web-01.example.org") == "web-01.example.org.json"
+    assert _records.file_name("é b") == "%C3%A9%20b.json"
+    assert re.fullmatch("Web01~[0-9a-f]{40}[.]json", _records.file_name("Web01"))
+
+
+@pytest.mark.parametrize("host", ["Web01", "É/X", "a" * 150 + "B", "R\u202e"])
+def test_a_record_by_an_older_name_is_read(tmp_path: t.Any, host: t.Any) -> None:
+    """As nodes themselves, and version 1.0 and older, name it."""
+    older = _record.file_name(host)
+    path = _records.write(str(tmp_path), "r1", record(host))
+    old = os.path.join(os.path.dirname(path), older)
+    assert older != os.path.basename(path) == _records.canonical(older)
+    os.rename(path, old)
+    assert _records.load(old)["host"] == host
+    (run,) = _records.runs([str(tmp_path)])
+    assert run.names == {os.path.basename(path)} and run.file(os.path.basename(path)) == old
+    assert _records.existing(run.path, host) == old
+    # Beside it the one that this version has written is the one that counts.
+    _records.write(str(tmp_path), "r1", record(host))
+    (run,) = _records.runs([str(tmp_path)])
+    assert run.file(os.path.basename(path)) == path == _records.existing(run.path, host)
+
+
+def test_the_record_of_a_host_that_differs_by_case_is_another_ones(tmp_path: t.Any) -> None:
+    (tmp_path / "Web01.json").write_text(json.dumps(record("web01")))
+    with pytest.raises(_records.RecordError, match="holds the record of another host, 'web01'"):
+        _records.load(str(tmp_path / "Web01.json"))
+    # Where capitals do not count, web01.json is found by the name Web01.json, and is not Web01's for that.
+    (tmp_path / "web02.json").write_text(json.dumps(record("web02")))
+    assert _records.existing(str(tmp_path), "Web02") == str(tmp_path / _records.file_name("Web02"))
 
 
 def test_hostile_names_do_not_collide() -> None:
