@@ -73,6 +73,7 @@ LIBRARY = (
     "_logs.journal",
     "_logs.kernel",
     "_logs.lazy",
+    "_logs.listings",
     "_logs.literals",
     "_logs.locations",
     "_logs.notices",

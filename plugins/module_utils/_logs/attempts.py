@@ -33,6 +33,9 @@ _FAILING = (
     "s reserved",
     "healthy",
     "eed to kill Pod",
+    # runc up to 1.0 put this between the steps of an error, whatever came last; crun's EEXIST.
+    " caused",
+    "ile exists",
     "RRO[",
     "ATA[",
 )
@@ -149,8 +152,27 @@ STARTING = (
     # LXD and Incus, of the helper that starts a container: lxd/instance/drivers/driver_lxc.go, until 3.0 lxd/container_lxc.go
     "lxd forkstart",
     "incusd forkstart",
+    # LXC src/lxc/start.c lxc_spawn() up to 1.0, src/lxc/tools/lxc_start.c
+    "lxc-start: failed to spawn '",
+    "lxc-execute: failed to spawn '",
+    "lxc_start - failed to spawn '",
+    "failed to fork into a new namespace",
+    "the container failed to start",
     # systemd src/nspawn/nspawn-cgroup.c create_subcgroup()
     "/payload subcgroup",
+    # Slurm src/common/xcgroup.c xcgroup_instantiate(), since 21.08 src/plugins/cgroup/common/cgroup_common.c
+    "unable to create cgroup",
+    # A process is put into its cgroup when it starts, whoever does that.
+    "/cgroup.procs: ",
+    "/cgroup.procs`: ",
+    # crun src/libcrun/cgroup-systemd.c; runc libcontainer/nsenter/nsexec.c; buildah run_common.go setupStdioPipes() and its kin
+    "sd-bus call: ",
+    "cannot open sd-bus",
+    "a cloned binary",
+    "creating container for [",
+    # youki crates/libcontainer/src/process: what its logger puts in front; firecracker-containerd runtime/service.go
+    "libcontainer::process::",
+    "error from createvm",
     # moby daemon/cluster/executor/container/controller.go; libnetwork drivers/overlay/joinleave.go; docker-compose compose/service.py
     "sandbox join failed",
     "cannot start service",
@@ -225,7 +247,18 @@ _ASKED, _NO_ANSWER = (
 CERTAIN = (
     "podsandbox",
     "pod sandbox",
-    "oci runtime",
+    # containerd cmd/containerd-shim-runc-v2 runtimeError(), moby libcontainerd; podman libpod/define/errors.go
+    "oci runtime create failed",
+    "oci runtime start failed",
+    "oci runtime exec failed",
+    "oci runtime restore failed",
+    "oci runtime killall failed",
+    "oci runtime state failed",
+    "oci runtime delete failed",
+    "oci runtime error",
+    "oci runtime permission denied",
+    "oci runtime command not found",
+    "oci runtime attempted to invoke",
     # podman libpod/define/errors.go, from 4.0 on
     "oci permission denied",
     "container process",
@@ -250,6 +283,26 @@ CERTAIN = (
     "sandbox join failed",
     "start.c:__lxc_start",
     "failed to spawn container",
+    "lxc-start: failed to spawn '",
+    "lxc-execute: failed to spawn '",
+    "lxc_start - failed to spawn '",
+    "failed to fork into a new namespace",
+    "the container failed to start",
+    # CRI-O internal/oci/runtime_oci.go
+    "container creation error",
+    # podman libpod/oci_util.go getOCIRuntimeError(): the name of the runtime, then what it said
+    "error: crun: ",
+    "error: runc: ",
+    "error: krun: ",
+    "error: youki: ",
+    "error: kata-runtime: ",
+    "error: runsc: ",
+    "sd-bus call: ",
+    "cannot open sd-bus",
+    "a cloned binary",
+    "creating container for [",
+    "libcontainer::process::",
+    "error from createvm",
     "shutdown shim task",
     "as it could not be stopped",
     "is mounted and cannot be removed",

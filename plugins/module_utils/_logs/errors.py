@@ -38,6 +38,8 @@ ERRNOS = (
     ("ENOENT", ("no such file or directory",)),
     ("ENOEXEC", ("exec format error",)),
     ("ESRCH", ("no such process",)),
+    ("ENODEV", ("no such device",)),
+    ("EOPNOTSUPP", ("operation not supported",)),
     ("ENOTSUPP", ("errno 524", "error 524")),
     ("ERRNO", ("error loading seccomp filter into kernel: err",)),
     ("ECONNRESET", ("connection reset by peer",)),

@@ -74,8 +74,9 @@ def oom(log, line, text):
     elif at or not text.startswith("oom-killer: gfp_mask="):
         # Up to 2.6.9 it did not say for whom.
         return False
-    if text.startswith(" gfp_mask=%", at + 11):
-        # The format itself: a patch, or source.
+    # The format itself, or an expression that searches for it: a patch, source, a rule of a monitor.
+    behind = text[at + 11 :].strip(" \0")
+    if behind.startswith("gfp_mask=%") or not behind.startswith("gfp_mask="[: len(behind)]) or before == "#":
         return False
     found, rest = breaks.oom_fields(text[at + 11 :])
     if before is None:

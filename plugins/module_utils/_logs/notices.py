@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from . import listings
 from .lazy import Lazy, contains_any
 
 
@@ -49,7 +50,7 @@ NOTICES = (
         _BY_COUNTER,
         ("TaskOOM event", "/tasks/oom", "events.TaskOOM"),
         r"TaskOOM event.{0,80}?(?:ontainerID:|ontainer_id:\"?)(?P<container>[0-9a-f]{64})|TaskOOM event|/tasks/oom.{0,200}?(?P<task>[0-9a-f]{64})"
-        r"|(?<![0-9a-f])(?P<before>[0-9a-f]{64})(?![0-9a-f]).{0,200}?/tasks/oom|/tasks/oom|events\.TaskOOM",
+        r"|(?<![0-9a-f])(?P<before>[0-9a-f]{64})(?![0-9a-f]).{0,200}?/tasks/oom|/tasks/oom|events\.TaskOOM(?![\w{:])",
     ),
     # docker events: api/types/events, daemon/events.go: TIME container oom ID (image=..., name=...)
     Notice(
@@ -310,7 +311,7 @@ def read(line, text):
         if not contains_any(text, notice.contains) or notice.tagged and line.tag != notice.reporter:
             continue
         match = notice.pattern.search(text)
-        if match is not None:
+        if match is not None and not listings.is_listing(text):
             found = match.groupdict()
             if notice.unit:
                 found["cgroup"] = _word_before(text[max(0, match.start() - 300) : match.start()])

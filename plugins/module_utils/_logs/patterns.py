@@ -89,7 +89,8 @@ KILL_CUT = Lazy(
     r"ut of [mM]emory(?: in UB(?: \w{1,10})?)?(?: \([\w ]{1,40}\))?:(?: (?:OOM|Kill)(?: ?killed|ed)?)?\s?$"
 )
 OLD_KILL = Lazy(r"VM: killing process (?P<comm>\S{1,64})")
-NO_KILLABLE = Lazy(r"Out of memory and no killable processes")
+# Behind a quotation mark or a bracket it is quoted: prose, or the source.
+NO_KILLABLE = Lazy(r"(?<![\"'(`])Out of memory and no killable processes")
 PANIC = Lazy(r"Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)")
 SUPPRESSED = Lazy(
     r"(?P<what>warn_alloc\w{0,20}|oom_kill_process|slab_out_of_memory|__alloc_pages\w{0,20}): (?P<count>\d{1,9}) callbacks suppressed"

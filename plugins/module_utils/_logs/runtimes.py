@@ -15,8 +15,8 @@ __metaclass__ = type
 
 import re
 
-from . import attempts, errors, notices, subjects
-from .lazy import Lazy
+from . import attempts, errors, listings, notices, subjects
+from .lazy import Lazy, contains_any
 from .quotes import plain
 from .signatures import EMPTY_INIT, OTHER, SIGNATURES, START, Signature
 
@@ -29,6 +29,8 @@ for _number, _row in enumerate(SIGNATURES):
 _KLOG = Lazy(r"^[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+)")
 _LOGRUS = Lazy(r"time=\"?(\d{4}-\d\d-\d\dT[^\"\s]{1,40})")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+# What an error has that is no sentence about one.
+_SAYING = (":", "=", "ERROR", "FATAL", "Warning ")
 # A kill that the kubelet repeats so often does not happen.
 _ENOUGH_KILLS = 10
 
@@ -116,7 +118,14 @@ def _failure(line, heard):
     signature, mark = _signature(heard.low, heard.said)
     if signature is None or mark == "need to kill pod" and subjects.repeats(heard.text) < _ENOUGH_KILLS:
         return None
+    if listings.is_listing(heard.text) or not line.prefixed and _is_prose(heard, mark):
+        return None
     return _event(line, heard.text, signature, heard.kind or kind, mark)
+
+
+def _is_prose(heard, mark):
+    """Whether a text without a prefix is a sentence about an error: one that is said names what it is of, or begins with it."""
+    return not (contains_any(heard.text, _SAYING) or heard.low.lstrip(" \"'`").startswith(mark))
 
 
 def _signature(low, said):

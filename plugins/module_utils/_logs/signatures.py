@@ -201,6 +201,27 @@ SIGNATURES = (
         confidence="medium",
         rejected=_NOT_THE_DISK,
     ),
+    # kernel cgroup_procs_write(): cgroup_migrate_vet_dst() and cgroup_procs_write_permission() refuse the place, cgroup_procs_write_start()
+    # the process, cpu_cgroup_can_attach() one of real time
+    Signature(
+        "cgroup_join",
+        "unknown",
+        "the process could not be put into its cgroup: the cgroup is gone, is no place for processes, or the process may not be moved",
+        errnos=("EINVAL", "ENOENT", "ENODEV", "EOPNOTSUPP", "ESRCH"),
+        operations=("write", "open"),
+        objects=("cgroup_procs", "cpuset"),
+        confidence="medium",
+    ),
+    # runc libcontainer/nsenter/cloned_binary.c: it copies itself into memory, or mounts itself read-only
+    Signature(
+        "cloned_binary",
+        "unknown",
+        "runc could not make the copy of itself that it starts containers from",
+        errnos=("EBUSY", "EPERM", "EACCES", "EINVAL", "ENOENT"),
+        words=("cloned binary",),
+        confidence="medium",
+        rejected=_NOT_BUSY,
+    ),
     # runc fs.RemovePaths, crun "cannot destroy subsystem", kubelet pod_container_manager_linux.go
     Signature(
         "cgroup_not_empty",
@@ -606,8 +627,8 @@ SIGNATURES = (
             "request timed out",
             "timed out waiting for",
             "timeout waiting for",
-            "creation timeout",
-            "create container timeout",
+            "container creation timeout (",
+            "create container timeout: ",
             "transport is closing",
             "code = unavailable",
             "cannot connect to the docker daemon",

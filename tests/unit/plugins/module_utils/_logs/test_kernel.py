@@ -764,6 +764,11 @@ def test_the_machines_memory_is_the_number_before_its_unit():
         '+\t\t\t"page allocation failure: order:%u", order);',
         ' \t\t\t"vmalloc error: size %lu, page order %u, failed to allocate pages",',
         '\tpr_err("%s: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB"',
+        '\t\tpr_warn("Out of memory and no killable processes...\\n");',
+        # Rules of those who search for it
+        "OOM = Search(r'(\\S+) invoked oom-killer: .+, ')",
+        "# invoked oom-killer: gfp_mask=",
+        "It says `Out of memory and no killable processes...` then.",
     ],
 )
 def test_the_format_of_a_report_is_no_report(text):

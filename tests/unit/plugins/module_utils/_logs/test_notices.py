@@ -280,6 +280,10 @@ def test_what_a_notice_knows(ident, field, value):
         "Mar  1 10:00:00 n systemd[1]: app.service: Failed with result 'exit-code'.",
         "Mar  1 10:00:00 n java[1]: java.lang.OutOfMemoryError: Java heap space",
         "Mar  1 10:00:00 n kernel: x: A process of this unit has been killed by the OOM killer",
+        # Source
+        "\ts.send(&events.TaskOOM{",
+        "\tcase *events.TaskOOM:",
+        '\tlog.Warnf("TaskOOM event %+v", e)',
     ],
 )
 def test_what_is_no_notice(text):

@@ -679,6 +679,40 @@ ERRORS = [
         "unknown",
         "Creating the pod sandbox failed: rpc error: code = 2 desc = reading pid from init pipe: EOF",
     ),
+    (
+        "cgroup_join",
+        "unknown",
+        "driver failure: could not set the cpuset of web-1: write /sys/fs/cgroup/cpuset/jobs/shared/cgroup.procs: invalid argument",
+    ),
+    (
+        "cgroup_join",
+        "unknown",
+        "Error: crun: write `/sys/fs/cgroup/web/cgroup.procs`: No such device: OCI runtime error",
+    ),
+    (
+        "cgroup_enomem",
+        "memcg_leak",
+        "slurmstepd: error: xcgroup_instantiate: unable to create cgroup '/sys/fs/cgroup/memory/slurm/uid_7/job_12' : Cannot allocate memory",
+    ),
+    (
+        "cgroup_enospc",
+        "memcg_leak",
+        "slurmstepd: error: xcgroup_instantiate: unable to create cgroup '/sys/fs/cgroup/memory/slurm/uid_7' : No space left on device",
+    ),
+    ("cloned_binary", "unknown", "nsenter: could not ensure we are a cloned binary: Device or resource busy"),
+    # runc 1.0 without a word of failing
+    (
+        "init_killed",
+        "memcg_limit",
+        "container_linux.go:380: starting container process caused \"process_linux.go:402: getting the final child's pid from pipe "
+        'caused \\"read init-p: connection reset by peer\\""',
+    ),
+    (
+        "state_mismatch",
+        "runtime_state_mismatch",
+        "2026-03-01T10:00:00.1Z: sd-bus call: Unit crun-web.scope was already loaded or has a fragment file.: File exists",
+    ),
+    ("fork_enomem", "unknown", "lxc-start: Cannot allocate memory - failed to fork into a new namespace"),
 ]
 
 
@@ -692,6 +726,78 @@ def test_signatures(ident, cause, text):
 
 def test_every_signature_has_a_line_above():
     assert {row.ident for row in signatures.SIGNATURES} - {case[0] for case in ERRORS} == {"exec_failed"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # LXC 1.0, LXD and Incus with its log
+        "lxc-start: failed to spawn 'web'",
+        "      lxc-start 1408385801.186 ERROR    lxc_start - failed to spawn 'web'",
+        "lxc-start: web: tools/lxc_start.c: main: 330 The container failed to start",
+        # podman, CRI-O, buildah, youki, firecracker-containerd
+        "Error: crun: cannot open sd-bus: No such file or directory",
+        "Error: krun: could not load libkrun: OCI runtime error",
+        "level=error msg=\"Container creation error: writing file 'cpu.weight': Bad file descriptor\"",
+        "error running container: error from /usr/bin/crun creating container for [/bin/true]: Transport endpoint is not connected",
+        "ERROR libcontainer::process::container_intermediate_process: failed to fork init process",
+        "ctr: failed to start: aws.firecracker: unexpected error from CreateVM: rpc error: code = Unknown desc = failed to create VM",
+    ],
+)
+def test_a_start_that_failed_for_no_reason_that_is_known(text):
+    found = read(text)
+    assert (found["kind"], found["signature"].ident) == ("container_start_failure", "other")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Go
+        '\t\treturn fmt.Errorf("failed to reserve sandbox name %q: %w", name, err)',
+        '    return nil, errors.New("container create failed: no space left on device")',
+        '\tlog.G(ctx).WithError(err).Errorf("Failed to destroy network for sandbox %q", id)',
+        '\tif strings.Contains(err.Error(), "OCI runtime create failed: mkdir /sys/fs/cgroup/x: no space left on device") {',
+        "func (c *service) RunPodSandbox(ctx context.Context, r *api.Request) (*api.Response, error) {",
+        "// OCI runtime create failed: starting container process caused: write memory.max: device or resource busy",
+        'assert.ErrorContains(t, err, "OCI runtime create failed: permission denied")',
+        'const want = "OCI runtime create failed: unable to start container process: permission denied"',
+        'message := "OCI runtime create failed: unable to start container process: permission denied"',
+        # Rust, C, Python, a shell
+        'error!(logger, "create container process failed: permission denied {:?}", e);',
+        '      return crun_make_error (err, errno, "open `%s` for the OCI runtime: permission denied", path);',
+        '\tret = crun_make_error (err, get_errno (&error), "sd-bus call: %s", message);',
+        '    nexitf("Failed to create container: exit status %d", status);',
+        '    if "fork: Resource temporarily unavailable" in output:',
+        '    raise RuntimeError("OCI runtime create failed: permission denied")',
+        '    logger.error("OCI runtime create failed: permission denied: %s", name)',
+        '\t[[ "$output" == *"runc run failed: unable to start container process: permission denied"* ]]',
+        # Prose
+        "An OCI runtime error may be the reason why a container creation fails, then the kubelet removes it again.",
+        "The container creation timeout is set in seconds and it is an error to set it to less than half a minute.",
+    ],
+)
+def test_source_text_and_prose_have_not_failed(text):
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # How other languages print an error of theirs
+        'docker.errors.APIError("500 Server Error: OCI runtime create failed: mkdir /sys/fs/cgroup/memory/x: no space left on device")',
+        'Error: DockerException(APIError("OCI runtime create failed: mkdir /sys/fs/cgroup/memory/x: no space left on device"))',
+        'Err(Docker { code: 500, message: "OCI runtime create failed: mkdir /sys/fs/cgroup/memory/x: no space left on device" })',
+        # The table of kubectl describe
+        "  Warning  FailedCreatePodSandBox  1m (x12 over 1m)  kubelet, node-1  Failed create pod sandbox because mkdir "
+        "/sys/fs/cgroup/memory/kubepods: no space left on device",
+        # A format that was printed with too few arguments, and a command with one
+        DOCKERD + 'OCI runtime create failed for %!v(MISSING): mkdir /sys/fs/cgroup/memory/x: no space left on device"',
+        DOCKERD
+        + 'failed to create task for [date +%s]: OCI runtime create failed: mkdir /sys/fs/cgroup/memory/x: no space left on device"',
+    ],
+)
+def test_errors_that_look_like_source_have_failed(text):
+    assert read(text)["signature"].ident == "cgroup_enospc"
 
 
 def test_kind_pod_and_container():
