@@ -71,7 +71,7 @@ class Events:
         if line.number is not None:
             event["line"] = line.number
         else:
-            event["line"], event["cursor"] = None, line.cursor
+            event["line"], event["cursor"] = None, line.cursor or source.cursor(line)
         return event
 
     def kernel_report(self, report):

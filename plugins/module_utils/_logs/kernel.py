@@ -66,10 +66,12 @@ class KernelLog:
         """In how many of the next lines more of the open reports may come; 0 when none is open."""
         if self._pending:
             return 5
-        for report in self.open:
-            if not report.complete:
-                return 60
-        return 8 if self.open else 12 if self.slab else 0
+        if self.open:
+            for report in self.open:
+                if not report.complete:
+                    return 60
+            return 8
+        return 12 if self.slab else 0
 
     def close(self):
         """The log ends: what is open is all there is."""

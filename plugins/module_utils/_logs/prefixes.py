@@ -15,7 +15,6 @@ __metaclass__ = type
 import re
 
 from . import records, tokens
-from .lazy import contains_any
 from .peeling import kernel_text, peel, program
 
 # Longer lines are cut: no kernel or runtime message that means anything is longer.
@@ -31,9 +30,7 @@ _UNCLEAN = re.compile(
 _ESCAPED = re.compile(r"#(0[0-3][0-7])|\\x([01][0-9a-fA-F])")
 _INVISIBLE = re.compile(b"[\xe2\x80\x8b\xef\xbb\xbf]|\\^M$".decode("utf-8"))
 _BLANK = re.compile(b"\xc2\xa0|\\^I".decode("utf-8"))
-# Python 3 tells quickly; with Python 2 the expression has to.
 _PRINTABLE = getattr(type(b"".decode("ascii")), "isprintable", None)
-_MARKS = ("&", "#0", "\\x", "^")
 _ENTITIES = (
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -53,11 +50,14 @@ _SYSLOG = re.compile(
     r"(?!" + "|".join(_OF_TASKS) + r")",
     re.UNICODE,
 )
-_SHORT_UNIX = re.compile(r"\d{10}\.\d{6} [^\s:]{1,255} kernel: ")
+_SHORT_UNIX = re.compile(r"\d{10}\.\d{6}(?P<tag> (?P<host>[^\s:]{1,255}) kernel: )")
 
 # The last prefix of a kernel line, and that of a program's: text, stamp, host, tag.
 _before = [None, None, None, "kernel"]
 _programs = [None, None, None, None]
+# What stands behind the time of a kernel line in the journal, and the host in it.
+_NO_JOURNAL = ("\n", None)
+_journal = list(_NO_JOURNAL)
 
 # How many layers of wrapping are taken off.
 _LAYERS = 4
@@ -85,13 +85,21 @@ class Line:
 
 def split(raw):
     """One line of text (no line end) -> Line."""
-    return _split(_clean(raw[:MAX_LINE]), _LAYERS)
+    # What can be printed and has none of _MARKS is clean. Python 3 tells quickly, with Python 2 the expression has to.
+    if (
+        not (_PRINTABLE and _PRINTABLE(raw))
+        or "&" in raw
+        or "#0" in raw
+        or "\\x" in raw
+        or "^" in raw
+        or len(raw) > MAX_LINE
+    ):
+        raw = _clean(raw[:MAX_LINE])
+    return _split(raw, _LAYERS)
 
 
 def _clean(raw):
     """A line without colours, escapes and what a browser or word processor put in place of characters."""
-    if _PRINTABLE is not None and _PRINTABLE(raw) and not contains_any(raw, _MARKS):
-        return raw
     if _UNCLEAN.search(raw):
         if "#0" in raw or "\\x0" in raw or "\\x1b" in raw:
             raw = _ESCAPED.sub(_unescaped, raw)
@@ -118,12 +126,15 @@ def _split(raw, layers):
         (line.stamp, line.host, line.tag), line.prefixed = _before[1:], True
         line.text = kernel_text(line, raw[len(_before[0]) :])
         return line
-    if raw[10:11] == "." and " kernel: " in raw[:300] and _SHORT_UNIX.match(raw):
-        # journalctl as this collection asks it: worth a way of its own.
-        line.stamp, line.host, _tag, rest = raw.split(" ", 3)
-        line.tag, line.prefixed = "kernel", True
-        line.text = kernel_text(line, rest)
-        return line
+    if raw[10:11] == ".":
+        # journalctl as this collection asks it, host after host alike: worth a way of its own.
+        if not raw.startswith(_journal[0], 17):
+            match = _SHORT_UNIX.match(raw)
+            _journal[:] = match.group("tag", "host") if match else _NO_JOURNAL
+        if raw.startswith(_journal[0], 17) and raw[:10].isdigit() and raw[11:17].isdigit():
+            line.stamp, line.host, line.tag, line.prefixed = raw[:17], _journal[1], "kernel", True
+            line.text = kernel_text(line, raw[17 + len(_journal[0]) :])
+            return line
     if _programs[0] and raw.startswith(_programs[0]) and not raw.startswith(_OF_TASKS, len(_programs[0])):
         raw, (line.stamp, line.host, line.tag), line.prefixed = raw[len(_programs[0]) :], _programs[1:], True
     else:

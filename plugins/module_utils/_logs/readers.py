@@ -56,6 +56,10 @@ class Source:
         self.failed(error.reason, partial=bool(self.bytes))
         self.timed_out = error.timed_out
 
+    def cursor(self, line):
+        """Where a Line without a number stands, for a person who looks for it."""
+        return "@" + line.stamp if self.kind == "journal" and line.stamp else "byte %d" % line.offset
+
     def as_dict(self, iso):
         return {
             "source": self.name,
@@ -321,7 +325,8 @@ def read_journal_kernel(node, arguments, source, sink):
     """The kernel's messages of all boots, whole: the lines of a report have nothing else in common."""
     scanner = scanning.Scanner(sink, source, ())
     scanner.counting, scanner.tagged = False, False
-    _journal(node, arguments + ["_TRANSPORT=kernel"], scanner)
+    # With --all, a message with a character that cannot be printed is one, and no "[112B blob data]"; nor is each looked at for that.
+    _journal(node, arguments + ["--all", "_TRANSPORT=kernel"], scanner)
 
 
 def read_journal_units(node, arguments, units, source, sink, gates):

@@ -132,6 +132,8 @@ class Report:
         """One line after the head -> whether it belongs to the report."""
         if "+0x" in text:
             return self.frame(text)
+        if text[:1] == "[" and patterns.TASK_ROW.match(text):
+            return True
         if "kB" in text:
             if "free:" in text:
                 return self.zone(text)
@@ -163,8 +165,6 @@ class Report:
                 row = (int(match.group("total")), match.group("name"))
                 self.biggest_slab = max(self.biggest_slab or row, row)
                 return True
-        if text[:1] == "[" and patterns.TASK_ROW.match(text):
-            return True
         if text[:8] == "Mem-Info" or text[:8] == "Mem-info":
             self.memory_info = True
             return True

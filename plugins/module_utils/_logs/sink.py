@@ -89,12 +89,10 @@ class Sink:
     def _split(self, raw, number, offset):
         line = split(raw)
         line.number, line.offset = number, offset
-        if line.cursor is None and number is None:
-            line.cursor = (
-                "@" + line.stamp if self.sources.current.kind == "journal" and line.stamp else "byte %d" % offset
-            )
-        # Where lines are counted, those that nobody looked at lie between, too.
-        self.taken = max(self.taken + 1, number or 0)
+        self.taken += 1
+        if number is not None and number > self.taken:
+            # Where lines are counted, those that nobody looked at lie between, too.
+            self.taken = number
         line.place = (self.sources.order, self.taken)
         return line
 

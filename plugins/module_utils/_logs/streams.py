@@ -14,6 +14,7 @@ import errno
 import itertools
 import os
 import select
+import time
 import zlib
 
 from .._node import NodeError, TimedOut, seconds_now, wait_for
@@ -25,6 +26,8 @@ MAX_OUTPUT = 4 * 1000 * 1000 * 1000
 # So much is kept of what a command writes to standard error, and so often is looked whether it still runs.
 MAX_SAID = 2000
 _TICK = 0.5
+# A program that writes page after page wakes its reader for each; in so many seconds more of it gathers in the pipe.
+_GATHER = 0.001
 
 
 def plain(stream):
@@ -199,6 +202,8 @@ def command(node, argv, name):
                 else:
                     held.append(data)
                     size += len(data)
+                    if len(data) < CHUNK // 4:
+                        time.sleep(_GATHER)
             if size and (size >= CHUNK or out not in listening or why):
                 yield b"".join(held)
                 held, size = [], 0
