@@ -16,7 +16,7 @@ __metaclass__ = type
 
 from . import breaks, callers, heads, patterns, tokens
 from .clusters import Cluster
-from .prefixes import contains_any
+from .lazy import contains_any
 from .report import Report, base_name, held, plain
 
 # A report whose next line has not come after so many others is taken for finished.

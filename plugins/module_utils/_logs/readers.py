@@ -278,7 +278,9 @@ def read_command(node, argv, source, sink, gates):
 def journal_arguments(node, directory, since, until):
     """journalctl and its options for a place; None when there is no journal."""
     # Not with --quiet: that keeps it from saying that there are messages which this user may not see (systemd's journal-util.c).
-    argv = ["journalctl", "--no-pager", "-o", "short-unix"]
+    # With --all: a task that has a character in its name which cannot be printed would make "[112B blob data]" of the message otherwise
+    # (logs-show.c, output_short()), and hide what became of it.
+    argv = ["journalctl", "--no-pager", "--all", "-o", "short-unix"]
     if directory is None:
         places = [place for place in JOURNALS if node.exists(place)]
         if not places:
@@ -325,8 +327,7 @@ def read_journal_kernel(node, arguments, source, sink):
     """The kernel's messages of all boots, whole: the lines of a report have nothing else in common."""
     scanner = scanning.Scanner(sink, source, ())
     scanner.counting, scanner.tagged = False, False
-    # With --all, a message with a character that cannot be printed is one, and no "[112B blob data]"; nor is each looked at for that.
-    _journal(node, arguments + ["--all", "_TRANSPORT=kernel"], scanner)
+    _journal(node, arguments + ["_TRANSPORT=kernel"], scanner)
 
 
 def read_journal_units(node, arguments, units, source, sink, gates):

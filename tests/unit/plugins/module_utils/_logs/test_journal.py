@@ -606,6 +606,8 @@ def test_the_journal_is_asked_twice(journalctl, monkeypatch, old):
     calls = (journalctl / "log").read_bytes().decode("ascii").strip().split("\n")
     assert len(calls) == 3 if old else 2
     assert all("--since=@1795132800" in call and "--directory=%s/journal" % journalctl in call for call in calls)
+    # Nothing is hidden for a character in it.
+    assert all(" --all " in call for call in calls)
     assert "_TRANSPORT=kernel" in calls[0]
     assert calls[-1].endswith("_SYSTEMD_UNIT=kubelet.service")
 
