@@ -107,7 +107,9 @@ def test_each_event_counts_once(journal: Journal) -> None:
 def test_a_character_in_the_name_of_a_task_hides_nothing(journal: Journal) -> None:
     journal.write(0, "Linux version 6.1.0-56-cloud-amd64")
     assert journal.look(10) == (0, None)
-    journal.write(100, "Memory cgroup out of memory: Killed process 812 (ev\x01l) total-vm:9000kB, anon-rss:4096kB, file-rss:0kB")
+    journal.write(
+        100, "Memory cgroup out of memory: Killed process 812 (ev\x01l) total-vm:9000kB, anon-rss:4096kB, file-rss:0kB"
+    )
     assert journal.look(500) == (1, None)
 
 
