@@ -174,15 +174,17 @@ def _meetings(zone, reclaimed):
     A target is of the migratetype Movable or CMA, which no page flag shows: pages of files stand in unmovable pageblocks as well. How
     much is free in real targets, and how many these are, is counted (/proc/pagetypeinfo). Which of those that look like targets are
     some decides where the scanners meet: with all the room at the end of the zone the free scanner stays up there, with none of it
-    there it comes down. Likely are those with the fewest pages that stay, the strangers' share in them.
+    there it comes down. Likely are those with the fewest pages that stay, the strangers' share in them. Pages that cannot be moved leave
+    their room to others, so that most is a pageblock more than there would be room for.
     """
     blocks = zone.observed
     needs = [block.movable * (1 - reclaimed) for block in blocks]
     rooms = [block.free + block.movable * reclaimed if _is_target(block) else 0 for block in blocks]
-    # A sampled pageblock stands for many, so that none is the next one.
-    gap = _GAP if zone.complete else 1
+    # A sampled pageblock stands for many: none of them is the next one, and none makes a difference.
+    gap, spare = (_GAP, 1) if zone.complete else (1, 0)
     if zone.targets is None:
-        return _emptied(needs, rooms, gap), _emptied(needs, rooms, gap), _emptied(needs, rooms, 1)
+        likely = _emptied(needs, rooms, gap)
+        return likely, likely, min(len(blocks), _emptied(needs, rooms, 1) + spare)
     free, pageblocks = (
         zone.targets[0] / zone.scale if zone.scale else 0,
         zone.targets[1] / zone.scale if zone.scale else 0,
@@ -199,7 +201,7 @@ def _meetings(zone, reclaimed):
     return (
         _emptied(needs, _last(rooms, usable), gap),
         _emptied(needs, [room * share for room in chosen], gap),
-        _emptied(needs, _last(rooms[::-1], usable)[::-1], 1),
+        min(len(blocks), _emptied(needs, _last(rooms[::-1], usable)[::-1], 1) + spare),
     )
 
 

@@ -398,8 +398,8 @@ ansible_facts:
               for each C(cell_blocks) pageblocks, by what most of them are held by, V(f) being free throughout, V(m) free or movable, V(s) slab,
               V(p) page table, V(k) kernel, V(r) reserved, V(h) hugetlb, V(c) other compound pages, V(u) unevictable, V(o) offline or taken by a
               hypervisor, V(x) poisoned, V(.) a hole, V(?) not looked at.
-            - C(high) of a row counts what per-cpu lists hold up as well, which are given back without a compaction; C(moved) is at most what the
-              compaction itself makes, and decides whether it may help.
+            - C(low) of a row is what there is once the per-cpu lists have given back what they need not keep. C(high) counts what they hold up
+              as well, which needs no compaction; C(moved) is at most what the compaction itself makes, and decides whether it may help.
             - Where the node tool is installed, what earlier compactions brought corrects C(yields); C(uncorrected) is what was expected
               without it. C(last_compaction) has what the last one was expected to bring and what it brought (C(obtained)).
             - C(callers) says who holds the kernel's pages, where the kernel keeps count (C(/proc/allocinfo), page_owner).

@@ -109,14 +109,14 @@ def test_two_lists_may_share_what_they_keep_of_a_pageblock(tmp_path, monkeypatch
 
 def test_pages_that_are_free_on_a_per_cpu_list_may_come_back(tmp_path):
     found = zone(("mf" * 8 + "mfkkmfmfmfmfmfmf") * 20, tmp_path)
-    assert order_of(found, 4)["high"] == 10
+    assert order_of(found, 4)["high"] == 11
     # 12 pages are on lists: at the most 6 pageblocks of those that are emptied and have two such pages wait for nothing else.
     found.listed = 12
     row = order_of(found, 4)
     # What a compaction moves itself is told apart.
-    assert (row["expected"], row["high"], row["moved"]) == (10, 16, 10)
+    assert (row["expected"], row["high"], row["moved"]) == (10, 17, 11)
     # Each of them has all but one of its blocks of order 2 anyway.
-    assert order_of(found, 2)["high"] == 10 * 4 + 10 * 3 + 6
+    assert order_of(found, 2)["high"] == 11 * 4 + 10 * 3 + 6
     # All of them on one list, and two thirds of the pageblocks movable: they are likely to have as many of these pages.
     found.targets = (300, 27)
     alone = order_of(found, 4)["expected"]
@@ -194,7 +194,7 @@ def test_which_pageblocks_take_pages_in_decides_how_far_it_gets(tmp_path):
     assert least < likely < most
     # With nothing told all of it is room.
     found.targets = None
-    assert least < _scanners._meetings(found, 0.0)[0] == most - 1
+    assert least < _scanners._meetings(found, 0.0)[0] < most
 
 
 def test_how_long_the_lists_get():
