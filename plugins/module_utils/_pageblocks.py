@@ -66,7 +66,7 @@ class Block:
         self.movable = len(letters) - len(stays) - self.free
         # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list. And whether two and more lie together.
         self.unflagged = len(stays) if letters.count("k") == len(stays) else 0
-        self.in_runs = 2 * len(_RUN.findall(letters)) <= self.unflagged
+        self.in_runs = self.unflagged > 1 and 2 * len(_RUN.findall(letters)) <= self.unflagged
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
         self.clean = _clean(stays, len(letters))
 
@@ -292,11 +292,8 @@ class _Reader:
 
         Pages of pipes and sockets are. Where there is no such file, nothing tells.
         """
-        few = [
-            (block.unflagged, number)
-            for number, block in enumerate(zone.surveyed)
-            if 0 < block.unflagged * zone.scale <= zone.listed
-        ]
+        most = zone.listed / zone.scale if zone.scale else 0
+        few = [(block.unflagged, number) for number, block in enumerate(zone.surveyed) if 0 < block.unflagged <= most]
         try:
             charged = self.node.span_reader(CHARGED) if few else None
             for _pages, number in sorted(few)[:_LOOKED_UP]:
