@@ -333,7 +333,7 @@ def read_journal_kernel(node, arguments, source, sink):
 def read_journal_units(node, arguments, units, source, sink, gates):
     """The messages of the container runtimes, found by journalctl itself where it can (systemd 237 with PCRE2)."""
     matches = ["_SYSTEMD_UNIT=%s" % unit for unit in units]
-    pattern = "|".join(re.escape(gate.decode("ascii")) for gate in gates)
+    pattern = "|".join(_as_pattern(gate) for gate in gates)
     scanner = scanning.Scanner(sink, source, gates)
     scanner.counting, scanner.tagged = False, True
     _journal(node, arguments + ["--grep=" + pattern, "--case-sensitive=true"] + matches, scanner)
@@ -342,6 +342,11 @@ def read_journal_units(node, arguments, units, source, sink, gates):
         source.status = "read"
         source.reason = None
         _journal(node, arguments + matches, scanner)
+
+
+def _as_pattern(gate):
+    """For --grep, in ASCII alone: what else an argument may hold depends on the locale, and so does how it is taken. The scanner looks closer."""
+    return ".+".join(re.escape(part) for part in re.split(r"[^\x00-\x7f]+", gate.decode("utf-8", "replace")))
 
 
 def _journal(node, argv, scanner):

@@ -179,6 +179,23 @@ def test_each_action_that_goes_by_variables_looks_where_they_come_from() -> None
         assert 0 < text.find("_variables.refuse_facts(task_vars)") < text.find("self.validate_argument_spec("), name
 
 
+def test_a_node_with_such_facts_does_not_keep_the_others_from_their_report() -> None:
+    """Tasks that are run once are run for the first host that there is."""
+    plays = [
+        (name, play)
+        for name in ("audit", "remediate")
+        for play in yaml.safe_load((COLLECTION / "playbooks" / f"{name}.yml").read_text())
+    ]
+    for name, play in plays:
+        once = [task for task in play["tasks"] if task.get("run_once") and task.get("delegate_to") == "localhost"]
+        first = play["tasks"][0]
+        if once:
+            assert first["ansible.builtin.meta"] == "end_host" and "ansible_facts" in first["when"], (
+                name,
+                play["name"],
+            )
+
+
 # A fact of a variable's name goes before the inventory's variable.
 OUTSIDE = "../../../../../../tmp/owned"
 # Arguments of modules that name files of the controller, and the folder of the role that they are in.

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 
 import pytest
@@ -610,6 +611,29 @@ def test_the_journal_is_asked_twice(journalctl, monkeypatch, old):
     assert all(" --all " in call for call in calls)
     assert "_TRANSPORT=kernel" in calls[0]
     assert calls[-1].endswith("_SYSTEMD_UNIT=kubelet.service")
+
+
+def test_a_signature_of_any_letters_is_found_in_the_journal(journalctl):
+    """What is asked of journalctl is ASCII: in the C locale Python 3.6 can pass nothing else on, and it matches all that is looked for."""
+    words = json.loads(r'"Speicher f\u00fcr \ud83d\ude00 (\u8282\u70b9) fehlt"')
+    line = b"1795222924.000000 node-1 kubelet[7]: E1121 pod ns/pod-0 " + words.encode("utf-8") + b"\n"
+    (journalctl / "units").write_bytes(line)
+    signature = {"id": "own", "contains": [words], "cause": "fragmentation", "kind": "container_start_failure"}
+    signature.update(pattern=None, reason=None, confidence="high", weak=False)
+    result = journal.collect(
+        Node("/"),
+        {
+            "journal_directory": str(journalctl / "journal"),
+            "since": "2026-11-20T00:00:00Z",
+            "units": ["kubelet.service"],
+            "signatures": [signature],
+        },
+    )
+    assert [event.get("signature") for event in result["events"] if "signature" in event] == ["own"]
+    call = (journalctl / "log").read_bytes().decode("ascii").strip().split("\n")[-1]
+    pattern = call.partition("--grep=")[2].partition(" --case-sensitive")[0]
+    for text, like in ((words, pattern), (words.encode("utf-8"), pattern.encode("ascii"))):
+        assert re.search(like, text) and not re.search(like, text[:9])
 
 
 def test_a_damaged_journal_is_read_as_far_as_it_goes(journalctl, monkeypatch):
