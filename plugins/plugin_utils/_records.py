@@ -61,7 +61,7 @@ class Run:
     names: frozenset[str]
     # By the nodes themselves, whose word is good for what they have seen and for nothing else.
     collected: bool = False
-    # name -> what the file is called, where it was written by a node or an older version.
+    # name -> what the file is called, where capitals count.
     called: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def file(self, name: str) -> str:
@@ -76,13 +76,14 @@ def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
 def file_name(host: str) -> str:
     """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes.
 
-    Also where the file system takes ``Web01`` and ``web01`` for one: with capitals there is a digest in it, as in long ones.
+    Also where the file system takes ``Web01`` and ``web01`` for one: with capitals there is a digest in it, as in long ones. Elsewhere
+    the file has the name without it (existing()), and this one stands for the host.
     """
     return canonical(str(_record.file_name(host)))
 
 
 def canonical(name: str) -> str:
-    """What file_name() calls a record that a node, or version 1.0 and older, has written: they have no digest for capitals."""
+    """file_name() of the host that a file is called after, which has no digest for capitals where they count."""
     if name == name.lower() or "~" in name:
         return name
     base = name.removesuffix(".json")
@@ -92,14 +93,28 @@ def canonical(name: str) -> str:
 
 
 def existing(directory: str, host: str) -> str:
-    """The path of the host's file in a directory, as the older name has it where only that is there."""
-    name, older = file_name(host), str(_record.file_name(host))
-    if name != older and not os.path.lexists(os.path.join(directory, name)):
+    """The path of the host's file in a directory, that there is or that there would be: the directory may have come from elsewhere."""
+    plain, folded = str(_record.file_name(host)), file_name(host)
+    if plain == folded:
+        return os.path.join(directory, plain)
+    there: list[str] = []
+    with contextlib.suppress(OSError):
         # In the list a file has its own name, where one may be found by another one, too.
-        with contextlib.suppress(OSError):
-            if older in os.listdir(directory):
-                name = older
-    return os.path.join(directory, name)
+        there = os.listdir(directory)
+    names = (plain, folded) if _capitals_count(directory, there) else (folded, plain)
+    return os.path.join(directory, next((name for name in names if name in there), names[0]))
+
+
+def _capitals_count(directory: str, there: list[str]) -> bool:
+    """Whether the file system of a directory tells ``Web01`` from ``web01``: one that does not finds by both what is ``there``, or itself."""
+    for name in there:
+        if name.swapcase() != name and name.swapcase() not in there:
+            return not os.path.lexists(os.path.join(directory, name.swapcase()))
+    above, name = os.path.split(os.path.abspath(directory))
+    if not name or name.swapcase() != name:
+        other = os.path.join(above, name.swapcase())
+        return not (name and os.path.exists(other) and os.path.exists(directory) and os.path.samefile(other, directory))
+    return _capitals_count(above, [])
 
 
 def run_directory(records_dir: str, run_id: str) -> str:
@@ -122,7 +137,7 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any], check: bool =
     # makedirs() gives its mode to the last component only; log lines are nobody else's business at any depth.
     for path in (records_dir, directory):
         os.makedirs(path, mode=0o700, exist_ok=True)
-    path = os.path.join(directory, file_name(record["host"]))
+    path = existing(directory, record["host"])
     text = _record.text(record)
     if check and record["status"] == "audited":
         try:

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import stat
 import typing as t
 
@@ -89,37 +90,62 @@ def test_nor_where_capitals_do_not_count(one: t.Any, other: t.Any) -> None:
     assert (_records.file_name(one).lower() == _records.file_name(other).lower()) == (one == other)
 
 
-def test_names_without_capitals_are_as_they_were() -> None:
+def test_what_a_name_is_made_into() -> None:
     assert _records.file_name("web-01.example.org") == "web-01.example.org.json"
     assert _records.file_name("é b") == "%C3%A9%20b.json"
     assert re.fullmatch("Web01~[0-9a-f]{40}[.]json", _records.file_name("Web01"))
 
 
-@pytest.mark.parametrize("host", ["Web01", "É/X", "a" * 150 + "B", "R\u202e"])
-def test_a_record_by_an_older_name_is_read(tmp_path: t.Any, host: t.Any) -> None:
-    """As nodes themselves, and version 1.0 and older, name it."""
-    older = _record.file_name(host)
+CAPITALS = pytest.mark.parametrize("host", ["Web01", "É/X", "a" * 150 + "B", "R\u202e"])
+
+
+@CAPITALS
+def test_a_record_is_called_as_its_host(tmp_path: t.Any, host: t.Any) -> None:
     path = _records.write(str(tmp_path), "r1", record(host))
-    old = os.path.join(os.path.dirname(path), older)
-    assert older != os.path.basename(path) == _records.canonical(older)
-    os.rename(path, old)
-    assert _records.load(old)["host"] == host
+    assert os.path.basename(path) == _record.file_name(host)
     (run,) = _records.runs([str(tmp_path)])
-    assert run.names == {os.path.basename(path)} and run.file(os.path.basename(path)) == old
-    assert _records.existing(run.path, host) == old
-    # Beside it the one that this version has written is the one that counts.
-    _records.write(str(tmp_path), "r1", record(host))
+    assert run.names == {_records.file_name(host)} and run.file(_records.file_name(host)) == path
+    assert _records.existing(run.path, host) == path
+
+
+def without_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that takes Web01 and web01 for one name."""
+
+    def lexists(path: str) -> bool:
+        folder, name = os.path.split(path)
+        return name.lower() in map(str.lower, os.listdir(folder or "."))
+
+    monkeypatch.setattr(os.path, "lexists", lexists)
+    monkeypatch.setattr(os.path, "exists", lexists)
+    monkeypatch.setattr(os.path, "samefile", lambda one, other: one.lower() == other.lower())
+
+
+@CAPITALS
+def test_with_a_digest_where_capitals_do_not_count(
+    tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch, host: t.Any
+) -> None:
+    without_capitals(monkeypatch)
+    other = _records.write(str(tmp_path), "r1", record(host.lower()))
+    path = _records.write(str(tmp_path), "r1", record(host))
+    assert path.lower() != other.lower() and os.path.basename(path) == _records.file_name(host)
+    assert _records.load(path)["host"] == host
+    # One that was brought from where they do count is read, until there is another one.
+    os.rename(path, os.path.join(os.path.dirname(path), _record.file_name(host)))
+    assert os.path.basename(_records.existing(os.path.dirname(path), host)) == _record.file_name(host)
+
+
+def test_of_two_records_by_either_name_the_one_with_a_digest_counts(tmp_path: t.Any) -> None:
+    path = _records.write(str(tmp_path), "r1", record("Web01"))
+    shutil.copy(path, tmp_path / "r1" / _records.file_name("Web01"))
     (run,) = _records.runs([str(tmp_path)])
-    assert run.file(os.path.basename(path)) == path == _records.existing(run.path, host)
+    assert run.names == {_records.file_name("Web01")}
+    assert os.path.basename(run.file(_records.file_name("Web01"))) == _records.file_name("Web01")
 
 
 def test_the_record_of_a_host_that_differs_by_case_is_another_ones(tmp_path: t.Any) -> None:
     (tmp_path / "Web01.json").write_text(json.dumps(record("web01")))
     with pytest.raises(_records.RecordError, match="holds the record of another host, 'web01'"):
         _records.load(str(tmp_path / "Web01.json"))
-    # Where capitals do not count, web01.json is found by the name Web01.json, and is not Web01's for that.
-    (tmp_path / "web02.json").write_text(json.dumps(record("web02")))
-    assert _records.existing(str(tmp_path), "Web02") == str(tmp_path / _records.file_name("Web02"))
 
 
 def test_hostile_names_do_not_collide() -> None:
