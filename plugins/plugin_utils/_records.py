@@ -95,26 +95,26 @@ def canonical(name: str) -> str:
 def existing(directory: str, host: str) -> str:
     """The path of the host's file in a directory, that there is or that there would be: the directory may have come from elsewhere."""
     plain, folded = str(_record.file_name(host)), file_name(host)
-    if plain == folded:
-        return os.path.join(directory, plain)
+    if plain == folded or _capitals_count(directory):
+        here = os.path.join(directory, plain)
+        other = os.path.join(directory, folded)
+        return other if os.path.lexists(other) and not os.path.lexists(here) else here
     there: list[str] = []
     with contextlib.suppress(OSError):
-        # In the list a file has its own name, where one may be found by another one, too.
+        # In the list a file has its own name; it would be found by another one, too.
         there = os.listdir(directory)
-    names = (plain, folded) if _capitals_count(directory, there) else (folded, plain)
-    return os.path.join(directory, next((name for name in names if name in there), names[0]))
+    return os.path.join(directory, plain if plain in there and folded not in there else folded)
 
 
-def _capitals_count(directory: str, there: list[str]) -> bool:
-    """Whether the file system of a directory tells ``Web01`` from ``web01``: one that does not finds by both what is ``there``, or itself."""
-    for name in there:
-        if name.swapcase() != name and name.swapcase() not in there:
-            return not os.path.lexists(os.path.join(directory, name.swapcase()))
+def _capitals_count(directory: str) -> bool:
+    """Whether the file system of a directory tells ``Web01`` from ``web01``: one that does not finds the directory by both."""
     above, name = os.path.split(os.path.abspath(directory))
-    if not name or name.swapcase() != name:
-        other = os.path.join(above, name.swapcase())
-        return not (name and os.path.exists(other) and os.path.exists(directory) and os.path.samefile(other, directory))
-    return _capitals_count(above, [])
+    if not name:
+        return True
+    if name.swapcase() == name:
+        return _capitals_count(above)
+    other = os.path.join(above, name.swapcase())
+    return not (os.path.exists(other) and os.path.exists(directory) and os.path.samefile(other, directory))
 
 
 def run_directory(records_dir: str, run_id: str) -> str:
