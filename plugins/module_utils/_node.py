@@ -60,6 +60,10 @@ class TimedOut(NodeError):
     timed_out = True
 
 
+# Commands that go on.
+_RUNNING = []
+
+
 class Deadline:
     """How long looking at a node may take. One object for a whole run, which its Node carries; without seconds there is no limit.
 
@@ -301,10 +305,12 @@ class Node:
                 process = subprocess.Popen(argv, **options)  # pylint: disable=ansible-bad-function
             except (IOError, OSError) as error:
                 raise NodeError(argv[0], error.strerror or str(error), error.errno)
+        _RUNNING.append(process)
         try:
             yield process
         finally:
             _end_group(process)
+            _RUNNING.remove(process)
             process.stdout.close()
             process.stderr.close()
 
@@ -323,13 +329,23 @@ def _must_be_regular(path, status):
         raise NodeError(path, "not a regular file")
 
 
-def _end_group(process):
-    """Ends a command and what it has started. One that hangs in the kernel is left to it: waiting for that may take for ever."""
+def end_commands():
+    """For who ends without coming back to those that have started them: they have sessions of their own, and no signal of a terminal's."""
+    for process in _RUNNING:
+        _kill_group(process)
+
+
+def _kill_group(process):
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (IOError, OSError):
         # Nobody is left.
         pass
+
+
+def _end_group(process):
+    """Ends a command and what it has started. One that hangs in the kernel is left to it: waiting for that may take for ever."""
+    _kill_group(process)
     wait_for(process, _GONE_SECONDS)
 
 

@@ -10,6 +10,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import json
+import os
+import signal
 import sys
 
 from . import _entry, _facts, _fragmenters, _logline, _metrics, _policy_file, _tool_options, _yields
@@ -37,6 +39,10 @@ def main(argv=None):
         return _failed(arguments, error, USAGE)
     except NodeError as error:
         return _failed(arguments, error, ERROR)
+    except KeyboardInterrupt:
+        # Who has called it, a shell for example, has to see that it was the signal; and nobody a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _failed(arguments, error, status):

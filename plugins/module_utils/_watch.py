@@ -23,7 +23,7 @@ import os
 import select
 import signal
 
-from ._node import Deadline, NodeError, seconds_now
+from ._node import Deadline, NodeError, end_commands, seconds_now
 
 DEADLINE_SECONDS = 120
 # Without a sign of life for so long, or a quarter of the deadline, a child hangs; so often it is looked.
@@ -112,9 +112,13 @@ class _Child:
         """The child's side. It never returns."""
         parent, word, count = os.getppid(), self.word, [0]
 
+        def leave(*dummy_signal):
+            end_commands()
+            os._exit(1)
+
         def pulse(what):
             if os.getppid() != parent:
-                os._exit(1)
+                leave()
             count[0] = (count[0] + 1) % 1000000
             text = ("%06d%s" % (count[0], what)).encode("utf-8", "replace")[: _WORD - 1]
             word[: len(text) + 1] = text + b"\0"
@@ -127,6 +131,10 @@ class _Child:
         try:
             # A collection would write to all that the two still share, which the kernel then has to copy. This one soon ends.
             gc.disable()
+            # Of a terminal they come to the parent and to this one, and not to the commands that it has started.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    signal.signal(number, leave)
             try:
                 null = os.open(os.devnull, os.O_RDWR)
             except OSError:
@@ -174,7 +182,9 @@ class _Child:
         for line in b"".join(told).split(b"\n")[:-1]:
             name, _blank, text = line.partition(b" ")
             parts[name.decode("ascii")] = text.decode("utf-8")
-        self._end(gave_up is not None)
+        status = self._end(gave_up is not None)
+        if gave_up is None and status:
+            gave_up = "it was ended by a signal, or by the kernel for want of memory, before it had seen all"
         return gave_up, at
 
     def _end(self, kill):
@@ -182,9 +192,12 @@ class _Child:
             os.kill(self.pid, signal.SIGKILL)
         # A child that hangs in the kernel is not waited for; init does that.
         end = seconds_now() + (0.5 if kill else GRACE_SECONDS)
-        while os.waitpid(self.pid, os.WNOHANG) == (0, 0) and seconds_now() < end:
+        ended = os.waitpid(self.pid, os.WNOHANG)
+        while ended == (0, 0) and seconds_now() < end:
             select.select([], [], [], 0.005)
+            ended = os.waitpid(self.pid, os.WNOHANG)
         self.word.close()
+        return ended[1]
 
 
 def _ready(waiting, seconds):

@@ -11,11 +11,13 @@ __metaclass__ = type
 import errno
 import json
 import os
+import signal
 import time
 
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _watch
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import streams
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError, TimedOut
 
 
@@ -152,3 +154,71 @@ def test_a_deadline():
 def test_a_root_without_devices(monkeypatch):
     monkeypatch.setattr(os, "devnull", "/nonexistent/null")
     assert collect(10, lambda deadline, tell: tell("facts", {})) == ({"facts": {}}, None)
+
+
+# --- what ends the whole before it is done --------------------------------------------------------------------------
+
+
+def looking(mark):
+    """-> the process that has another one look at a node, which has started a command that never ends and tells its number in ``mark``"""
+
+    def work(deadline, tell):
+        script = "echo $$ > %s.new; mv %s.new %s; exec sleep 300" % (mark, mark, mark)
+        for _dummy in streams.command(Node("/", deadline), ["sh", "-c", script], "a command"):
+            pass
+
+    child = os.fork()
+    if not child:
+        try:
+            os.setsid()
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            _watch.collect(100, work)
+        finally:
+            os._exit(0)
+    return child
+
+
+def lives(process):
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    with open("/proc/%d/stat" % process) as stream:
+        return stream.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def within(seconds, kept):
+    end = time.time() + seconds
+    while not kept() and time.time() < end:
+        time.sleep(0.02)
+    return kept()
+
+
+# SIGKILL to all leaves nobody who could end the command.
+ENDS = [(number, everybody) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) for everybody in (False, True)]
+
+
+@pytest.mark.parametrize(("number", "everybody"), ENDS + [(signal.SIGKILL, False)])
+def test_a_command_ends_with_who_has_started_it(number, everybody, tmp_path):
+    """A signal for the process that was called, or as of a terminal for all of its group; the command has a group of its own."""
+    mark = tmp_path / "command"
+    caller = looking(mark)
+    assert within(30, mark.exists)
+    command = int(mark.read_text())
+    assert lives(command)
+    (os.killpg if everybody else os.kill)(caller, number)
+    status = os.waitpid(caller, 0)[1]
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number
+    assert within(30, lambda: not lives(command)), "the command goes on"
+
+
+def test_a_child_that_the_kernel_ends_is_told_of():
+    """By the out-of-memory killer, for one: this looks at nodes that are short of memory."""
+
+    def work(deadline, tell):
+        tell("facts", {"a": 1})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    parts, gave_up = collect(10, work)
+    assert parts == {"facts": {"a": 1}} and gave_up.startswith("it was ended by a signal, or by the kernel")

@@ -38,6 +38,13 @@ def family(root: int) -> list[int]:
     return found
 
 
+def end(number: int) -> None:
+    """As somebody would who has enough of it: a terminal tells all of its processes, a service manager the first one."""
+    run = os.getpid()
+    for process in [run] if number == signal.SIGTERM else [*family(run), run]:
+        send(process, number)
+
+
 def kill() -> None:
     """From a process beside it, which stops the run before it kills the workers: a run that sees a worker die ends by itself."""
     run = os.getpid()
@@ -74,6 +81,7 @@ class CallbackModule(CallbackBase):
         self.count = 0
         self.name = ""
         self.event = int(os.environ.get("KILLER_EVENT", "0"))
+        self.signal = int(os.environ.get("KILLER_SIGNAL", signal.SIGKILL))
         self.delay = float(os.environ.get("KILLER_DELAY", "0"))
         self.log = os.environ["KILLER_LOG"]
 
@@ -82,10 +90,11 @@ class CallbackModule(CallbackBase):
         with open(self.log, "a", encoding="utf-8") as stream:
             stream.write(f"{self.count} {what} {self.name}\n")
         if self.count == self.event:
+            how, arguments = (kill, []) if self.signal == signal.SIGKILL else (end, [self.signal])
             if self.delay:
-                threading.Timer(self.delay, kill).start()
+                threading.Timer(self.delay, how, arguments).start()
             else:
-                kill()
+                how(*arguments)
 
     def v2_playbook_on_task_start(self, task, is_conditional):  # type: ignore[no-untyped-def]
         self.name = task.get_name()
