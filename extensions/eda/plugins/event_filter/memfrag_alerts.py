@@ -68,7 +68,7 @@ def main(event: t.Any, max_nodes: int = 20) -> list[dict[str, t.Any]]:
     if not isinstance(kept_back, int) or kept_back < 0 or len(wanted) + kept_back > max_nodes:
         LOGGER.warning(
             "%d alerts at once, %s more not shown; at most %d are acted on by themselves, so none is",
-            *(len(wanted), ascii(kept_back)[:20], max_nodes),
+            *(len(wanted), _shown(kept_back)[:20], max_nodes),
         )
         return []
     found: dict[str, str] = {}
@@ -80,13 +80,20 @@ def main(event: t.Any, max_nodes: int = 20) -> list[dict[str, t.Any]]:
         else:
             odd.append(host)
     for host in odd[:_MOST_SAID]:
-        LOGGER.warning("The label instance is not the plain name of a host, left out: %s", ascii(host)[:80])
+        LOGGER.warning("The label instance is not the plain name of a host, left out: %s", _shown(host))
     return [_event(host, alert) for host, alert in found.items()]
 
 
 def plain(host: t.Any) -> bool:
     """Whether this can only be the name of one host."""
     return isinstance(host, str) and PLAIN.fullmatch(host) is not None and host.lower() not in GROUPS
+
+
+def _shown(value: t.Any) -> str:
+    """Text and numbers as they are, of anything else what it is: a list may be nested without end."""
+    if isinstance(value, str):
+        return ascii(value[:80])[:80]
+    return str(value) if isinstance(value, (int, float)) and -1e18 < value < 1e18 else type(value).__name__
 
 
 def _wants_compaction(alert: t.Any) -> bool:

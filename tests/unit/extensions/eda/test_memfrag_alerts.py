@@ -157,3 +157,17 @@ def test_the_rulebook_wants_a_token_listens_here_and_never_names_all_hosts() -> 
     playbooks = [action["run_playbook"]["name"].rpartition(".") for action in rule["actions"]]
     assert [name for _collection, _dot, name in playbooks] == ["loop_remediate", "loop_tell"]
     assert all((EDA.parents[1] / "playbooks" / f"{name}.yml").is_file() for _collection, _dot, name in playbooks)
+
+
+def nested(depth: int) -> t.Any:
+    value: t.Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("odd", [nested(100000), 10**5000, float("nan"), "a" * 10**6, {"a": nested(100000)}], ids=type)
+def test_what_is_said_of_an_odd_value_ends_nothing(odd: t.Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A filter that ends by an exception takes the source of events with it."""
+    assert hosts(alert(odd)) == [] and hosts(alert(), truncatedAlerts=odd) == []
+    assert len(caplog.messages) == 2 and max(map(len, caplog.messages)) < 200
