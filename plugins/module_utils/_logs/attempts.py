@@ -162,6 +162,13 @@ STARTING = (
     "/payload subcgroup",
     # Slurm src/common/xcgroup.c xcgroup_instantiate(), since 21.08 src/plugins/cgroup/common/cgroup_common.c
     "unable to create cgroup",
+    # Go's os/exec and os.PathError, of what starts containers: fork/exec /usr/bin/runc: ...
+    "/runc: ",
+    "-runc: ",
+    "/crun: ",
+    "/conmon: ",
+    "containerd-shim: ",
+    "containerd-shim-runc-v2: ",
     # A process is put into its cgroup when it starts, whoever does that.
     "/cgroup.procs: ",
     "/cgroup.procs`: ",

@@ -57,6 +57,9 @@ _REMEDIES_OF_FRAGMENTATION = (
     ("container_start_failure", "MF103"),
 )
 _CONFIDENCE = ("high", "medium", "low")
+# Daemons that tell of one kill in several lines: that memory is low, whom they kill, then that they did; within so many seconds or lines.
+# Of so many hosts the last kills are known.
+_TELL_AGAIN, _AGAIN, _AGAIN_LINES, MAX_KILLS = frozenset(("earlyoom", "systemd-oomd")), 15, 20, 1000
 
 
 def _severity(cause):
@@ -150,6 +153,8 @@ class Store:
         self.by_kind, self.by_cause = {}, {}
         self.total = 0
         self._seen = {}
+        # The last kill of each daemon that tells of one more than once: (event, its group, time, place).
+        self._kills = {}
 
     def duplicate(self, event, stamp):
         """The same message in another file (kern.log and syslog, messages and daemon.log)."""
@@ -187,6 +192,14 @@ class Store:
 
     def add_notice(self, event, notice, epoch, place, repeats, pod):
         """A notice of memory that ran out, by others than the kernel. ``pod``: (name, namespace) where it names one."""
+        daemon = (event["host"], event["reporter"])
+        if event["reporter"] in _TELL_AGAIN and repeats == 1:
+            kept, group, then, where = self._kills.get(daemon) or (None, None, None, None)
+            if kept is not None and _same_kill(kept, event, then, epoch, where, place):
+                for name in ("victim_comm", "victim_pid", "cgroup"):
+                    kept[name] = kept[name] or event[name]
+                group.note(event)
+                return
         who = None
         if notice.scope != "system":
             # A lack of memory of the machine is one trouble, whoever is killed for it.
@@ -199,6 +212,10 @@ class Store:
         group.add(event, epoch, place, repeats)
         if pod[0]:
             group.note({"pod": pod[0], "namespace": pod[1]})
+        if event["reporter"] in _TELL_AGAIN:
+            if len(self._kills) >= MAX_KILLS:
+                self._kills.clear()
+            self._kills[daemon] = (event, group, epoch, place)
 
     @staticmethod
     def _same_attempt(group, event, epoch, place):
@@ -256,6 +273,21 @@ class Store:
         incidents.sort(key=lambda incident: incident.pop("_weight"))
         events = _select(incidents, max_events)
         return events, incidents[:max_events], len(incidents)
+
+
+def _same_kill(kept, event, then, now, where, place):
+    """Whether a daemon tells of the same kill again: soon after, and of no other victim."""
+    if where[0] != place[0] or (
+        abs(now - then) > _AGAIN if None not in (then, now) else place[1] - where[1] > _AGAIN_LINES
+    ):
+        return False
+    known = False
+    for name in ("victim_pid", "victim_comm", "cgroup"):
+        one, other = (str(found[name] or "").rsplit("/", 1)[-1] for found in (kept, event))
+        if one and other and one != other:
+            return False
+        known = known or bool(one or other)
+    return known
 
 
 def _verdict(signature):

@@ -12,11 +12,16 @@ __metaclass__ = type
 from . import notices, runtimes
 from .joining import Joiner
 from .kernel import KernelLog
+from .lazy import Lazy
 from .prefixes import split
 from .quotes import plain
 
 # A program's line that a mail or terminal has wrapped goes on for at most so many lines.
 MAX_WRAPS = 6
+
+# A message in YAML (kubectl get -o yaml): it goes on in lines that are indented, until the next key.
+_FOLDED = Lazy(r"(?:^|[\s`{])message: \S")
+_KEY = Lazy(r"(?:- )?[A-Za-z]\w{1,60}:(?: |$)")
 
 
 class Sink:
@@ -123,7 +128,8 @@ class Sink:
         if line.prefixed or not text or text.startswith("```") or self.wraps >= MAX_WRAPS:
             return False
         open_quote = plain(held.text).count('"') % 2 == 1 or held.text.rstrip().endswith((":", ","))
-        if held.prefixed and line.text[:1].isspace() or open_quote:
+        folded = line.text[:1].isspace() and _FOLDED.search(held.text) and not _KEY.match(text)
+        if held.prefixed and line.text[:1].isspace() or open_quote or folded:
             held.text = held.text.rstrip() + " " + text
             self.wraps += 1
             return True

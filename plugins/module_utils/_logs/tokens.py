@@ -137,9 +137,9 @@ RECORD = Lazy(
 )
 # One field a line: journalctl -o json-pretty, verbose and export, logstash's rubydebug.
 FIELD = Lazy(r"\s*\"?(?P<name>[_A-Za-z@][\w@.]{0,63})\"?\s{0,40}(?P<is>=>|:|=)\s{0,4}(?P<value>\"|(?<==)(?!>))")
-# The other fields of a record of the journal (-o export, json-pretty), each in a line of its own.
+# The other fields of a record of the journal (-o export, json-pretty), each in a line of its own. The id of a container is no name of one.
 OTHER_FIELD = Lazy(
-    r"\s{0,8}\"[\w@.]{1,64}\"\s{0,40}:\s|(?:_[A-Z][A-Z0-9_]{1,63}|__[A-Z][A-Z0-9_]{1,63}|PRIORITY|SYSLOG_\w{1,40}|CODE_\w{1,40}|ERRNO)="
+    r"\s{0,8}\"(?![0-9a-f]{64}\")[\w@.]{1,64}\"\s{0,40}:\s|(?:_[A-Z][A-Z0-9_]{1,63}|__[A-Z][A-Z0-9_]{1,63}|PRIORITY|SYSLOG_\w{1,40}|CODE_\w{1,40}|ERRNO)="
 )
 MESSAGE_FIELDS = frozenset(("MESSAGE", "message", "log", "_raw", "@message"))
 

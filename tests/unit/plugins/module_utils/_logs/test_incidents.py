@@ -56,6 +56,60 @@ def judge(tmp_path):
 TASK_OOM = 'Mar  1 10:00:%02d n containerd[1]: time="2026-03-01T10:00:%02dZ" level=info msg="TaskOOM event container_id:\\"%s\\""'
 
 
+EARLYOOM = "Mar  1 10:00:%02d n earlyoom[9]: "
+KILLING = 'sending SIG%s to process %d uid 1000 "%s": oom_score 800, oom_score_adj 0, VmRSS 1204 MiB'
+
+
+def test_a_daemon_tells_of_one_kill_in_several_lines(judge):
+    result = judge(
+        EARLYOOM % 5 + "low memory! at or below SIGTERM limits: mem  4.00%, swap 10.00%",
+        EARLYOOM % 5 + KILLING % ("TERM", 4711, "firefox"),
+        EARLYOOM % 9 + "low memory! at or below SIGKILL limits: mem  2.00%, swap  5.00%",
+        EARLYOOM % 9 + KILLING % ("KILL", 4711, "firefox"),
+    )
+    (event,) = result["events"]
+    assert (event["victim_comm"], event["victim_pid"], event["line"]) == ("firefox", 4711, 1)
+    assert result["incidents"][0]["count"] == 1
+
+
+def test_two_victims_are_two_kills(judge):
+    result = judge(
+        EARLYOOM % 5 + "low memory! at or below SIGTERM limits: mem  4.00%, swap 10.00%",
+        EARLYOOM % 5 + KILLING % ("TERM", 4711, "firefox"),
+        EARLYOOM % 6 + "low memory! at or below SIGTERM limits: mem  4.00%, swap 10.00%",
+        EARLYOOM % 6 + KILLING % ("TERM", 4712, "java"),
+        EARLYOOM % 50 + KILLING % ("TERM", 4712, "java"),
+    )
+    assert [event["victim_pid"] for event in result["events"]] == [4711, 4712, 4712]
+
+
+def test_a_unit_that_is_killed_is_told_of_by_the_daemon_and_by_systemd(judge):
+    head = "Mar  1 10:00:05 n "
+    lines = [
+        head
+        + "systemd-oomd[7]: Killed /user.slice/%s.scope due to memory pressure for /user.slice being 74.23%% > 20.00%% for > 2s"
+        % name
+        for name in "ab"
+    ]
+    told = head + "systemd[1]: %s.scope: systemd-oomd killed 3 process(es) in this unit."
+    assert len(judge(lines[0], told % "a")["events"]) == 1
+    assert len(judge(lines[0], told % "b")["events"]) == 2
+    assert len(judge(*lines)["events"]) == 2
+
+
+def test_a_message_in_yaml_is_folded(judge):
+    (event,) = judge(
+        "    lastState:",
+        "      terminated:",
+        "        message: 'OCI runtime create failed: container_linux.go:348: starting container",
+        "          process caused: setting cgroup config for procHooks process caused: failed to write 10485760",
+        "          to memory.limit_in_bytes: write /sys/fs/cgroup/memory/kubepods/web/memory.limit_in_bytes:",
+        "          device or resource busy: unknown'",
+        "        reason: ContainerCannotRun",
+    )["events"]
+    assert (event["signature"], event["line"]) == ("limit_write_busy", 3)
+
+
 def test_a_notice_alone_is_an_incident(judge):
     result = judge(TASK_OOM % (5, 5, CID))
     (incident,) = result["incidents"]
@@ -94,7 +148,7 @@ def test_notices_of_one_kill_are_one_incident(judge):
         + "systemd-oomd[7]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 74.23% > 20.00% for > 2s",
         head % 5 + "systemd[1]: a.scope: systemd-oomd killed 3 process(es) in this unit.",
     )["incidents"]
-    assert (incident["cause"], incident["count"]) == ("memory_shortage", 2)
+    assert (incident["cause"], incident["count"]) == ("memory_shortage", 1)
 
 
 def test_a_machine_without_memory_is_one_incident_whoever_is_killed(judge):

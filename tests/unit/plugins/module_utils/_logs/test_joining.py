@@ -164,6 +164,21 @@ def test_what_goes_on_and_what_does_not(raws, expected):
     assert len(joining.lines_of(raws)) == expected
 
 
+@pytest.mark.parametrize("width", (70, 72, 76, 80, 100))
+def test_an_id_of_a_container_at_the_beginning_of_a_line_goes_on(width):
+    container = "%064x" % (0xC << 248)
+    text = (
+        'E0701 12:09:55.247057    6153 remote_runtime.go:92] RemoveContainer "%s" from runtime service failed: rpc error: code = Unknown '
+        'desc = failed to remove container "%s": Error response from daemon: container %s: driver "overlay2" failed to remove root '
+        "filesystem: unlinkat /var/lib/docker/overlay2/%s/merged: device or resource busy"
+        % (container, container, container, container)
+    )
+    raws = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    (line,) = joining.lines_of(raws)
+    # Quotes around a whole line are none of the text.
+    assert line.text.replace('"', "").split() == text.replace('"', "").split()
+
+
 def test_nothing_is_put_between_the_parts_of_one_line():
     raws = ['{"log":"java invoked oom-","stream":"stderr"}', '{"log":"killer: x\\n","stream":"stderr"}']
     assert [line.text for line in joining.lines_of(raws)] == ["java invoked oom-killer: x"]

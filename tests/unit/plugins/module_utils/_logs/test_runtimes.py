@@ -712,6 +712,16 @@ ERRORS = [
         "runtime_state_mismatch",
         "2026-03-01T10:00:00.1Z: sd-bus call: Unit crun-web.scope was already loaded or has a fragment file.: File exists",
     ),
+    (
+        "fork_enomem",
+        "unknown",
+        "rpc error: code = Unknown desc = shim error: fork/exec /usr/bin/my-runc: cannot allocate memory",
+    ),
+    (
+        "pid_limit",
+        "pid_limit",
+        "failed to start: fork/exec /opt/bin/containerd-shim-runc-v2: resource temporarily unavailable",
+    ),
     ("fork_enomem", "unknown", "lxc-start: Cannot allocate memory - failed to fork into a new namespace"),
 ]
 
