@@ -105,8 +105,9 @@ TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'touch %s/OWNED') }}"
 def variables(place):
     outside, template = OUTSIDE % place, TEMPLATE % place
     return {
-        "memfrag_tuning_state": outside,
-        "memfrag_monitoring_state": outside,
+        # There is such a file of tasks.
+        "memfrag_tuning_state": outside.replace("OWNED", "owned"),
+        "memfrag_monitoring_state": "/" + outside.replace("OWNED", "owned"),
         "memfrag_monitoring_prometheus_rules": ["x/" + outside],
         "memfrag_monitoring_npd_level": template,
         "__memfrag_monitoring_dashboards": [outside],
@@ -365,7 +366,7 @@ def play(name, place, seed, sample, like=""):
         }
     }
     write(os.path.join(place, "inventory.json"), json.dumps(inventory))
-    write(os.path.join(place, "owned.yml"), "- ansible.builtin.file: {path: %s/OWNED, state: touch}\n" % place)
+    write(os.path.join(place, "owned.yml"), '- ansible.builtin.set_fact: {owned: "%s"}\n' % (TEMPLATE % place))
     write(os.path.join(place, "after.yml"), AFTER.format(place=place, python=sys.executable))
     code, said = run(place, "kernelops.memfrag." + playbook, [])
     check(name, place, hosts, code, said)

@@ -136,6 +136,10 @@ def forked(function, *arguments):
     try:
         function(*arguments)
         code = 0
+    except KeyboardInterrupt:
+        # As Python itself does where nobody catches it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -223,8 +227,13 @@ def longest(action):
     return time.time() - begun
 
 
+# Sent in turn.
+SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT, "HUP": signal.SIGHUP}
+SENT = [signal.SIGKILL]
+
+
 def kill_often(count, begin, after, then):
-    """Begins and kills until so many were killed before they were done. -> how many were.
+    """Begins and kills until so many were killed before they were done. -> how many were. The status says by what.
 
     begin    -> the number of the process
     after    -> seconds until it is killed
@@ -235,8 +244,11 @@ def kill_often(count, begin, after, then):
         number += 1
         child = begin()
         time.sleep(after())
-        os.kill(child, signal.SIGKILL)
-        killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        sent = SENT[number % len(SENT)]
+        os.kill(child, sent)
+        status = os.waitpid(child, 0)[1]
+        promise(os.WIFEXITED(status) or os.WTERMSIG(status) == sent, "ended with", status, "by", sent)
+        killed += os.WIFSIGNALED(status)
         then(number)
     return killed
 
@@ -432,8 +444,9 @@ KINDS = (
 )
 
 
-def interrupt(kind, count, seed, directory=None):
+def interrupt(kind, count, seed, directory=None, signals=("KILL",)):
     """-> how many runs were killed before they were done, or raced. Raises Broken."""
+    SENT[:] = [SIGNALS[name] for name in signals]
     place = directory or tempfile.mkdtemp(prefix="memfrag-interrupt-")
     try:
         return dict(KINDS)[kind](make_node(place), count, random.Random(seed))
@@ -447,6 +460,7 @@ def main():
     parser.add_argument(
         "--kills", type=int, default=200, help="of settings, of the removal, of the tool and of its metrics, each"
     )
+    parser.add_argument("--signals", nargs="+", choices=sorted(SIGNALS), default=["KILL"], help="which, in turn")
     parser.add_argument("--races", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
@@ -454,7 +468,7 @@ def main():
     print("seed %d" % seed)
     for kind, _dummy in KINDS:
         begun, count = time.time(), options.races if kind == "races" else options.kills
-        done = interrupt(kind, count, seed)
+        done = interrupt(kind, count, seed, signals=options.signals)
         words = "%d races" % done if kind == "races" else "%d killed before they were done" % done
         print("%-9s %s, %.0f s: nothing lost, nothing left behind" % (kind, words, time.time() - begun))
 

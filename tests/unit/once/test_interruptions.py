@@ -19,7 +19,7 @@ import interrupt
 def test_nothing_is_lost_and_nothing_left_behind(kind, count, tmp_path):
     seed = random.SystemRandom().randrange(1 << 30)
     try:
-        interrupt.interrupt(kind, count, seed, str(tmp_path))
+        interrupt.interrupt(kind, count, seed, str(tmp_path), signals=("KILL", "TERM", "INT", "HUP"))
     except interrupt.Broken as error:
         pytest.fail("seed %d: %s" % (seed, error))
 

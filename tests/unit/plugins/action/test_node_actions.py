@@ -18,7 +18,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.filter.core import FilterModule
 from ansible.plugins.filter.mathstuff import FilterModule as Sets
-from ansible.plugins.test.core import TestModule as Tests
+from ansible.plugins.test import core as tests_of_ansible
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _preview, _settings
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
@@ -183,7 +183,7 @@ def test_each_action_that_goes_by_variables_looks_where_they_come_from() -> None
 def test_a_node_with_such_facts_does_not_keep_the_others_from_their_report() -> None:
     """What is run once has the variables of the first host that has not failed. A failure of the audit is ignored, but not this one."""
     environment = jinja2.Environment(autoescape=False)
-    environment.tests.update(Tests().tests())
+    environment.tests.update(tests_of_ansible.TestModule().tests())
     for name in ("audit", "remediate"):
         plays = yaml.safe_load((COLLECTION / "playbooks" / f"{name}.yml").read_text())
         (task,) = [task for play in plays for task in play["tasks"] if "kernelops.memfrag.memfrag_audit" in task]
