@@ -16,7 +16,6 @@ __metaclass__ = type
 import copy
 import math
 import random
-import re
 import time
 
 from . import _blockmap
@@ -48,14 +47,10 @@ _TARGETS = ("Movable", "CMA")
 _TAKEN_SHARE, _TAKEN_OF_BARE = 20, 0.5
 
 
-# Pages without a flag side by side.
-_RUN = re.compile("k+")
-
-
 class Block:
     """One surveyed pageblock: pages by kind, and per order the aligned blocks without a page that stays where it is."""
 
-    __slots__ = ("bare", "clean", "free", "held_by", "in_runs", "movable", "pages", "reserved", "unflagged")
+    __slots__ = ("bare", "clean", "free", "held_by", "movable", "pages", "reserved", "unflagged")
 
     def __init__(self, letters, moves):
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
@@ -64,9 +59,8 @@ class Block:
         self.bare = letters == "k" * len(letters)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
-        # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list. And whether two and more lie together.
+        # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list.
         self.unflagged = len(stays) if letters.count("k") == len(stays) else 0
-        self.in_runs = self.unflagged > 1 and 2 * len(_RUN.findall(letters)) <= self.unflagged
         self.held_by = _largest(letters, moves) if len(letters) - len(stays) < self.pages else "movable"
         self.clean = _clean(stays, len(letters))
 

@@ -145,10 +145,10 @@ def _held_up(zone, blocks, pages):
 def _looks_listed(block):
     """Whether its unflagged pages are rather free ones on lists than the kernel's.
 
-    A list is filled with pages that lie together, and those of the movable lists stand in movable pageblocks. A lone page among
-    movable ones is one that the kernel took there.
+    Those of the movable lists stand in movable pageblocks, and close together, as they were freed. A lone page among movable ones is
+    one that the kernel took there, as often as not.
     """
-    return block.in_runs and block.unflagged <= block.movable
+    return 1 < block.unflagged <= block.movable
 
 
 def _movable_share(zone):
