@@ -45,6 +45,10 @@ _NOISE = (
     "Back-off restarting",
     "Back-off pulling",
     "callbacks suppressed",
+    # The kernel's own words (mm/page_alloc.c, mm/oom_kill.c), of whatever task.
+    "page allocation failure",
+    "page allocation stall",
+    " invoked oom-killer: ",
     "level=info",
     "level=debug",
     '"level":"info"',
@@ -162,13 +166,14 @@ STARTING = (
     "/payload subcgroup",
     # Slurm src/common/xcgroup.c xcgroup_instantiate(), since 21.08 src/plugins/cgroup/common/cgroup_common.c
     "unable to create cgroup",
-    # Go's os/exec and os.PathError, of what starts containers: fork/exec /usr/bin/runc: ...
+    # Go's os/exec and os.PathError, of the path of what starts containers: fork/exec /usr/bin/runc: ... A name alone is a task's as well.
     "/runc: ",
-    "-runc: ",
+    "/docker-runc: ",
+    "/balena-runc: ",
     "/crun: ",
     "/conmon: ",
-    "containerd-shim: ",
-    "containerd-shim-runc-v2: ",
+    "/containerd-shim: ",
+    "/containerd-shim-runc-v2: ",
     # A process is put into its cgroup when it starts, whoever does that.
     "/cgroup.procs: ",
     "/cgroup.procs`: ",

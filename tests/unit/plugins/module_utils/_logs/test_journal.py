@@ -717,3 +717,33 @@ def test_any_mixture_of_lines_gives_a_consistent_result(tmp_path, monkeypatch, s
         assert incident["cause"] in journal.CAUSES
         assert incident["events"] == sorted(set(incident["events"]))
         assert {result["events"][index]["kind"] for index in incident["events"]} <= set(incident["kinds"])
+
+
+# What starts containers asks for memory as well: up to fifteen characters of it name its task.
+RUNTIMES = (
+    "runc",
+    "docker-runc",
+    "crun",
+    "conmon",
+    "containerd-shim",
+    "dockerd",
+    "kubelet",
+    "crio",
+    "lxc-start",
+    "slurmstepd",
+    "systemd-oomd",
+)
+
+
+@pytest.mark.parametrize("prefix", ["[Sun Feb 15 04:12:52 2026] ", "[ 4812.120000] ", ""])
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_kernels_report_about_a_runtime_is_the_kernels(tmp_path, name, prefix):
+    failure = (
+        "%s: page allocation failure: order:5, mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), nodemask=(null)" % name
+    )
+    kill = "%s invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0" % name
+    for text, kind in ((failure, "page_allocation_failure"), (kill, "oom_kill")):
+        path = tmp_path / "dmesg"
+        path.write_bytes(("%s%s\n" % (prefix, text)).encode("ascii"))
+        events = collect(path)["events"]
+        assert [(event["kind"], event.get("comm", name)) for event in events] == [(kind, name)]

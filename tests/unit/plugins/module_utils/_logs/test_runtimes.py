@@ -715,7 +715,7 @@ ERRORS = [
     (
         "fork_enomem",
         "unknown",
-        "rpc error: code = Unknown desc = shim error: fork/exec /usr/bin/my-runc: cannot allocate memory",
+        "rpc error: code = Unknown desc = shim error: fork/exec /usr/bin/docker-runc: cannot allocate memory",
     ),
     (
         "pid_limit",
