@@ -272,27 +272,29 @@ def remove(node, path=PATH, check_mode=False, wait_seconds=None, purpose=None):
     switch is its owner's, and stays.
     """
     lock = run.lock_file(node)
-    if check_mode or lock is None:
-        return _remove(node, path, lock, check_mode, purpose)
-    with node.lock(
-        lock, create=False, wait_seconds=_longest_run(node) if wait_seconds is None else wait_seconds
-    ) as held:
+    there = _remove(node, path, lock, True, purpose)
+    if check_mode or not there:
+        return there
+    # Where there is no lock yet, it is made: a job that begins now waits for it, and sees that it is no longer wanted.
+    wait_seconds = _longest_run(node) if wait_seconds is None else wait_seconds
+    with _locked(node, lock, wait_seconds) as held:
         if not held:
             raise NodeError(lock, "a job is still running; nothing was removed", errno.EBUSY)
-        with _metrics_lock(node) as free:
+        metrics = _metrics.lock_file(node)
+        with _locked(node, metrics, _METRICS_SECONDS) as free:
             if not free:
-                raise NodeError(_metrics.lock_file(node), "metrics are being written; nothing was removed", errno.EBUSY)
-            return _remove(node, path, lock, check_mode, purpose)
+                raise NodeError(metrics, "metrics are being written; nothing was removed", errno.EBUSY)
+            gone = _remove(node, path, None, False, purpose)
+    return gone + [one for one in (lock,) if one in there]
 
 
 @contextlib.contextmanager
-def _metrics_lock(node):
-    """Gives whether no metrics are being written."""
-    path = _metrics.lock_file(node)
-    if path is None:
+def _locked(node, lock, wait_seconds):
+    """Gives whether nobody else holds the lock, and takes it away at the end. Without a directory for one nobody can."""
+    if lock is None:
         yield True
         return
-    with node.lock(path, create=False, wait_seconds=_METRICS_SECONDS, remove=True) as held:
+    with node.lock(lock, wait_seconds=wait_seconds, remove=True) as held:
         yield held
 
 

@@ -18,7 +18,7 @@ import zipfile
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _bundle, _install, _library, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _bundle, _install, _library, _metrics, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
@@ -409,6 +409,26 @@ def test_a_running_job_is_waited_for(tmp_path):
         assert "a job is still running; nothing was removed" in str(caught.value)
         assert node.exists("/sbin/memfrag") and node.exists("/run/memfrag.lock")
     assert _install.remove(node, "/sbin/memfrag") == ["/sbin/memfrag", "/run/memfrag.lock"]
+
+
+def test_whoever_begins_while_it_goes_waits(tmp_path, monkeypatch):
+    """Also where nobody has ever held the lock: a job would look for its tool, and write when that is gone."""
+    node = WritableNode(str(tmp_path))
+    (tmp_path / "run").mkdir()
+    _install.install(node, "/sbin/memfrag", PYTHON)
+    assert not node.exists("/run/memfrag.lock")
+    remove, waited = node.remove, []
+
+    def during(path):
+        for lock in (run.lock_file(node), _metrics.lock_file(node)):
+            with node.lock(lock) as held:
+                waited.append(not held)
+        return remove(path)
+
+    monkeypatch.setattr(node, "remove", during)
+    assert "/sbin/memfrag" in _install.remove(node, "/sbin/memfrag")
+    assert waited and all(waited)
+    assert not node.exists("/run/memfrag.lock")
 
 
 def test_it_waits_as_long_as_the_policy_lets_a_job_run(tmp_path):
