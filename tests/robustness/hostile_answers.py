@@ -162,10 +162,11 @@ def values(place):
 def leaves(answer, path=()):
     """-> each path in an answer, also of what holds others; of a list the first entry"""
     inner = answer.items() if isinstance(answer, dict) else enumerate(answer[:1]) if isinstance(answer, list) else ()
+    found = []
     for key, value in inner:
-        yield path + (key,)
-        for below in leaves(value, path + (key,)):
-            yield below
+        found.append(path + (key,))
+        found += leaves(value, path + (key,))
+    return found
 
 
 def put(answer, path, value):

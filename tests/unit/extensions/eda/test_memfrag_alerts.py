@@ -161,7 +161,7 @@ def test_the_rulebook_wants_a_token_listens_here_and_never_names_all_hosts() -> 
 
 def nested(depth: int) -> t.Any:
     value: t.Any = []
-    for _ in range(depth):
+    for _level in range(depth):
         value = [value]
     return value
 

@@ -11,7 +11,7 @@ import json
 import typing as t
 from pathlib import Path
 
-import build_roots
+import build_roots  # type: ignore[import-not-found]  # tests/unit/conftest.py has made it importable
 import jinja2
 import pytest
 import yaml
@@ -46,7 +46,7 @@ def honest_fixture(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     seen = _preview.preview(node, {"min_free_kbytes": "auto"}, {"window": "22:00-04:30"}, {}, "x", "memfrag_tuning_")
     applied = _settings.apply(node, {"min_free_kbytes": "auto"}, check_mode=True)
     found = journal.collect(Node(root), {**OPTIONS, "units": [], "max_events": 200, "signatures": []})
-    return json.loads(  # type: ignore[no-any-return]
+    answers: Answers = json.loads(
         json.dumps(
             {
                 "memfrag_exporter": EXPORTER,
@@ -65,6 +65,7 @@ def honest_fixture(tmp_path_factory: pytest.TempPathFactory) -> Answers:
             }
         )
     )
+    return answers
 
 
 MODULES = sorted(set(RETURNED) - {"memfrag_compact"})
@@ -212,7 +213,7 @@ def files_read(role: Path, variables: dict[str, t.Any]) -> t.Iterator[Path]:
     for path in sorted((role / "tasks").glob("*.yml")):
         for task in yaml.safe_load(path.read_text()):
             for module, key, folder in READ:
-                asked = (task.get(f"ansible.builtin.{module}") or {}).get(key)
+                asked = str((task.get(f"ansible.builtin.{module}") or {}).get(key) or "")
                 for item in listed(task.get("loop", [None]), known) if asked else []:
                     mine = {**known, "part": item, "item": item}
                     if isinstance(item, str):
@@ -225,7 +226,9 @@ def files_read(role: Path, variables: dict[str, t.Any]) -> t.Iterator[Path]:
 def test_which_files_of_the_controller_are_read_is_not_up_to_a_node(role: str, state: str) -> None:
     place = COLLECTION / "roles" / role
     defaults = yaml.safe_load((place / "defaults" / "main.yml").read_text())
-    hostile = {name: [OUTSIDE] if isinstance(value, list) else OUTSIDE for name, value in defaults.items()}
+    hostile: dict[str, t.Any] = {
+        name: [OUTSIDE] if isinstance(value, list) else OUTSIDE for name, value in defaults.items()
+    }
     parts = {f"memfrag_monitoring_{name}": True for name in ("node", "prometheus", "grafana", "npd")}
     hostile.update(parts if role in "memfrag_monitoring" else {}, **{f"{role}_state": state})
     found = list(files_read(place, hostile))
