@@ -22,7 +22,6 @@ import io
 import os
 import signal
 import stat
-import sys
 import time
 
 # Nothing that is read as a whole is larger; a /proc/zoneinfo with a thousand CPUs has about 4 MiB.
@@ -30,8 +29,6 @@ MAX_TEXT = 64 * 1024 * 1024
 # What a command may take where nobody has set a deadline, and how long a killed one may take to be gone.
 COMMAND_SECONDS = 600.0
 _GONE_SECONDS = 1.0
-# A command leads a group of its own, so that whatever it has started ends with it.
-_OWN_GROUP = {"start_new_session": True} if sys.version_info >= (3, 2) else {"preexec_fn": os.setsid}
 
 # Old Pythons have no clock that nobody can set.
 seconds_now = getattr(time, "monotonic", time.time)
@@ -292,12 +289,21 @@ class Node:
     def stream_command(self, argv):
         """Runs a command on the node (no shell, C locale); gives its running process with binary ``stdout``.
 
-        It is ended with all that it has started when the caller is done with it, so that one may stop reading early.
+        It is ended with all that it has started when the caller is done with it, so that one may stop reading early; and of its own
+        alarm, which execve() keeps, where nobody is left to do that.
         """
         # Loading it costs as much as all facts together, and most who look at a node run no command.
         import subprocess
 
-        options = dict(_OWN_GROUP, env=dict(os.environ, LC_ALL="C", LANG="C"), close_fds=True)
+        def begin():
+            # So that whatever it has started ends with it.
+            os.setsid()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            if hasattr(signal, "pthread_sigmask"):
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+            signal.alarm(int(self.deadline.share()) + 2)
+
+        options = {"preexec_fn": begin, "env": dict(os.environ, LC_ALL="C", LANG="C"), "close_fds": True}
         with io.open(os.devnull, "r+b") as null:
             options.update(stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:
@@ -309,7 +315,9 @@ class Node:
         try:
             yield process
         finally:
-            _end_group(process)
+            _kill_group(process)
+            # One that hangs in the kernel is left to it.
+            wait_for(process, _GONE_SECONDS)
             _RUNNING.remove(process)
             process.stdout.close()
             process.stderr.close()
@@ -330,7 +338,7 @@ def _must_be_regular(path, status):
 
 
 def end_commands():
-    """For who ends without coming back to those that have started them: they have sessions of their own, and no signal of a terminal's."""
+    """For who ends without coming back to those that have started them. No signal of a terminal's reaches them."""
     for process in _RUNNING:
         _kill_group(process)
 
@@ -341,12 +349,6 @@ def _kill_group(process):
     except (IOError, OSError):
         # Nobody is left.
         pass
-
-
-def _end_group(process):
-    """Ends a command and what it has started. One that hangs in the kernel is left to it: waiting for that may take for ever."""
-    _kill_group(process)
-    wait_for(process, _GONE_SECONDS)
 
 
 def wait_for(process, seconds):

@@ -9,13 +9,14 @@ __metaclass__ = type
 import contextlib
 import io
 import os
+import signal
 import socket
 import time
 
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _node
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError, wait_for
 
 
 def test_reads_below_its_root(tmp_path):
@@ -95,6 +96,21 @@ def test_commands_run_without_a_shell_in_the_c_locale():
     with node.stream_command(["yes"]) as process:
         assert process.stdout.readline() == b"y\n"
     assert process.returncode is not None
+
+
+@pytest.mark.parametrize("setting", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_command_has_its_end_with_it(setting):
+    before = signal.signal(signal.SIGALRM, setting)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        # A quarter of a second for it, and what whoever waits for it would need to end it.
+        with Node("/", Deadline(0.5)).stream_command(["sleep", "1000"]) as process:
+            assert wait_for(process, 30.0) == -signal.SIGALRM
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    assert signal.alarm(0) == 0, "whoever starts commands has no alarm"
 
 
 def test_what_is_no_file_is_not_opened(tmp_path):
