@@ -18,6 +18,7 @@ import os
 import re
 import select
 
+from ._commands import running
 from ._node import NodeError, TimedOut, seconds_now
 
 # How packages do it: (name, file of variables, the variable, service, programs, directory of textfiles that is built in or usual, whether
@@ -166,7 +167,7 @@ def check_known(node, exporter, flags):
 def _help(node, program):
     """What a program says of its flags, on either output. NodeError where it does not come to an end."""
     said, end = b"", seconds_now() + HELP_SECONDS
-    with node.stream_command([node.path(program), "--help"]) as process:
+    with running(node, [node.path(program), "--help"]) as process:
         listening = [process.stdout.fileno(), process.stderr.fileno()]
         while listening and len(said) < _HELP_BYTES:
             left = end - seconds_now()

@@ -32,6 +32,7 @@ LIBRARY = (
     "_blockmap",
     "_bundle",
     "_checks",
+    "_commands",
     "_compaction",
     "_compaction.container",
     "_compaction.guards",

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""The one place that looks at the node: files below a root directory, and commands. Changing it is for _node_writes.
+"""The one place that looks at the node: files below a root directory. Running commands is for _commands, changing it for _node_writes.
 
 The root is ``/`` on the node itself, ``/host`` in a container that has the host mounted there, the directory of an
 unpacked sosreport, or a test's fixture tree: for the rest of the library they are the same case.
 
-Nothing here waits for ever: what is opened is a regular file, commands have an end, and Deadline is asked before each step.
+Nothing here waits for ever: what is opened is a regular file, and Deadline is asked before each step.
 A call that hangs inside the kernel is for _watch to give up.
 """
 
@@ -20,15 +20,13 @@ import contextlib
 import errno
 import io
 import os
-import signal
 import stat
 import time
 
 # Nothing that is read as a whole is larger; a /proc/zoneinfo with a thousand CPUs has about 4 MiB.
 MAX_TEXT = 64 * 1024 * 1024
-# What a command may take where nobody has set a deadline, and how long a killed one may take to be gone.
-COMMAND_SECONDS = 600.0
-_GONE_SECONDS = 1.0
+# What one command or search may take where nobody has set a deadline.
+SHARE_SECONDS = 600.0
 
 # Old Pythons have no clock that nobody can set.
 seconds_now = getattr(time, "monotonic", time.time)
@@ -57,8 +55,8 @@ class TimedOut(NodeError):
     timed_out = True
 
 
-# Commands that go on.
-_RUNNING = []
+# Called by who ends without coming back to those that have started something: functions without arguments.
+ON_LEAVING = []
 
 
 class Deadline:
@@ -88,7 +86,7 @@ class Deadline:
     def share(self):
         """Seconds for one command or search: half of what is left, so that one that hangs leaves time for the others."""
         left = self.left()
-        return COMMAND_SECONDS if left is None else left / 2
+        return SHARE_SECONDS if left is None else left / 2
 
 
 def _translated(path, error):
@@ -285,43 +283,6 @@ class Node:
 
         return read
 
-    @contextlib.contextmanager
-    def stream_command(self, argv):
-        """Runs a command on the node (no shell, C locale); gives its running process with binary ``stdout``.
-
-        It is ended with all that it has started when the caller is done with it, so that one may stop reading early; and of its own
-        alarm, which execve() keeps, where nobody is left to do that.
-        """
-        # Loading it costs as much as all facts together, and most who look at a node run no command.
-        import subprocess
-
-        def begin():
-            # So that whatever it has started ends with it.
-            os.setsid()
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            if hasattr(signal, "pthread_sigmask"):
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
-            signal.alarm(int(self.deadline.share()) + 2)
-
-        options = {"preexec_fn": begin, "env": dict(os.environ, LC_ALL="C", LANG="C"), "close_fds": True}
-        with io.open(os.devnull, "r+b") as null:
-            options.update(stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            try:
-                # The library runs without Ansible, too, and has no run_command().
-                process = subprocess.Popen(argv, **options)  # pylint: disable=ansible-bad-function
-            except (IOError, OSError) as error:
-                raise NodeError(argv[0], error.strerror or str(error), error.errno)
-        _RUNNING.append(process)
-        try:
-            yield process
-        finally:
-            _kill_group(process)
-            # One that hangs in the kernel is left to it.
-            wait_for(process, _GONE_SECONDS)
-            _RUNNING.remove(process)
-            process.stdout.close()
-            process.stderr.close()
-
     def uname(self):
         """(release, machine) of the running kernel; only meaningful for a live root."""
         name = os.uname()
@@ -335,28 +296,3 @@ class Node:
 def _must_be_regular(path, status):
     if not stat.S_ISREG(status.st_mode):
         raise NodeError(path, "not a regular file")
-
-
-def end_commands():
-    """For who ends without coming back to those that have started them. No signal of a terminal's reaches them."""
-    for process in _RUNNING:
-        _kill_group(process)
-
-
-def _kill_group(process):
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (IOError, OSError):
-        # Nobody is left.
-        pass
-
-
-def wait_for(process, seconds):
-    """-> the exit status, None if it has not ended after so many seconds. Old Pythons cannot wait with a limit."""
-    pause, end = 0.001, seconds_now() + seconds
-    while process.poll() is None:
-        if seconds_now() >= end:
-            return None
-        time.sleep(pause)
-        pause = min(0.05, 2 * pause)
-    return process.returncode

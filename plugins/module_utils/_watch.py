@@ -23,7 +23,7 @@ import os
 import select
 import signal
 
-from ._node import Deadline, NodeError, end_commands, seconds_now
+from ._node import ON_LEAVING, Deadline, NodeError, seconds_now
 
 DEADLINE_SECONDS = 120
 # Without a sign of life for so long, or a quarter of the deadline, a child hangs; so often it is looked.
@@ -113,7 +113,8 @@ class _Child:
         parent, word, count = os.getppid(), self.word, [0]
 
         def leave(*dummy_signal):
-            end_commands()
+            for end in ON_LEAVING:
+                end()
             os._exit(1)
 
         def pulse(what):

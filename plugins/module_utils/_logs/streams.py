@@ -17,7 +17,8 @@ import select
 import time
 import zlib
 
-from .._node import NodeError, TimedOut, seconds_now, wait_for
+from .._commands import running, wait_for
+from .._node import NodeError, TimedOut, seconds_now
 
 CHUNK = 65536
 # Bytes that decompressors may work with (xz -9 wants 65 MB), and that one file may become.
@@ -178,7 +179,7 @@ def command(node, argv, name):
     end = seconds_now() + limit
     said, held, size, why = b"", [], 0, None
     node.deadline.check(name)
-    with node.stream_command(argv) as process:
+    with running(node, argv) as process:
         out, errors = process.stdout.fileno(), process.stderr.fileno()
         waiting = select.poll()
         for descriptor in (out, errors):

@@ -9,14 +9,12 @@ __metaclass__ = type
 import contextlib
 import io
 import os
-import signal
 import socket
-import time
 
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _node
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node, NodeError, wait_for
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
 
 
 def test_reads_below_its_root(tmp_path):
@@ -87,32 +85,6 @@ def test_a_sysctl_is_read_in_pieces_smaller_than_a_page(tmp_path, monkeypatch):
     assert sizes and max(sizes) < 4096
 
 
-def test_commands_run_without_a_shell_in_the_c_locale():
-    node = Node("/")
-    with node.stream_command(["printenv", "LC_ALL"]) as process:
-        assert process.stdout.read() == b"C\n"
-    with pytest.raises(NodeError, match="no-such-command"), node.stream_command(["no-such-command; true"]):
-        pass
-    with node.stream_command(["yes"]) as process:
-        assert process.stdout.readline() == b"y\n"
-    assert process.returncode is not None
-
-
-@pytest.mark.parametrize("setting", [signal.SIG_DFL, signal.SIG_IGN])
-def test_a_command_has_its_end_with_it(setting):
-    before = signal.signal(signal.SIGALRM, setting)
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]) if hasattr(signal, "pthread_sigmask") else None
-    try:
-        # A quarter of a second for it, and what whoever waits for it would need to end it.
-        with Node("/", Deadline(0.5)).stream_command(["sleep", "1000"]) as process:
-            assert wait_for(process, 30.0) == -signal.SIGALRM
-    finally:
-        signal.signal(signal.SIGALRM, before)
-        if blocked is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    assert signal.alarm(0) == 0, "whoever starts commands has no alarm"
-
-
 def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(str(tmp_path / "fifo"))
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
@@ -160,18 +132,3 @@ def test_a_link_that_came_in_between_does_not_lead_out(tmp_path, monkeypatch):
     monkeypatch.setattr(node, "path", lambda path: str(tmp_path / "root" / "out"))
     with pytest.raises(NodeError, match="a symbolic link leads out of"):
         node.read_bytes("/out")
-
-
-def test_what_a_command_has_started_ends_with_it():
-    with Node("/").stream_command(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"]) as process:
-        child = int(process.stdout.readline())
-        os.kill(child, 0)
-    for _try in range(100):
-        if not os.path.exists("/proc/%d" % child):
-            break
-        with io.open("/proc/%d/stat" % child) as stream:
-            if stream.read().rsplit(")", 1)[1].split()[0] == "Z":
-                break
-        time.sleep(0.02)
-    else:
-        pytest.fail("still running")
