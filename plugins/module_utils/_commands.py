@@ -23,8 +23,9 @@ from ._node import ON_LEAVING, NodeError, seconds_now
 # How long a killed one may take to be gone.
 _GONE_SECONDS = 1.0
 
-# Those that go on.
+# Those that go on, and the signals upon which somebody calls end_all().
 _RUNNING = []
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -41,19 +42,22 @@ def running(node, argv):
         # So that whatever it has started ends with it.
         os.setsid()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        _mask("SIG_UNBLOCK", _ENDING + (signal.SIGALRM,))
         signal.alarm(int(node.deadline.share()) + 2)
 
     options = {"preexec_fn": begin, "env": dict(os.environ, LC_ALL="C", LANG="C"), "close_fds": True}
     with io.open(os.devnull, "r+b") as null:
         options.update(stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Between its start and its place in the list nobody could end it.
+        _mask("SIG_BLOCK", _ENDING)
         try:
             # The library runs without Ansible, too, and has no run_command().
             process = subprocess.Popen(argv, **options)  # pylint: disable=ansible-bad-function
+            _RUNNING.append(process)
         except (IOError, OSError) as error:
             raise NodeError(argv[0], error.strerror or str(error), error.errno)
-    _RUNNING.append(process)
+        finally:
+            _mask("SIG_UNBLOCK", _ENDING)
     try:
         yield process
     finally:
@@ -69,6 +73,12 @@ def end_all():
     """For who ends without coming back to those that have started them. No signal of a terminal's reaches them."""
     for process in _RUNNING:
         _kill_group(process)
+
+
+def _mask(how, signals):
+    """Python 2.7 cannot; there the alarm is what ends a command that was started in that very moment."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(getattr(signal, how), signals)
 
 
 def _kill_group(process):

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -212,6 +213,23 @@ def test_a_command_ends_with_who_has_started_it(number, everybody, tmp_path):
     status = os.waitpid(caller, 0)[1]
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number
     assert within(30, lambda: not lives(command)), "the command goes on"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this Python cannot hold signals back")
+def test_a_command_that_is_just_being_started_ends_too(monkeypatch, tmp_path):
+    mark = tmp_path / "command"
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super(Interrupted, self).__init__(*args, **kwargs)
+            within(30, mark.exists)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", Interrupted)
+        caller = looking(mark, 100)
+    os.waitpid(caller, 0)
+    assert within(30, lambda: not lives(int(mark.read_text()))), "the command goes on"
 
 
 def test_a_child_that_the_kernel_ends_is_told_of():
