@@ -21,6 +21,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.asse
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _answer,
     _contracts,
+    _host_files,
     _paths,
     _records,
     _shapes,
@@ -253,7 +254,7 @@ def _earlier_facts(records_dir: str, run_id: str, host: str) -> dict[str, t.Any]
     except OSError:
         return None
     for name in [run for run in runs if run < run_id][:EARLIER_RUNS]:
-        path = _records.existing(os.path.join(records_dir, name), host)
+        path = _host_files.path(os.path.join(records_dir, name), host)
         try:
             facts = _records.load(path).get("facts") if os.path.isfile(path) else None
             if facts:

@@ -20,7 +20,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _host_files, _records
 
 DIRECTORY = "remediating"
 
@@ -42,7 +42,7 @@ def directory(records_dir: str) -> str:
 
 
 def path(records_dir: str, host: str) -> str:
-    return _records.existing(directory(records_dir), host)
+    return _host_files.path(directory(records_dir), host)
 
 
 def put(records_dir: str, host: str, run_id: str, process: int) -> bool:
@@ -122,7 +122,7 @@ def _read(file: str, host: str | None, own: int) -> Mark:
     if host is None:
         base = os.path.basename(file)
         host = urllib.parse.unquote(base[: -len(".json")], errors="replace")
-        if isinstance(named, str) and _records.file_name(named) == _records.canonical(base):
+        if isinstance(named, str) and _host_files.key(named) == _host_files.key_of(base):
             host = named
     run_id, process = about.get("run_id"), about.get("pid")
     return Mark(

@@ -15,18 +15,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import filecmp
-import hashlib
 import json
 import os
 import re
 import secrets
 import stat
 import typing as t
-import urllib.parse
 from collections.abc import Iterable, Iterator
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _host_files, _shapes
 
 SCHEMA_VERSION = _record.SCHEMA_VERSION
 RESERVED = _record.RESERVED
@@ -42,9 +40,6 @@ MODE = 0o600
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 _LEFT_SECONDS = 86400
 
-_CAPITAL = re.compile("[A-Z]")
-_ESCAPE = re.compile("%[0-9A-F]{2}")
-
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}")
 
 
@@ -58,63 +53,19 @@ class Run:
 
     run_id: str
     path: str
-    names: frozenset[str]
+    keys: frozenset[str]
     # By the nodes themselves, whose word is good for what they have seen and for nothing else.
     collected: bool = False
-    # name -> what the file is called, where capitals count.
+    # key -> what the file is called, where it is not called so.
     called: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def file(self, name: str) -> str:
-        return os.path.join(self.path, self.called.get(name, name))
+    def file(self, key: str) -> str:
+        return os.path.join(self.path, self.called.get(key, key))
 
 
 def empty(host: str, groups: Iterable[str], started: float) -> dict[str, t.Any]:
     """A record of which nothing is known yet but whose it is; ``started``: seconds since the epoch."""
     return dict(_record.empty(host, groups, started))
-
-
-def file_name(host: str) -> str:
-    """A file name for any host name: one to one, flat, ASCII, never hidden, at most 205 bytes.
-
-    Also where the file system takes ``Web01`` and ``web01`` for one: with capitals there is a digest in it, as in long ones. Elsewhere
-    the file has the name without it (existing()), and this one stands for the host.
-    """
-    return canonical(str(_record.file_name(host)))
-
-
-def canonical(name: str) -> str:
-    """file_name() of the host that a file is called after, which has no digest for capitals where they count."""
-    if name == name.lower() or "~" in name:
-        return name
-    base = name.removesuffix(".json")
-    if not _CAPITAL.search(_ESCAPE.sub("", base)):
-        return name
-    return f"{base[:128]}~{hashlib.sha256(urllib.parse.unquote_to_bytes(base)).hexdigest()[:40]}.json"
-
-
-def existing(directory: str, host: str) -> str:
-    """The path of the host's file in a directory, that there is or that there would be: the directory may have come from elsewhere."""
-    plain, folded = str(_record.file_name(host)), file_name(host)
-    if plain == folded or _capitals_count(directory):
-        here = os.path.join(directory, plain)
-        other = os.path.join(directory, folded)
-        return other if os.path.lexists(other) and not os.path.lexists(here) else here
-    there: list[str] = []
-    with contextlib.suppress(OSError):
-        # In the list a file has its own name; it would be found by another one, too.
-        there = os.listdir(directory)
-    return os.path.join(directory, plain if plain in there and folded not in there else folded)
-
-
-def _capitals_count(directory: str) -> bool:
-    """Whether the file system of a directory tells ``Web01`` from ``web01``: one that does not finds the directory by both."""
-    above, name = os.path.split(os.path.abspath(directory))
-    if not name:
-        return True
-    if name.swapcase() == name:
-        return _capitals_count(above)
-    other = os.path.join(above, name.swapcase())
-    return not (os.path.exists(other) and os.path.exists(directory) and os.path.samefile(other, directory))
 
 
 def run_directory(records_dir: str, run_id: str) -> str:
@@ -137,7 +88,7 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any], check: bool =
     # makedirs() gives its mode to the last component only; log lines are nobody else's business at any depth.
     for path in (records_dir, directory):
         os.makedirs(path, mode=0o700, exist_ok=True)
-    path = existing(directory, record["host"])
+    path = _host_files.path(directory, record["host"])
     text = _record.text(record)
     if check and record["status"] == "audited":
         try:
@@ -217,10 +168,10 @@ def runs(directories: Iterable[str]) -> Iterator[Run]:
 
 
 def _run(run_id: str, path: str, called: list[str]) -> Run:
-    names = {canonical(name): name for name in called}
-    # Of two of the same host the one that this version has written.
-    names.update({name: name for name in called if name in names})
-    return Run(run_id, path, frozenset(names), called={name: file for name, file in names.items() if name != file})
+    files = {_host_files.key_of(name): name for name in called}
+    # Of two of the same host the one that is called by its key.
+    files.update({name: name for name in called if name in files})
+    return Run(run_id, path, frozenset(files), called={key: name for key, name in files.items() if key != name})
 
 
 def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
@@ -234,10 +185,10 @@ def collected(directories: Iterable[str]) -> tuple[list[Run], list[str]]:
         for run in runs([directory]):
             run.collected = True
             if os.path.abspath(run.path) != os.path.abspath(directory):
-                own = canonical(os.path.basename(run.path) + ".json")
-                strange += [f"{run.file(name)}: lies in the directory of another node" for name in run.names - {own}]
-                run.names &= {own}
-            if run.names:
+                own = _host_files.key_of(os.path.basename(run.path) + ".json")
+                strange += [f"{run.file(key)}: lies in the directory of another node" for key in run.keys - {own}]
+                run.keys &= {own}
+            if run.keys:
                 found.append(run)
     return found, strange
 
@@ -339,7 +290,7 @@ def _checked(path: str, record: t.Any) -> dict[str, t.Any]:
             f" (schema_version {version}, this one reads up to {SCHEMA_VERSION})"
         )
     # No name of a file has a slash.
-    if canonical(path.rpartition("/")[2]) != file_name(record["host"]):
+    if _host_files.key_of(path.rpartition("/")[2]) != _host_files.key(record["host"]):
         raise RecordError(f"{path}: holds the record of another host, {record['host']!r}")
     assessment = record.get("assessment")
     if isinstance(assessment, dict) and OLD_NAME in assessment:

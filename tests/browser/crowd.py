@@ -16,7 +16,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _host_files, _records
 
 LOGS = os.path.join(os.path.dirname(build_roots.CAPTURES), "logs", "captures")
 CLOUD = "6.1.0-56-cloud-amd64"
@@ -91,5 +91,5 @@ def write(directory, count, runs=None):
             rack = f"rack{number % RACKS:02}"
             text = record_text(standing(number, run), RUNS[run], ("k8s" if number % RACKS < 10 else "db", rack))
             name = f"node{number:05}"
-            with open(os.path.join(folder, _records.file_name(name)), "w", encoding="utf-8") as stream:
+            with open(os.path.join(folder, _host_files.key(name)), "w", encoding="utf-8") as stream:
                 stream.write(text.replace("NODE", name))

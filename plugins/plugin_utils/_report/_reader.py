@@ -13,7 +13,7 @@ import os
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _shapes
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _host_files, _records, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
     _comparison,
     _forecasts,
@@ -112,7 +112,7 @@ class _Reader:
         """Nodes that were asked for and have no record that can be used."""
         hosts = []
         for name in sorted(asked):
-            why = self._damaged.get(_records.file_name(name))
+            why = self._damaged.get(_host_files.key(name))
             why = f"Its record cannot be read: {why}" if why else "No record: it was asked for, but no result came."
             hosts.append(Host(name, "failed", error=why))
         return hosts
@@ -144,7 +144,7 @@ class _Reader:
     def _current(self, run: _records.Run, path: str, before: list[_records.Run]) -> Host:
         record = _records.load(path)
         host, found = self.intake.host(record, run, path)
-        name = _records.canonical(os.path.basename(path))
+        name = _host_files.key_of(os.path.basename(path))
         past = [self._sound(name, run, self._past) for run in before[: self.history]]
         host.past = tuple(entry for entry in reversed(past) if entry)
         if host.status == "audited":

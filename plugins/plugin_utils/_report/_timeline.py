@@ -46,7 +46,7 @@ class Timeline:
         """Name of a record's file -> the runs that have one, of the nodes that belong into the report."""
         where: dict[str, list[_records.Run]] = {}
         for run in sorted(self.runs, key=lambda run: (run.run_id, run.path)):
-            for name in run.names:
+            for name in run.keys:
                 where.setdefault(name, []).append(run)
         if self.run_id is not None:
             where = {name: found for name, found in where.items() if any(run.run_id == self.run_id for run in found)}
@@ -84,7 +84,7 @@ class Timeline:
         """The start of any of the run's records stands for the run."""
         if id(run) not in self._run_times:
             try:
-                path = run.file(min(run.names))
+                path = run.file(min(run.keys))
                 started = self.started(_records.load_head(path), path)
             except _records.RecordError:
                 started = None

@@ -8,18 +8,15 @@ import errno
 import json
 import os
 import pathlib
-import re
 import resource
 import shutil
 import stat
 import typing as t
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _record
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _marks, _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _host_files, _marks, _records
 
 HOSTILE = [
     "node17",
@@ -67,33 +64,13 @@ def record(host: t.Any = "node17", **more: t.Any) -> t.Any:
 
 @pytest.mark.parametrize("host", HOSTILE, ids=lambda host: ascii(host)[:40])
 def test_any_host_name_makes_one_flat_short_file_name(host: t.Any, tmp_path: t.Any) -> None:
-    name = _records.file_name(host)
+    name = _host_files.key(host)
     assert name.isascii() and name.isprintable()
     assert "/" not in name and not name.startswith(".") and name != "report.json"
     assert len(name) <= 210
     path = _records.write(str(tmp_path), "run", record(host))
     assert os.path.dirname(path) == str(tmp_path / "run")
     assert _records.load(path)["host"] == host
-
-
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_two_hosts_never_share_a_file(one: t.Any, other: t.Any) -> None:
-    assert (_records.file_name(one) == _records.file_name(other)) == (one == other)
-
-
-# What turns names into each other where a file system does not tell small letters from capitals.
-NAMES = st.text("aAbB%cC~.é\u0130", max_size=4) | st.text("xX", min_size=125, max_size=220)
-
-
-@given(NAMES, NAMES)
-def test_nor_where_capitals_do_not_count(one: t.Any, other: t.Any) -> None:
-    assert (_records.file_name(one).lower() == _records.file_name(other).lower()) == (one == other)
-
-
-def test_what_a_name_is_made_into() -> None:
-    assert _records.file_name("web-01.example.org") == "web-01.example.org.json"
-    assert _records.file_name("é b") == "%C3%A9%20b.json"
-    assert re.fullmatch("Web01~[0-9a-f]{40}[.]json", _records.file_name("Web01"))
 
 
 CAPITALS = pytest.mark.parametrize("host", ["Web01", "É/X", "a" * 150 + "B", "R\u202e"])
@@ -104,8 +81,8 @@ def test_a_record_is_called_as_its_host(tmp_path: t.Any, host: t.Any) -> None:
     path = _records.write(str(tmp_path), "r1", record(host))
     assert os.path.basename(path) == _record.file_name(host)
     (run,) = _records.runs([str(tmp_path)])
-    assert run.names == {_records.file_name(host)} and run.file(_records.file_name(host)) == path
-    assert _records.existing(run.path, host) == path
+    assert run.keys == {_host_files.key(host)} and run.file(_host_files.key(host)) == path
+    assert _host_files.path(run.path, host) == path
 
 
 def without_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,19 +104,19 @@ def test_with_a_digest_where_capitals_do_not_count(
     without_capitals(monkeypatch)
     other = _records.write(str(tmp_path), "r1", record(host.lower()))
     path = _records.write(str(tmp_path), "r1", record(host))
-    assert path.lower() != other.lower() and os.path.basename(path) == _records.file_name(host)
+    assert path.lower() != other.lower() and os.path.basename(path) == _host_files.key(host)
     assert _records.load(path)["host"] == host
     # One that was brought from where they do count is read, until there is another one.
     os.rename(path, os.path.join(os.path.dirname(path), _record.file_name(host)))
-    assert os.path.basename(_records.existing(os.path.dirname(path), host)) == _record.file_name(host)
+    assert os.path.basename(_host_files.path(os.path.dirname(path), host)) == _record.file_name(host)
 
 
 def test_of_two_records_by_either_name_the_one_with_a_digest_counts(tmp_path: t.Any) -> None:
     path = _records.write(str(tmp_path), "r1", record("Web01"))
-    shutil.copy(path, tmp_path / "r1" / _records.file_name("Web01"))
+    shutil.copy(path, tmp_path / "r1" / _host_files.key("Web01"))
     (run,) = _records.runs([str(tmp_path)])
-    assert run.names == {_records.file_name("Web01")}
-    assert os.path.basename(run.file(_records.file_name("Web01"))) == _records.file_name("Web01")
+    assert run.keys == {_host_files.key("Web01")}
+    assert os.path.basename(run.file(_host_files.key("Web01"))) == _host_files.key("Web01")
 
 
 def test_the_record_of_a_host_that_differs_by_case_is_another_ones(tmp_path: t.Any) -> None:
@@ -149,7 +126,7 @@ def test_the_record_of_a_host_that_differs_by_case_is_another_ones(tmp_path: t.A
 
 
 def test_hostile_names_do_not_collide() -> None:
-    assert len({_records.file_name(host) for host in HOSTILE}) == len(HOSTILE)
+    assert len({_host_files.key(host) for host in HOSTILE}) == len(HOSTILE)
 
 
 def test_only_the_owner_reads_records(tmp_path: t.Any) -> None:
@@ -288,7 +265,7 @@ def test_runs_are_found_below_a_directory_or_are_the_directory(tmp_path: t.Any) 
     (tmp_path / "empty").mkdir()
     found = {run.run_id: run for run in _records.runs([str(tmp_path)])}
     assert sorted(found) == ["r1", "r2"]
-    assert found["r1"].names == {"a.json", "b.json"}
+    assert found["r1"].keys == {"a.json", "b.json"}
     assert found["r1"].file("a.json") == str(tmp_path / "r1" / "a.json")
     assert [run.run_id for run in _records.runs([str(tmp_path / "r2")])] == ["r2"]
 

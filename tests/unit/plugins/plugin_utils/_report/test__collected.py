@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _audit, _record, _self_audit
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _records, _report
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _host_files, _report
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import (
     FRAGMENTED,
     HEALTHY,
@@ -28,7 +28,7 @@ from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleet
 
 def put(directory: pathlib.Path, record: t.Any, name: str | None = None) -> pathlib.Path:
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / (name or _records.file_name(record["host"]))
+    path = directory / (name or _host_files.key(record["host"]))
     path.write_text(_record.text(record) if isinstance(record, dict) else record, encoding="utf-8")
     return path
 
