@@ -23,14 +23,29 @@ MARK = "[redacted]"
 # Names whose value is a secret, wherever they stand in front of "=" or ":": db_password, AWS_SECRET_ACCESS_KEY, "identitytoken".
 _NAMES = (
     r"(?:pass(?:word|wd|phrase|code|wort)|kennwort|senha|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|"
-    r"encryption|shared|client)[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
+    r"encryption|shared|client|subscription|master|unseal|recovery|deploy)[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
 )
-# Password, in Chinese, and the colon that goes with it. To Python 2 an escape is one in texts of its own kind alone.
-_IN_CHINESE = tuple(word.decode("unicode_escape") for word in (b"\\u5bc6\\u7801", b"\\u53e3\\u4ee4"))
+# Password in Chinese, Japanese, Korean, Russian, Spanish, French and Polish, and the wide colon. To Python 2 an escape is one in texts of its own kind alone.
+_ELSEWHERE = tuple(
+    word.decode("unicode_escape")
+    for word in (
+        b"\\u5bc6\\u7801",
+        b"\\u53e3\\u4ee4",
+        b"\\u5bc6\\u78bc",
+        b"\\u30d1\\u30b9\\u30ef\\u30fc\\u30c9",
+        b"\\ube44\\ubc00\\ubc88\\ud638",
+        b"\\u043f\\u0430\\u0440\\u043e\\u043b\\u044c",
+        b"contrase\\xf1a",
+        b"mot de passe",
+        b"mot_de_passe",
+        b"motdepasse",
+        b"has\\u0142o",
+    )
+)
 _WIDE_COLON = b"\\uff1a".decode("unicode_escape")
-_NAMED = ("pass", "pw=", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
+_NAMED = ("pass", "pw=", "psk", "otp", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
 # Short for them, which is also the end of other words and a word of its own: only in front of "=", and in quotes.
-_SHORT = r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?<![a-z0-9])(?:pw|pswd|passwd)"
+_SHORT = r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?:(?<![a-z0-9])|bind|root)pw|(?<![a-z0-9])(?:pswd|passwd|psk|otp)"
 # What stands between a name and its value in assignments.
 _ASSIGNED = r"\s{0,4}(?:=>|:=|={1,2}(?![=>]))\s{0,4}"
 # Words of messages that follow a name and a colon, and are no secret.
@@ -39,9 +54,19 @@ _PROSE = (
     r"context|not|no|is|was|the|a|an|cannot|could|EOF|rpc|Post|Get|Put|Head|Patch|Delete|dial|read|open|exit|timeout|timed|bad|"
     r"access|secret|secrets|token|tokens|configmap|object|authentication|authorization|client|server|mount\w*|permission|illegal|malformed)"
 )
-# A value in quotes, in escaped quotes (JSON within JSON), or up to where it cannot go on.
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?P<escape>\\{1,7})\"(?:(?!(?<!\\)(?P=escape)\")[\s\S])*"
+# A value in quotes (a shell's go on with a quote of their own in between), in escaped quotes (JSON within JSON), or up to where it cannot go on.
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?(?:\\''[^']*'?)*|(?P<escape>\\{1,7})\"(?:(?!(?<!\\)(?P=escape)\")[\s\S])*"
 _BARE = r"[^\s\"'\\&;,]+"
+_ARGUMENT = r"(?![\s-]|\[redacted\])(?:" + _QUOTED + r"|[^\s\"',\\]{1,4096})"
+# From one argument of a command to the next, also where they are a list in JSON; a quotation mark before one.
+_NEXT = r"\\{0,7}[\"']?(?:\s{0,2},\s{0,2}|\s{1,2})"
+_BEFORE = r"[\s\"'\\]"
+# The same where punctuation is encoded, as often as it was passed on: in addresses, in JSON that is to be HTML, in HTML.
+_ENCODED = r"(?:%(?:25){0,3}|\\{1,7}u00|\\{1,7}x|&\#x)"
+_BLANKS = r"(?:\+|" + _ENCODED + r"20){0,2}"
+_MARKS = r"(?:(?:" + _ENCODED + r"5C){0,3}" + _ENCODED + r"2[27];?|&quot;|&\#3[49];)"
+# What Go and shells put before a text.
+_TYPED = r"(?:\$(?=')|(?:\((?:string|len=\d{1,5})\)\s?){1,2}(?=\"))?"
 
 
 def _aws(found):
@@ -71,8 +96,8 @@ TABLE = (
     (("jdbc:oracle:",), r"(jdbc:oracle:\w{1,8}:[^\s/@]{1,64}/)[^\s@]{1,256}(?=@)", r"\1" + MARK),
     # Addresses that are the secret themselves: webhooks, and Telegram's bots.
     (
-        ("hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/", "webhook.office.com/"),
-        r"((?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/)[\w@%/.-]{8,}",
+        ("hooks.slack.com/", "discord.com/api/", "discordapp.com/api/", "webhook.office.com/"),
+        r"((?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks|webhook\.office\.com/webhookb2)/)[\w@%/.-]{8,}",
         r"\1" + MARK,
     ),
     ((":aa",), r"(?<![0-9])\d{6,12}:AA[\w-]{30,}", MARK),
@@ -81,9 +106,15 @@ TABLE = (
     # Headers.
     (
         ("authorization",),
-        r"(authorization\\?[\"']?\]?(?:\s{0,2}[:=]\s{0,2}\[?\\?[\"']?(?:(?:bearer|basic|digest|token|negotiate|apikey)\s{1,2})?"
+        r"(authorization\\?[\"']?\]?(?:\s{0,2}[:=]\s{0,2}\[?\\?[\"']?(?:(?:bearer|basic|token|negotiate|apikey)\s{1,2})?"
         r"|\s{1,2}(?:bearer|basic)\s{1,2}))"
-        r"(?!bearer\b|basic\b|plugin|webhook|mode|fail|denied|error|policy)[\w.~+/=:-]{6,}",
+        r"(?!\[?redacted\]|(?:bearer|basic|digest|token|negotiate|apikey)\b|plugin|webhook|mode|fail|denied|error|policy)[\w.~+/=:-]{6,}",
+        r"\1" + MARK,
+    ),
+    (
+        ("digest",),
+        r"\b(digest\s{1,2})\w{1,32}=(?:\\{0,7}\"[^\"\\]{0,512}\\{0,7}\"|[^\s,\"]{1,512})"
+        r"(?:,\s{0,2}\w{1,32}=(?:\\{0,7}\"[^\"\\]{0,512}\\{0,7}\"|[^\s,\"]{1,512})){2,16}",
         r"\1" + MARK,
     ),
     (("bearer",), r"\b(bearer\s{1,2})(?=[a-z_.~+/=-]{0,256}[0-9]|[\w.~+/=-]{24})[\w.~+/=-]{8,}", r"\1" + MARK),
@@ -96,8 +127,18 @@ TABLE = (
     (
         ("x-api-key", "x-auth-token", "x-vault-token", "x-amz-security-token", "x-registry-auth"),
         r"\b(x-(?:api-key|auth-token|vault-token|amz-security-token|registry-auth)"
-        r"\\?[\"']?\s{0,2}[:=]\s{0,2}\[?\\?[\"']?)[\w.~+/=%-]{6,}",
+        r"\\?[\"']?\s{0,2}[:=]\s{0,2}\[?\\?[\"']?)(?!\[?redacted\])[\w.~+/=%-]{6,}",
         r"\1" + MARK,
+    ),
+    (
+        ("sess", "sid=", "sid:", "code="),
+        r"((?:(?<![a-z0-9])(?:[a-z]{0,16}sess(?:ion)?[_-]?id|(?:connect\.)?sid)[=:]|[?&]code=)\s?)[\w.%/+-]{16,}",
+        r"\1" + MARK,
+    ),
+    (
+        ("snmp", "community_string", "community-string"),
+        r"(\bcommunity(?:[_-]?string)?\s{0,2}[=:]\s{0,2})" + _ARGUMENT,
+        _quoted,
     ),
     # JSON web tokens and encrypted ones, also cut short.
     (("eyj",), r"(?<![\w-])eyJ[\w-]{10,}(?:\.[\w-]*){1,4}", MARK),
@@ -113,12 +154,16 @@ TABLE = (
     (("ya29.",), r"(?<![\w-])ya29\.[\w-]{20,}", MARK),
     (("gocspx-",), r"(?<![\w-])GOCSPX-[\w-]{20,}", MARK),
     (
-        ("sig=", "signature=", "x-amz-credential="),
-        r"((?<![\w-])(?:sig|signature|x-(?:amz|goog)-(?:signature|credential))=)[\w%+/=.~-]{8,}",
+        ("sig=", "signature=", "x-amz-credential=", "code_verifier=", "samlresponse=", "assertion=", "auth="),
+        r"((?:(?<![\w-])(?:sig|signature|x-(?:amz|goog)-(?:signature|credential)|code_verifier|samlresponse|(?:client_)?assertion)|[?&]auth)=)[\w%+/=.~-]{8,}",
         r"\1" + MARK,
     ),
     (("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), r"(?<!\w)(?:gh[pousr]|github_pat)_\w{20,}", MARK),
-    (("glpat-", "gldt-", "glrt-"), r"(?<![\w-])gl(?:pa|d|r)t-[\w-]{16,}", MARK),
+    (
+        ("glpat-", "gldt-", "glrt-", "glptt-", "glft-", "glcbt-", "glimt-", "gloas-", "glsoat-", "glagent-", "glffct-"),
+        r"(?<![\w-])gl(?:pat|dt|rt|ptt|ft|cbt|imt|oas|soat|agent|ffct)-[\w.-]{16,}",
+        MARK,
+    ),
     (
         (
             "dckr_pat_",
@@ -132,10 +177,11 @@ TABLE = (
             "xoxs-",
             "xoxe",
             "xapp-",
-            "sk_live_",
-            "rk_live_",
+            "xoxr-",
+            "k_live_",
+            "k_test_",
         ),
-        r"(?<![\w-])(?:dckr_[po]at_|npm_|hv[sb]\.|xox[abps]-|xoxe(?:\.xox[bp])?-|xapp-|[sr]k_live_)[\w-]{16,}",
+        r"(?<![\w-])(?:dckr_[po]at_|npm_|hv[sb]\.|xox[abprs]-|xoxe(?:\.xox[bp])?-|xapp-|[sr]k_(?:live|test)_)[\w-]{16,}",
         MARK,
     ),
     (
@@ -144,6 +190,64 @@ TABLE = (
         r"|do[op]_v1_\w{32,}|shp(?:at|ss|ca)_\w{24,}|LTAI[A-Za-z0-9]{12,24}(?!\w)|glsa_\w{24,}|hf_[A-Za-z0-9]{30,}|nvapi-[\w-]{30,})",
         MARK,
     ),
+    (
+        (
+            "whsec_",
+            "age-secret-key-",
+            "pmak-",
+            "lin_api_",
+            "nrak-",
+            "tfp_",
+            "atatt3",
+            "tskey-",
+            "figd_",
+            "gsk_",
+            "xai-",
+            "ntn_",
+            "r8_",
+            "nfp_",
+            "pscale_",
+            "sntrys_",
+            "sntryu_",
+            "rubygems_",
+            "pul-",
+            "dp.pt.",
+            "ops_eyj",
+            "sq0",
+            "1//0",
+        ),
+        r"(?<![\w.-])(?:whsec_[\w+/=]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{20,}|PMAK-[\w-]{20,}|lin_api_\w{20,}|NRAK-[A-Z0-9]{20,}|ATATT3[\w=-]{20,}"
+        r"|tskey-[a-z]{2,12}-[\w-]{16,}|(?:tfp|figd|gsk|ntn|r8|nfp|pscale_(?:tkn|pw|oauth)|sntrys|sntryu|rubygems|ops)_(?=[\w=+/-]{0,256}[0-9A-Z])"
+        r"[\w=+/-]{20,}|xai-\w{40,}|pul-[a-f0-9]{40}|dp\.pt\.\w{30,}|sq0(?:atp|csp|idp)-[\w-]{20,}|1//0[\w-]{30,})",
+        MARK,
+    ),
+    ((".atlasv1.",), r"(?<![\w.-])[\w-]{0,32}\.atlasv1\.[\w-]{20,}", MARK),
+    # Databricks and Mailgun, and Vault's of before 1.10.
+    (("dapi", "key-"), r"(?<![\w-])(?:dapi|key-)[a-f0-9]{32}(?:-\d)?(?!\w)", MARK),
+    ((" s.", '"s.', "=s.", ":s."), r"(?<![\w./-])s\.[A-Za-z0-9]{24}(?![\w.-])", MARK),
+    # Passwords that are stored as a digest can be guessed: those of shadow and htpasswd files, of directories and databases.
+    (
+        (
+            "$1$",
+            "$2a$",
+            "$2b$",
+            "$2x$",
+            "$2y$",
+            "$5$",
+            "$6$",
+            "$7$",
+            "$y$",
+            "$gy$",
+            "$apr1$",
+            "$argon2",
+            "$scrypt$",
+            "$pbkdf2",
+        ),
+        r"\$(?:[1567y]|2[abxy]|gy|apr1|argon2\w{1,2}|scrypt|pbkdf2[\w-]{0,16})\$[\w./$=,+-]{16,}",
+        MARK,
+    ),
+    (("sha}", "sha256}", "sha512}", "smd5}"), r"(\{(?:S?SHA(?:256|512)?|SMD5)\})[A-Za-z0-9+/=]{16,}", r"\1" + MARK),
+    (("scram-sha-",), r"(SCRAM-SHA-\d{1,3}\$)[\w+/=:$]{16,}", r"\1" + MARK),
     # Private keys, to their end or that of the text.
     (
         ("private key",),
@@ -162,26 +266,122 @@ TABLE = (
         ("--", "-pass", "storepass", "keypass"),
         r"((?<![\w-])-{1,2}(?:[\w-]{0,64}(?:"
         + _NAMES
-        + r"|-pass)|pass|storepass|keypass)\\?[\"']?(?:\s{0,2},\s{0,2}|\s{1,2})\\?[\"']?)(?![-\s])[^\s\"',\\]{1,4096}",
-        r"\1" + MARK,
+        + r"|-pass)|pass|storepass|keypass|requirepass)"
+        + _NEXT
+        + r")"
+        + _ARGUMENT,
+        _quoted,
     ),
-    (("-p ",), r"(\blogin\b[^\n]{0,256}?\s-p\s{1,2})[^\s\"']{1,4096}", r"\1" + MARK),
+    (("-p ",), r"(\blogin\b[^\n]{0,256}?\s-p\s{1,2})" + _ARGUMENT, _quoted),
     (
         ("mysql", "mariadb", "sshpass"),
-        r"(\b(?:mysql\w{0,12}|mariadb[\w-]{0,12})\b[^\n]{0,256}?\s-p|\bsshpass\s{1,2}-p\s{0,2})(?![\s-])[^\s\"']{1,4096}",
-        r"\1" + MARK,
+        r"((?:\b(?:mysql\w{0,12}|mariadb[\w-]{0,12})\b[^\n]{0,256}?" + _BEFORE + r"-p"
+        r"|\bsshpass" + _NEXT + r"\\{0,7}[\"']?-p(?:" + _NEXT + r")?))" + _ARGUMENT,
+        _quoted,
     ),
     (
-        ("redis-cli", "ldap", "openssl", "htpasswd"),
-        r"(\bredis-cli\b[^\n]{0,256}?\s-a\s{1,2}|\bldap(?:search|modify|add|delete|passwd)\b[^\n]{0,256}?\s-[wy]\s{1,2}"
-        r"|\bopenssl\b[^\n]{0,256}?\s-k\s{1,2}|\bopenssl\b[^\n]{0,256}?\spass:|\bhtpasswd\s{1,2}-\w{0,8}b\w{0,8}\s{1,2}\S{1,256}\s{1,2}\S{1,64}\s{1,2})"
-        r"[^\s\"']{1,4096}",
-        r"\1" + MARK,
+        ("redis-cli", "ldap", "openssl", "htpasswd", "rabbitmqctl"),
+        r"(\bredis-cli\b[^\n]{0,256}?"
+        + _BEFORE
+        + r"-a"
+        + _NEXT
+        + r"|\bldap(?:search|modify|add|delete|passwd|whoami)\b[^\n]{0,256}?"
+        + _BEFORE
+        + r"-[wy]"
+        + _NEXT
+        + r"|\bopenssl\b[^\n]{0,256}?\s-k\s{1,2}|\bopenssl\b[^\n]{0,256}?"
+        + _BEFORE
+        + r"pass:"
+        r"|\brabbitmqctl\b[^\n]{0,128}?"
+        + _BEFORE
+        + r"(?:add_user|change_password|authenticate_user)"
+        + _NEXT
+        + r"\\{0,7}[\"']?[\w.@-]{1,64}"
+        + _NEXT
+        + r"|\bhtpasswd\s{1,2}-\w{0,8}b\w{0,8}\s{1,2}\S{1,256}\s{1,2}\S{1,64}\s{1,2})"
+        + _ARGUMENT,
+        _quoted,
     ),
     (("-u", "--user"), r"(\s(?:-U|--user)\s{0,2}[^\s:\"'%]{1,64}%)[^\s\"']{1,512}", r"\1" + MARK),
     (
-        (" -u", "--user "),
-        r"(\s(?:-u|--user)\s{0,2}(?!\d{1,10}:\d{1,10}(?:\s|$))[^\s:\"']{1,64}:)[^\s\"']{1,512}",
+        (" -u", '"-u', "-user"),
+        r"("
+        + _BEFORE
+        + r"(?:-u|--(?:proxy-)?user)(?:=|"
+        + _NEXT
+        + r")?\\{0,7}[\"']?(?!\d{1,10}:\d{1,10}(?:[\s\"']|$))[^\s:\"'=]{1,64}:)[^\s\"'\\]{1,512}",
+        r"\1" + MARK,
+    ),
+    # -u bob -p password: of many programs, but of containers a user and a port.
+    (
+        ("-u", "--user"),
+        r"("
+        + _BEFORE
+        + r"(?:-u|--user(?:name)?)(?:=|"
+        + _NEXT
+        + r")?\\{0,7}[\"']?[^\s\"',\\:]{1,64}"
+        + _NEXT
+        + r"\\{0,7}[\"']?-p"
+        + r"(?:"
+        + _NEXT
+        + r")?)(?!\\{0,7}[\"']?[\d.]{1,15}(?::\d|[\s\"',/]|$))"
+        + _ARGUMENT,
+        _quoted,
+    ),
+    (("--from-literal",), r"(--from-literal(?:=|" + _NEXT + r")\\{0,7}[\"']?[\w.-]{1,128}=)" + _ARGUMENT, _quoted),
+    # Lines of configuration files: requirepass of Redis, bindpw of LDAP.
+    (
+        ("requirepass", "masterauth", "bindpw", "rootpw", "wpa-psk"),
+        r"((?:\b|olc)(?:requirepass|masterauth|bindpw|rootpw|wpa-psk)(?:"
+        + _NEXT
+        + r"|\s{0,2}[=:]\s{0,2}))"
+        + _ARGUMENT,
+        _quoted,
+    ),
+    # In the words of people, where it does not look like a word of theirs.
+    (
+        ("password ", "password\t", "passphrase ", "passwd "),
+        r"\b((?:password|passphrase|passwd)[ \t]{1,2}(?:(?:\w{1,12}\s){0,4}(?:(?:is|was|of|to|as):?|for \S{1,64}:)\s{1,2})?\\{0,7}[\"']?)"
+        r"(?![/\[]|sha\d|md5|scram)(?=[^\s\"'\\]{0,256}[0-9])(?=[^\s\"'\\]{0,256}[a-z])[^\s\"'\\;)\]}]{6,}",
+        r"\1" + MARK,
+    ),
+    (
+        ("token ",),
+        r"\b(token\s{1,2}\\{0,7}[\"']?)(?=[\w.+/=]{0,256}[0-9])(?=[\w.+/=]{0,256}[a-z])[\w.+/=]{24,}(?![\w:-])",
+        r"\1" + MARK,
+    ),
+    (("unseal",), r"(\bunseal[ _-]?key(?: \d{1,2})?:\s{1,2})[\w+/=]{8,}", r"\1" + MARK),
+    # SQL; the digest that MySQL keeps of a password; Oracle's user/password@base.
+    (
+        ("identified ", "password(", "password ("),
+        r"(\bidentified\s{1,2}(?:with\s{1,2}\S{1,64}\s{1,2})?(?:by|as)\s{1,2}(?:password\s{1,2})?|\bpassword\s?\(\s?)(?=[\"'\\])(?:"
+        + _QUOTED
+        + r")",
+        _quoted,
+    ),
+    (("*",), r"(?<![\w*])\*[0-9A-F]{40}(?!\w)", MARK),
+    (
+        ("sqlplus", "oracle", "expdp", "impdp", "sqlldr", "rman "),
+        r"(\b(?:sqlplus|oracle|expdp|impdp|sqlldr|rman)\b[^\n]{0,128}?\s[\w$#]{1,64}/)[^\s/@\"']{1,128}(?=@(?!sha\d))",
+        r"\1" + MARK,
+    ),
+    (
+        ("%3", "%2", "\\u00", "\\x", "&#", "&quot;"),
+        r"((?:"
+        + _NAMES
+        + r")(?:"
+        + _MARKS
+        + r"\s{0,2}[=:]\s{0,2}|"
+        + _MARKS
+        + "?"
+        + _BLANKS
+        + r"(?:"
+        + _ENCODED
+        + r"3[AD];?|&\#(?:58|61);)"
+        + _BLANKS
+        + r")"
+        + _MARKS
+        + r"?)(?!\[redacted\])(?:[^\s&%\"'\\\[]|%(?!(?:25){0,3}(?:2[267C]|7D|3B|5C))){1,1024}",
         r"\1" + MARK,
     ),
     # name=value and "name": "value".
@@ -193,6 +393,7 @@ TABLE = (
         + _SHORT
         + r")"
         + _ASSIGNED
+        + _TYPED
         + r")(?!(?:null|none|nil|true|false)\b|\[redacted\]|<nil>)(?<!pwd=)(?:"
         + _QUOTED
         + r"|"
@@ -207,7 +408,11 @@ TABLE = (
         + _NAMES
         + r"|"
         + _SHORT
-        + r")(?:\\{0,7}[\"']\s{0,8}:\s{0,8}|:\s{0,2}(?=[\"'\\])))(?!(?:null|true|false)\b)(?:"
+        + r")(?:\\{0,7}[\"'](?:\s{0,8}:\s{0,8}(?=[\"'\\0-9])|:\s{0,8}(?!"
+        + _PROSE
+        + r"\b))|\s{0,2}:\s{0,2}"
+        + _TYPED
+        + r"(?=[\"'\\])))(?!(?:null|true|false)\b|\[redacted\])(?:"
         + _QUOTED
         + r"|"
         + _BARE
@@ -223,15 +428,19 @@ TABLE = (
         r"\1" + MARK,
     ),
     (_NAMED, r"(<[\w:.-]{0,32}" + _NAMES + r">)[^<\n]{1,4096}", r"\1" + MARK),
-    (_IN_CHINESE, r"((?:" + "|".join(_IN_CHINESE) + r")\s?[:=" + _WIDE_COLON + r"]\s?)[^\s\"',;]+", r"\1" + MARK),
+    (_ELSEWHERE, r"((?:" + "|".join(_ELSEWHERE) + r")\s?[:=" + _WIDE_COLON + r"]\s?)[^\s\"',;]+", r"\1" + MARK),
     (("bootstrap token",), r"(bootstrap token\s{1,2})[\w.]{16,}", r"\1" + MARK),
     # name:value of Go's maps, name: value of YAML: a colon is punctuation, too.
-    (_NAMED, r"(" + _NAMES + r":)(?![\s/\"'\\]|\[redacted\])[^\s\"'\\\])}]+", r"\1" + MARK),
     (
         _NAMED,
-        r"("
+        r"(" + _NAMES + r":)(?![\s/\"'\\:]|\((?:string|len=)|\[redacted\])(?:(?!,\w{1,32}:)[^\s\"'\\\])}])+",
+        r"\1" + MARK,
+    ),
+    (
+        _NAMED,
+        r"((?:"
         + _NAMES
-        + r":\s{1,2})(?!"
+        + r"|\w_pass)::?\s{1,2})(?!"
         + _PROSE
         + r"\b|\[redacted\]|/)(?=[^\s0-9]{0,256}[0-9]|[^\s,;]{1,256}(?:[,;]|\s{0,4}$))[^\s\"'\\,;]{3,}",
         r"\1" + MARK,
