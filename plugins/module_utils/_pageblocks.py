@@ -39,6 +39,12 @@ _BURST = 0.004
 # In so many pageblocks of a zone at the most it is looked up what is charged.
 _LOOKED_UP = 256
 
+# So many pages are moved, and given to a list, in one go; compaction may go on at another CPU then (COMPACT_CLUSTER_MAX).
+_CLUSTER = 32
+
+# Of what a per-cpu list may give back in one go, by its batch (CONFIG_PCP_BATCH_SCALE_MAX is 5).
+_MOST_BATCHES = 32
+
 # The migratetypes of pageblocks that take pages in which are moved (mm/compaction.c, suitable_migration_target()).
 _TARGETS = ("Movable", "CMA")
 
@@ -56,7 +62,7 @@ class Block:
         self.pages = len(letters) - letters.count(kpageflags.HOLE)
         self.free = letters.count(kpageflags.FREE)
         self.reserved = letters.count("r")
-        self.bare = letters == "k" * len(letters)
+        self.bare = not letters.strip("k" + kpageflags.IN_USE)
         stays = [place for place, letter in enumerate(letters) if letter not in moves] if letters.strip(moves) else []
         self.movable = len(letters) - len(stays) - self.free
         # Pages without a flag, where nothing else stays: the kernel's, or free on a per-cpu list.
@@ -67,9 +73,11 @@ class Block:
 
 def _largest(letters, moves):
     """The kind that most of the pages which stay are of."""
-    counts = {letter: letters.count(letter) for letter in set(letters) if letter not in moves}
-    counts.pop(kpageflags.HOLE, None)
-    return kpageflags.KINDS[max(sorted(counts), key=counts.get)]
+    counts = {}
+    for letter in set(letters) - set(moves + kpageflags.HOLE):
+        kind = kpageflags.kind(letter)
+        counts[kind] = counts.get(kind, 0) + letters.count(letter)
+    return max(sorted(counts), key=counts.get)
 
 
 def _clean(stays, size):
@@ -117,6 +125,8 @@ class Zone:
         # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; those on lists now, and of
         # them those on one list.
         self.kept, self.most_kept, self.listed, self.turned_over = 0, 0, 0, 0.0
+        # So many pages of a pageblock, at the least, are kept by a list where it keeps any.
+        self.together = _CLUSTER
         # (pages that are free where compaction may move pages to, pageblocks of that kind), None where nothing tells.
         self.targets = None
 
@@ -184,21 +194,41 @@ def zones_of(zoneinfo, pages_per_block):
     return found
 
 
-def know_lists(zones, zoneinfo):
+def know_lists(zones, zoneinfo, scaled=True, grows=True, one_cpu=False):
     """What the per-cpu lists of the zones hold and may keep, by /proc/zoneinfo.
 
-    Since Linux 6.7 a list may grow with its use, up to an eighth of the zone for the CPUs of its NUMA node, and gives that back
-    (_compaction/lists.py): what it keeps is what it may hold while nobody compacts.
+    one_cpu  who compacts stays on a CPU, and cannot be moved to another one on the way
+    scaled   the more is given to a list, the more it gives back at once (Linux 5.14 and later)
+    grows    it may grow with its use (6.7 and later), up to an eighth of the zone for the CPUs of its NUMA node. It gives that back
+             (_compaction/lists.py): what it keeps is no more than it may hold while nobody compacts
     """
     about = {(zone["node"], zone["zone"]): zone for zone in zoneinfo}
     for zone in zones:
         told = about[zone.node, zone.name]
         lists, zone.listed = told["pcp_high"], told["pcp_pages"] or 0
         if lists:
-            zone.kept = sum(lists) / len(lists)
+            zone.kept = _usually_kept(sum(lists) / len(lists), told.get("batch", 0), scaled, grows)
             zone.turned_over = zone.listed / float(len(lists))
-            # Whoever compacts may be moved to another CPU on the way.
-            zone.most_kept = sum(sorted(lists)[-2:])
+            zone.most_kept, zone.together = max(lists), zone.size
+            if not one_cpu:
+                zone.most_kept, zone.together = sum(sorted(lists)[-2:]), _CLUSTER
+
+
+def _usually_kept(high, batch, scaled, grows):
+    """How many pages are on a list, on average, that was given many more than the ``high`` that it may hold.
+
+    It takes pages in until it is full, gives back the oldest, and takes in again; at the end it may be anywhere between. It gives back a
+    ``batch`` before 5.14, all but a batch since then, and 32 of them at most since 6.7, where one that is given so much may hold 33
+    (mm/page_alloc.c, nr_pcp_free(), nr_pcp_high()). Of those it keeps no more than ``high`` afterwards.
+    """
+    full = max(high, batch * (1 + _MOST_BATCHES)) if grows else high
+    given = min(full - batch, batch * _MOST_BATCHES) if grows else full - batch if scaled else batch
+    if not 0 < given <= full:
+        return high
+    least, most = full - given, min(high, full)
+    if least >= most:
+        return high
+    return ((most - least) * (most + least) / 2.0 + (full - most) * most) / given
 
 
 def know_targets(zones, types):

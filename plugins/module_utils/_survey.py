@@ -15,7 +15,7 @@ __metaclass__ = type
 import re
 
 from . import _consumers, _hugepages, _pageblocks, _scanners, _yields
-from ._node import NodeError
+from ._node import ONE_CPU, NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
 SUBSET = "pageblocks"
@@ -31,6 +31,8 @@ _OTHERS = re.compile(
     r"|do_swap_page|vma_alloc\w*|\w*filemap_\w+|\w*page_cache_\w+|ractl_alloc_folio|grab_cache_page\w*|shmem_\w+|\w*hugetlb\w*"
     r"|do_huge_pmd_\w+|\w*alloc_migration_\w+|pte_alloc\w*|__(?:pte|pmd|pud|p4d)_alloc|pgd_alloc\w*|pagetable_alloc\w*)"
 )
+# Came with what per-cpu lists give back by how much they are given (5.14).
+_SCALED = "/proc/sys/vm/percpu_pagelist_high_fraction"
 _LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
 
 
@@ -58,7 +60,7 @@ def _survey(node, facts, sample, seed, learned):
             )
             return None, None
         ram = _ram(node, facts["kernel"]["page_size"])
-        _pageblocks.know_lists(zones, about)
+        _pageblocks.know_lists(zones, about, node.exists(_SCALED), _tuned(node), ONE_CPU)
         _pageblocks.know_targets(zones, types)
         for zone in zones:
             zone.lies_in(ram)
@@ -121,7 +123,12 @@ def _moves(node, facts):
     if _setting(node, facts, "vm.compact_unevictable_allowed") != 0:
         moves += "u"
     # Large folios are moved since 6.9 (skip_isolation_on_order()); sizes of them can be chosen since 6.8.
-    return moves + "c" if node.glob(_LARGE_FOLIOS) else moves
+    return moves + "c" if _tuned(node) else moves
+
+
+def _tuned(node):
+    """Whether this kernel is of those with large folios of several sizes, and with per-cpu lists that grow: one came a release after the other."""
+    return bool(node.glob(_LARGE_FOLIOS))
 
 
 def _setting(node, facts, name):

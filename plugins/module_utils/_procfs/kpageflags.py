@@ -18,7 +18,7 @@ import struct
 WORD_BYTES = 8
 
 # KPF_*, by bit number; the same since the file came to be, but for 23: BALLOON up to 5.0, OFFLINE since.
-_LRU, _SLAB, _BUDDY, _MMAP, _ANON, _SWAPBACKED = 5, 7, 10, 11, 12, 14
+_UPTODATE, _LRU, _SLAB, _BUDDY, _MMAP, _ANON, _SWAPBACKED = 3, 5, 7, 10, 11, 12, 14
 _HEAD, _TAIL, _HUGE, _UNEVICTABLE, _HWPOISON, _NOPAGE = 15, 16, 17, 18, 19, 20
 _THP, _OFFLINE, _ZERO_PAGE, _PGTABLE, _RESERVED, _MLOCKED = 22, 23, 24, 26, 32, 33
 
@@ -40,6 +40,12 @@ KINDS = {
     "k": "kernel",
 }
 
+# In capitals, where it makes a difference to a compaction: a kernel's page that has a flag, or is a part of a larger one. A free one on a
+# per-cpu list has none of them any more (mm/page_alloc.c, free_pages_prepare()).
+IN_USE = "K"
+# And a large page that is all of the pageblock, or more: compaction leaves it where it is (mm/compaction.c, skip_isolation_on_order()).
+_WHOLE = {"c": "C", "u": "U"}
+
 # The first row that matches decides: (all of these bits, letter).
 _ROWS = (
     ((_NOPAGE,), HOLE),
@@ -52,15 +58,18 @@ _ROWS = (
     ((_PGTABLE,), "p"),
     ((_UNEVICTABLE,), "u"),
     ((_MLOCKED,), "u"),
-    ((_THP,), "c"),
     # A part of a larger page: what its head is. Tails carry few flags of their own, on older kernels none.
     ((_TAIL,), _OF_HEAD),
+    ((_THP,), "c"),
     ((_LRU, _HEAD), "c"),
     ((_LRU,), MOVABLE),
-    # Off the LRU lists for the moment, or not yet on them: still a page of a process or a file.
+    # Off the LRU lists for the moment, or not yet on them: still a page of a process or a file. Who compacts everything has what waits in
+    # front of those lists put on them before (mm/compaction.c, compact_nodes()).
     ((_MMAP, _SWAPBACKED), MOVABLE),
     ((_MMAP, _ANON), MOVABLE),
-    ((), "k"),
+    ((_HEAD,), IN_USE),
+    ((_UPTODATE,), MOVABLE),
+    ((), IN_USE),
 )
 _MASKS = tuple((sum(1 << bit for bit in bits), letter) for bits, letter in _ROWS)
 
@@ -73,15 +82,24 @@ class _Letters(dict):
         return letter
 
 
-_LETTERS = _Letters()
+_LETTERS = _Letters({0: "k"})
 _TAILS = re.compile("([^t])?(t+)")
 
 
+def kind(letter):
+    """Of KINDS, for a capital as well."""
+    return KINDS[letter.lower()]
+
+
 def parse_kpageflags(data):
-    """bytes -> a string with a letter per page (KINDS); bytes behind the last whole word are left out."""
+    """bytes of a pageblock -> a string with a letter per page (KINDS, or a capital); bytes behind the last whole word are left out."""
     words = struct.unpack("=%dQ" % (len(data) // WORD_BYTES), data[: len(data) // WORD_BYTES * WORD_BYTES])
     letters = "".join(map(_LETTERS.__getitem__, words))
-    return _TAILS.sub(_as_head, letters) if _OF_HEAD in letters else letters
+    if _OF_HEAD not in letters:
+        return letters
+    one = letters.count(_OF_HEAD) == len(letters) - (letters[0] != _OF_HEAD)
+    letters = _TAILS.sub(_as_head, letters)
+    return _WHOLE.get(letters[0], letters[0]) * len(letters) if one and len(letters) > 1 else letters
 
 
 def has_charged(data, charged):

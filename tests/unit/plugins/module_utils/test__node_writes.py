@@ -177,3 +177,17 @@ def test_errors_are_said_in_words(number, words, node, monkeypatch):
         with pytest.raises(NodeError) as caught:
             write()
         assert words in str(caught.value)
+
+
+@pytest.mark.skipif(not _node_writes.ONE_CPU, reason="Python 2.7 cannot say so")
+def test_who_writes_to_a_busy_file_stays_on_a_cpu(node, tmp_path, monkeypatch):
+    def write(real, value):
+        with open(real, "w") as stream:
+            stream.write("%s %d" % (value, len(os.sched_getaffinity(0))))
+
+    monkeypatch.setattr(_node_writes, "_write_value", write)
+    before = os.sched_getaffinity(0)
+    assert node.write_value_watched("/busy", 1, lambda dummy_seconds: None) is None
+    assert (tmp_path / "busy").read_text() == "1 1"
+    # The child alone.
+    assert os.sched_getaffinity(0) == before

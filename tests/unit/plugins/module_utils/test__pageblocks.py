@@ -34,6 +34,11 @@ WORDS = {
     "r": 1 << 32,
     ".": 1 << 20,
     "u": 1 << 5 | 1 << 18,
+    # A large page of a process or a file, and one of the kernel's: head and tails.
+    "C": 1 << 5 | 1 << 15 | 1 << 22,
+    "c": 1 << 16 | 1 << 22,
+    "K": 1 << 15,
+    "t": 1 << 16,
 }
 SIZE = 16
 CAPTURE = "6.1.0-56-cloud-amd64/fragmented-movable"
@@ -98,10 +103,9 @@ def test_what_a_per_cpu_list_may_keep_is_promised_for_later(tmp_path):
     assert (row["low"], row["expected"], row["high"]) == (11, 16, 20)
 
 
-def test_two_lists_may_share_what_they_keep_of_a_pageblock(tmp_path, monkeypatch):
-    monkeypatch.setattr(_scanners, "_CLUSTER", 4)
+def test_two_lists_may_share_what_they_keep_of_a_pageblock(tmp_path):
     found = zone("mf" * 8 * 40, tmp_path)
-    found.kept, found.most_kept = 24, 48
+    found.kept, found.most_kept, found.together = 24, 48, 4
     row = order_of(found, 4)
     # 12 pageblocks of which a list has 4 pages, and one in ten that resists; 3 of which one has all 8.
     assert (row["low"], row["expected"], row["high"]) == (6, 16, 20)
@@ -197,12 +201,91 @@ def test_which_pageblocks_take_pages_in_decides_how_far_it_gets(tmp_path):
     assert least < _scanners._meetings(found, 0.0)[0] < most
 
 
-def test_how_long_the_lists_get():
+def known(about, **options):
     found = _pageblocks.Zone(0, "Normal", 0, 40960, SIZE)
+    _pageblocks.know_lists([found], [dict({"node": 0, "zone": "Normal", "pcp_pages": 12}, **about)], **options)
+    return found
+
+
+def test_how_long_the_lists_get():
     # What one may grow to while memory is compacted it gives back (high_max, 6.7 and later).
-    about = {"node": 0, "zone": "Normal", "pcp_high": [100, 300, 200], "high_max": 900, "pcp_pages": 12}
-    _pageblocks.know_lists([found], [about])
+    found = known({"pcp_high": [100, 300, 200], "high_max": 900})
     assert (found.kept, found.most_kept, found.listed, found.turned_over) == (200, 500, 12, 4.0)
+    # Of two lists each may have a part of a pageblock; whoever stays on a CPU fills one, with pageblock after pageblock.
+    assert found.together == 32
+    found = known({"pcp_high": [100, 300, 200]}, one_cpu=True)
+    assert (found.most_kept, found.together) == (300, SIZE)
+
+
+@pytest.mark.parametrize(
+    "kernel, high, batch, kept",
+    [
+        # A batch goes back when it is full: between 155 and 186.
+        ({"scaled": False, "grows": False}, 186, 31, 170.5),
+        # All but a batch: between 31 and 370.
+        ({"scaled": True, "grows": False}, 370, 31, 200.5),
+        # It grows to 33 batches and gives back 32: between 31 and 1,023, of which it keeps 366 at the most.
+        ({"scaled": True, "grows": True}, 366, 31, (335 * 397 / 2.0 + 657 * 366) / 992),
+        # Long enough as it is: between 100 and 2,116.
+        ({"scaled": True, "grows": True}, 2116, 63, 1108),
+        # Nothing is told.
+        ({"scaled": True, "grows": True}, 300, 0, 300),
+        ({"scaled": True, "grows": True}, 0, 1, 0),
+        ({"scaled": False, "grows": False}, 8, 31, 8),
+    ],
+)
+def test_what_a_list_is_left_with(kernel, high, batch, kept):
+    assert known({"pcp_high": [high, high], "batch": batch}, **kernel).kept == pytest.approx(kept)
+
+
+def simulated(high, batch, pages, scaled, grows):
+    """What is left on a list of so many pages given one by one: mm/page_alloc.c, free_frozen_page_commit()."""
+    count, limit, in_a_row, factor = 0, high, 0, 0
+    for _page in range(pages):
+        count += 1
+        in_a_row = min(in_a_row + 1, batch << 5)
+        if count < limit:
+            continue
+        if grows:
+            limit = max(limit, high, in_a_row + batch)
+            if count < limit:
+                continue
+            give = min(max(in_a_row, batch), limit - batch)
+        elif scaled:
+            give = min(max(batch << factor, batch), limit - batch)
+            factor += batch << factor < limit - batch
+        else:
+            give = batch
+        count -= give
+    return min(count, high)
+
+
+@pytest.mark.parametrize("scaled, grows", [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("high, batch", [(186, 31), (366, 31), (533, 15), (2116, 63)])
+def test_what_a_list_is_left_with_is_the_mean_of_many(high, batch, scaled, grows):
+    left = [simulated(high, batch, pages, scaled, grows) for pages in range(12000, 18000, 53)]
+    kept = known({"pcp_high": [high], "batch": batch}, scaled=scaled, grows=grows).kept
+    assert kept == pytest.approx(sum(left) / float(len(left)), rel=0.1)
+
+
+def test_a_large_page_of_the_kernels_is_not_on_a_list(tmp_path):
+    single = zone(("mf" * 8 + "mfkkmfmfmfmfmfmf") * 20, tmp_path)
+    large = zone(("mf" * 8 + "mfKtmfmfmfmfmfmf") * 20, tmp_path)
+    for found in (single, large):
+        found.listed = 12
+    assert order_of(single, 4)["high"] == order_of(large, 4)["high"] + 6 == order_of(large, 4)["moved"] + 6
+    assert _pageblocks.holders(large) == {"movable": 20, "kernel": 20}
+
+
+def test_a_page_as_large_as_a_pageblock_is_not_moved(tmp_path):
+    # Room for the smaller ones of the first half, and no need of any for the others.
+    small, huge = ("C" + "c" * 3) * 2 + "f" * 8, "C" + "c" * 15
+    row = order_of(zone(small * 20 + huge * 20, tmp_path, moves="fmc"), 4)
+    assert (row["expected"], row["high"]) == (9, 10)
+    found = zone((small + huge) * 20, tmp_path, moves="fmc")
+    assert _pageblocks.holders(found) == {"movable": 20, "compound": 20}
+    assert [block.movable for block in found.surveyed[:2]] == [8, 0]
+    assert order_of(found, 4)["high"] == 10
 
 
 def test_pages_that_stay_are_not_promised(tmp_path):

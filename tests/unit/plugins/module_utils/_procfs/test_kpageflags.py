@@ -48,14 +48,41 @@ def words(*pages):
         ("", "kernel"),
         ("MMAP", "kernel"),
         ("HEAD", "kernel"),
+        # In front of the LRU lists: a page of a file that was just read.
+        ("REFERENCED UPTODATE", "movable"),
+        ("UPTODATE HEAD", "kernel"),
     ],
 )
 def test_the_kind_of_a_page(flags, kind):
-    assert kpageflags.KINDS[kpageflags.parse_kpageflags(words(flags))] == kind
+    assert kpageflags.kind(kpageflags.parse_kpageflags(words(flags))) == kind
 
 
 def test_a_tail_without_flags_is_what_its_head_is():
-    assert kpageflags.parse_kpageflags(words("SLAB HEAD", "TAIL", "TAIL", "LRU", "HEAD", "TAIL", "BUDDY")) == "sssmkkf"
+    assert kpageflags.parse_kpageflags(words("SLAB HEAD", "TAIL", "TAIL", "LRU", "HEAD", "TAIL", "BUDDY")) == "sssmKKf"
+
+
+@pytest.mark.parametrize("flags", ["HEAD", "LOCKED", "MMAP", "ACTIVE"])
+def test_a_page_of_the_kernels_with_a_flag_is_no_free_one_on_a_list(flags):
+    assert kpageflags.parse_kpageflags(words(flags, "")) == "Kk"
+
+
+@pytest.mark.parametrize(
+    "head, tail, letter",
+    [
+        ("THP HEAD LRU ANON MMAP", "THP TAIL", "C"),
+        ("LRU HEAD UPTODATE", "TAIL", "C"),
+        ("LRU HEAD UNEVICTABLE MLOCKED", "TAIL", "U"),
+        # A part of a gigantic one, whose head is elsewhere.
+        ("TAIL", "TAIL", "C"),
+        ("HUGE HEAD", "HUGE TAIL", "h"),
+        ("HEAD", "TAIL", "K"),
+        ("SLAB HEAD", "TAIL", "s"),
+    ],
+)
+def test_a_page_as_large_as_a_pageblock_is_told_from_smaller_ones(head, tail, letter):
+    assert kpageflags.parse_kpageflags(words(head, *[tail] * 15)) == letter * 16
+    two = kpageflags.parse_kpageflags(words(head, *[tail] * 7 + [head] + [tail] * 7))
+    assert two == (letter * 16 if head == "TAIL" else letter.lower() * 16 if letter in "CU" else letter * 16)
 
 
 def test_a_tail_whose_head_is_elsewhere_is_part_of_something_larger():
