@@ -31,7 +31,11 @@ _INITIAL = {"ipc": 0xEFFFFFFF, "uts": 0xEFFFFFFE, "user": 0xEFFFFFFD, "pid": 0xE
 _DECISIVE = ("pid", "user", "cgroup")
 _TOGETHER = ("uts", "ipc")
 
-_CGROUP = re.compile(r"kubepods|docker|containerd|crio|libpod|/lxc|/machine\.slice|/machine/|garden|/ecs/|podman")
+# What managers of containers call the cgroups of theirs; most have the container's id in it, whatever the directory is called.
+_CGROUP = re.compile(
+    r"kubepods|docker|containerd|nerdctl|crio|libpod|podman|isulad|pouch|buildkit|^(?:lxc|machine|garden|ecs|mesos|k8s\.io)(?:\.|$)|[0-9a-f]{64}"
+)
+_CGROUP_LINE = re.compile(r"[0-9]{1,10}:[^:\n]*:(/.*)\Z")
 _SCHED = re.compile(r"(.*) \(([0-9]{1,10}), #threads: [0-9]+\)")
 
 
@@ -58,14 +62,16 @@ def find(node):
 
 
 def _marked(node):
-    try:
-        named = node.read_text("/run/systemd/container", 4096).strip()
-    except NodeError:
-        named = ""
-    if named:
-        return "%s (/run/systemd/container)" % named
+    path = "/run/systemd/container"
+    if reading.is_there(node, path):
+        # Only systemd puts it there, and only in a container; what is in it says which.
+        try:
+            named = "".join(sign for sign in node.read_text(path, 4096).partition("\n")[0] if 32 < ord(sign) < 127)
+        except NodeError:
+            named = ""
+        return "%s (%s)" % (named[:40] or "unnamed", path)
     for path, name in _MARKERS:
-        if node.exists(path):
+        if reading.is_there(node, path):
             return "%s (%s is there)" % (name, path)
     if node.exists("/proc/vz") and not node.exists("/proc/bc"):
         return "openvz (/proc/vz is there, /proc/bc is not)"
@@ -117,17 +123,28 @@ def _cgroup(node, process):
         text = node.read_text(path, 65536)
     except NodeError as error:
         return reading.failed(error)
-    match = _CGROUP.search(text)
-    return reading.of("%s (%s)" % (match.group(0).strip("/"), path) if match else None)
+    for line in text.split("\n"):
+        match = _CGROUP_LINE.match(line)
+        if line and not match:
+            return reading.of(broken="%s: not understood" % path)
+        for name in match.group(1).split("/") if match else ():
+            # A service of the host may be called like what it is about: docker.service, lxcfs.service.
+            match = None if name.endswith(".service") else _CGROUP.search(name)
+            if match:
+                return reading.of("%s (%s)" % (match.group().rstrip("."), path))
+    return reading.of(None)
 
 
 def _scheduler(node):
     """Process 1 calls itself by its number on the host here, on kernels before 4.15 that were built with CONFIG_SCHED_DEBUG."""
     path = "/proc/1/sched"
     try:
-        match = _SCHED.match(node.read_text(path, 65536).partition("\n")[0])
+        text = node.read_text(path, 65536)
     except NodeError as error:
         return reading.failed(error)
+    match = _SCHED.match(text.partition("\n")[0])
+    if text and not match:
+        return reading.of(broken="%s: not understood" % path)
     if match and match.group(2) != "1":
         return reading.of("process 1 is %s of the host (%s)" % (match.group(2), path))
     return reading.of(None)

@@ -53,7 +53,7 @@ def conditions(node, facts):
 
 def kill_switch(node):
     """-> a reading: the reason that the file gives, or None where it is not there. A directory, a dangling link: all of it counts."""
-    if not node.exists(KILL_SWITCH):
+    if not reading.is_there(node, KILL_SWITCH):
         return reading.of()
     try:
         text = node.read_text(KILL_SWITCH, 4096).partition("\n")[0].strip()
@@ -100,12 +100,15 @@ def _kcompactd_busy(node):
     busy, found = [], False
     for path in paths:
         try:
-            about = process.parse_stat(node.read_text(path, 4096))[0]
+            text = node.read_text(path, 4096)
+            about = process.parse_stat(text)[0]
         except NodeError as error:
             if error.missing or error.errno == errno.ESRCH:
                 # Processes end.
                 continue
             return reading.failed(error)
+        if text.strip() and not about:
+            return reading.of(broken="%s: not understood" % path)
         match = re.match(r"kcompactd([0-9]+)\Z", about["comm"]) if about and about["ppid"] == 2 else None
         if match:
             found = True

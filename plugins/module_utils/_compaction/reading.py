@@ -33,6 +33,18 @@ def failed(error):
     return of(broken=str(error))
 
 
+def is_there(node, path):
+    """Whether a file is there whose existence alone speaks. What cannot be told counts as there: a link that leads out of the node's root,
+    as a link of the node does that begins at its own root, or a directory that does not answer."""
+    if node.exists(path):
+        return True
+    try:
+        node.stat(path)
+    except NodeError as error:
+        return not error.missing
+    return True
+
+
 def parsed(node, path, parse):
     """Reads a file; ``parse`` gives the value, or None for what it does not understand."""
     try:

@@ -220,7 +220,21 @@ def test_the_kill_switch(root):
     assert guards.switched_off(node)
 
 
+@pytest.mark.parametrize("target", ["/opt/site/disable", "/nonexistent", "../../../../../../../../../../etc/hostname"])
+@pytest.mark.parametrize("link", ["etc/memfrag/disable", "etc/memfrag"])
+def test_a_kill_switch_that_is_a_link_counts_also_on_a_node_that_is_mounted_here(link, target, tmp_path):
+    """Such a link begins at the node's own root. It is not followed from here, and so cannot be looked at."""
+    root = str(tmp_path)
+    build_roots.write(root, os.path.join(os.path.dirname(link), "keep"), "")
+    os.symlink(target, os.path.join(root, link))
+    assert "leads out of" in guards.kill_switch(Node(root))["value"]
+    assert guards.switched_off(Node(root))
+
+
 # --- containers ---------------------------------------------------------------------------------------------------
+
+
+ID = "0123456789abcdef" * 4
 
 
 def host(root, process="1", **numbers):
@@ -258,6 +272,15 @@ def test_a_host_is_none(tmp_path):
         ),
         ("proc/1/cgroup", "11:memory:/kubepods/besteffort/podb1/1f\n", "kubepods (/proc/1/cgroup)"),
         ("proc/1/cgroup", "3:cpu:/docker/1f2e\n", "docker (/proc/1/cgroup)"),
+        # Whatever the directory of its runtime is called, the id is there.
+        ("proc/1/cgroup", "0::/jobs/%s\n" % ID, "%s (/proc/1/cgroup)" % ID),
+        ("proc/1/cgroup", "0::/jobs.slice/nerdctl-%s.scope\n" % ID, "nerdctl (/proc/1/cgroup)"),
+        ("proc/1/cgroup", "0::/lxc.payload.c1/init.scope\n", "lxc (/proc/1/cgroup)"),
+        ("proc/1/cgroup", "0::/machine.slice/machine-c1.scope/payload\n", "machine (/proc/1/cgroup)"),
+        # Their being there is enough, whatever is in them.
+        ("run/systemd/container", "", "unnamed (/run/systemd/container)"),
+        ("run/systemd/container", "x" * 5000, "unnamed (/run/systemd/container)"),
+        ("run/systemd/container", "lxc\33[2J\n", "lxc[2J (/run/systemd/container)"),
         ("proc/1/sched", "java (4711, #threads: 12)\n", "process 1 is 4711 of the host (/proc/1/sched)"),
     ],
 )
@@ -265,6 +288,34 @@ def test_each_sign_speaks_alone(path, text, words, tmp_path):
     root = host(str(tmp_path))
     build_roots.write(root, path, text)
     assert container.find(Node(root))["value"] == words
+
+
+@pytest.mark.parametrize("target", ["/opt/elsewhere", "../../../../../../../../../../etc", "container"])
+@pytest.mark.parametrize("path", [".dockerenv", "run/.containerenv", "run/systemd/container"])
+def test_a_marker_that_is_a_link_speaks_wherever_that_leads(path, target, tmp_path):
+    """Of a node that is mounted here a link begins at the node's own root, and is refused."""
+    root = host(str(tmp_path))
+    build_roots.write(root, os.path.join(os.path.dirname(path), "keep"), "")
+    os.symlink(target, os.path.join(root, path))
+    assert container.find(Node(root))["value"]
+
+
+@pytest.mark.parametrize(
+    "cgroup",
+    ["/", "/system.slice/docker.service", "/system.slice/lxcfs.service", "/system.slice/gardener-node-agent.service"],
+)
+def test_a_service_of_the_host_is_none(cgroup, tmp_path):
+    root = host(str(tmp_path))
+    build_roots.write(root, "proc/1/cgroup", "4:cpu,cpuacct:%s\n0::%s\n" % (cgroup, cgroup))
+    assert container.find(Node(root)) == reading.of(None)
+
+
+@pytest.mark.parametrize("path", ["/proc/1/cgroup", "/proc/1/sched"])
+def test_a_sign_that_is_not_understood_holds_off_where_no_namespace_settles_it(path, tmp_path):
+    root = str(tmp_path)
+    build_roots.write(root, path[1:], "\0\1\2")
+    assert container.find(Node(root)) == reading.of(broken="%s: not understood" % path)
+    assert container.find(Node(host(str(tmp_path / "host"))))["value"] is None
 
 
 @pytest.mark.parametrize(
