@@ -75,6 +75,10 @@ STARTING = (
     "start container",
     "starting container",
     "starting a container",
+    # docker's cli/command/container/run.go, create.go: only these two put their name in front of what the daemon said
+    "docker: error response from daemon: ",
+    # runc up to 0.1 start.go
+    "container start failed",
     "start sandbox container",
     "run pod sandbox",
     "startcontainer",
@@ -275,6 +279,14 @@ CERTAIN = (
     "oci permission denied",
     "container process",
     "startup for container",
+    # moby daemon/start.go up to 1.12; libcontainer/generic_error.go, with the number of the error in front
+    "cannot start container",
+    "container start failed",
+    "] system error: ",
+    # kubelet pkg/kubelet/container/sync_result.go, of what the kubelet itself failed at
+    "runcontainererror: ",
+    "createcontainererror: ",
+    "createcontainerconfigerror: ",
     # runc utils.go fatalWithMsg(); containerd go-runc runc.go, until 1.0 with a letter less
     "runc run failed",
     "did not terminate suc",

@@ -19,6 +19,8 @@ from .report import MAX_VICTIMS, held
 
 # Kinds of suppressed messages that are counted.
 MAX_SUPPRESSED = 16
+# What the names of constraints are made of.
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 # alloc_vmap_area() speaks directly before vmalloc() does; other CPUs may come between.
 VMAP_REACH = 12
 
@@ -241,6 +243,8 @@ def show_memory(log, line, text):
 
 def summary(log, line, text):
     found = _summary_fields(text)
+    if found is False:
+        return False
     if found is None or "uid=" not in text and not text.endswith("\0") and found["pid"] is None:
         return not text.endswith("\0") and log.wait(line, lambda joined: ",uid=" in joined)
     report = oom_report(log, line)
@@ -341,11 +345,17 @@ def boot(log, line, text):
 
 
 def _summary_fields(text):
-    """ "oom-kill:constraint=CONSTRAINT_NONE,...,task=x,pid=12,uid=0" -> its parts; names may hold commas, so they are found by key."""
+    """ "oom-kill:constraint=CONSTRAINT_NONE,...,task=x,pid=12,uid=0" -> its parts; names may hold commas, so they are found by key.
+
+    None when it breaks off, False when it is none.
+    """
     at = text.find("oom-kill:constraint=CONSTRAINT_")
     if at < 0:
         return None
     text = text[at + 31 :]
+    if text.lstrip(_CAPITALS)[:1] not in (",", "", " ", "\0"):
+        # A sentence about such a line: mm/oom_kill.c dump_oom_summary() goes on with a comma.
+        return False
     marks = [(text.find(key), key) for key in (",oom_memcg=", ",global_oom", ",task_memcg=", ",task=")]
     marks.append((text.rfind(",pid="), ",pid="))
     marks = sorted(mark for mark in marks if mark[0] >= 0)

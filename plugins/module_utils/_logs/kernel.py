@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import breaks, callers, heads, patterns, tokens
+from . import breaks, callers, heads, listings, patterns, tokens
 from .clusters import Cluster
 from .lazy import contains_any
 from .report import Report, base_name, held, plain
@@ -105,14 +105,14 @@ class KernelLog:
             if release:
                 self.release(line, self._unreleased[1], release.group("kernel"))
                 return True
-        if "+0x" not in text and contains_any(text, _GATE) and self._head(line, text):
+        if "+0x" not in text and contains_any(text, _GATE) and not _is_source(line, text) and self._head(line, text):
             return True
         if self.open or self.slab:
             taken = self._body(line, text)
             if not taken:
                 self._expire()
             return taken
-        return contains_any(text, _OPENERS) and self._headless(line, text)
+        return contains_any(text, _OPENERS) and not _is_source(line, text) and self._headless(line, text)
 
     def _head(self, line, text):
         """Lines that begin or end a report. -> whether it was one."""
@@ -345,6 +345,11 @@ class KernelLog:
         self.kernels[line.host] = kernel
         if report is not None:
             report.kernel = kernel
+
+
+def _is_source(line, text):
+    """Whether a line without a prefix is of a program's source, and what looks like a report is in a literal of it."""
+    return not line.prefixed and listings.is_listing(text)
 
 
 # At least one of these is in every head; most lines of a log have none.

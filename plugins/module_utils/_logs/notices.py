@@ -147,7 +147,8 @@ NOTICES = (
         "medium",
         _BY_COUNTER,
         ("OOMKilled",),
-        r"(?:[Rr]eason\"?[:=] {0,20}\"?|with reason \"?|terminated: |terminated \(|State: {0,20}Terminated.{0,40})OOMKilled|"
+        # What a field says does not end in the period of a sentence.
+        r"(?:[Rr]eason\"?[:=] {0,20}\"?|with reason \"?|terminated: |terminated \(|State: {0,20}Terminated.{0,40})OOMKilled(?!\.(?: [A-Z]|$))|"
         r"^\S{1,253} {1,20}\d{1,4}/\d{1,4} {1,20}(?:Init:)?OOMKilled ",
     ),
     # systemd src/core/unit.c unit_check_oomd_kill()
@@ -287,6 +288,7 @@ NOTICES = (
         r"OutOfMemoryError: Container killed due to memory usage|Exit Message: \"?OOM Killed",
     ),
 )
+_UNIT = Lazy(r"[\w:@\\.-]{3,256}$")
 # In the order of the table: gates of large logs are searched for one by one.
 LITERALS = tuple(sorted({literal for notice in NOTICES if not notice.tagged for literal in notice.contains}))
 # Those of a program's own that are not gates: it is known by its name.
@@ -314,15 +316,19 @@ def read(line, text):
         if match is not None and not listings.is_listing(text):
             found = match.groupdict()
             if notice.unit:
-                found["cgroup"] = _word_before(text[max(0, match.start() - 300) : match.start()])
+                found["cgroup"] = _unit_before(text[max(0, match.start() - 300) : match.start()])
+                if found["cgroup"] is None and line.tag != "systemd":
+                    # systemd names the unit in front of all that it says of one (src/core/unit.h log_unit_full()).
+                    continue
             return {"notice": notice, "fields": _fields(line, notice, found)}
     return None
 
 
-def _word_before(text):
+def _unit_before(text):
+    """The name of a unit directly before what is said of it: of the letters that one may have (src/basic/unit-name.c)."""
     words = text.rsplit(None, 1)
-    unit = words[-1].rstrip(":") if text.rstrip().endswith(":") and words else ""
-    return unit if "." in unit else None
+    unit = words[-1].rstrip(":").lstrip("\"'`([") if text.rstrip().endswith(":") and words else ""
+    return unit if "." in unit and _UNIT.match(unit) else None
 
 
 def _fields(line, notice, found):

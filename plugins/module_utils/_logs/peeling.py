@@ -291,7 +291,7 @@ def _string(line, text):
 
 def _foreign(line, text):
     """Whatever stands before a stamp or the tag of the kernel that is not known: consoles, test drivers, shippers without a name."""
-    if text[:1] == "{" or text[:2] == '["':
+    if text[:1] == "{" or text[:2] in _LITERALS:
         return None
     head = text[:200].lower() if line.tag is None else text[:100]
     if "kernel" in head and ":" in head:
@@ -360,5 +360,7 @@ for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
 _VENDORS = frozenset("cC-([<")
 _DIGITS = frozenset("0123456789.")
+# How lists of strings and literals of Python begin.
+_LITERALS = ('["', 'b"', "b'")
 # What says nothing of where a message begins.
 _TRANSPORT = frozenset((_quote, _number, _field, _string, _labels, _code))

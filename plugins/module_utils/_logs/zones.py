@@ -137,8 +137,7 @@ def missing(report, request, seen):
         key[1] == highest and "free" in zone and "lowmem_reserve" not in zone for key, zone in report.zones.items()
     ):
         return True
-    listed = sum(zone.get("free", 0) for zone in report.zones.values()) // report.page_kb
-    return bool(report.free_pages and (report.free_pages - listed) * _UNLISTED > report.free_pages)
+    return _unlisted(report)
 
 
 def verdict(report, request):
@@ -150,7 +149,7 @@ def verdict(report, request):
         if any(key[1] in request.eligible for key in report.zones) and not _allowed(report):
             # Their lines were cut off: nothing to reckon with.
             return None
-        return _closed_to_it(report, request)
+        return _closed_to_it(report, request) if _is_whole(report) else None
     found = _judge(report, request, seen)
     if missing(report, request, seen):
         return (found[0], "low") + found[2:]
@@ -158,6 +157,22 @@ def verdict(report, request):
         # For how much was asked is not known, so a mark that is hardly missed tells little.
         return (found[0], "medium" if found[1] == "high" else "low") + found[2:]
     return found
+
+
+def _is_whole(report):
+    """Whether a report says for what was asked and lists every zone: of one that was cut, what it does not list proves nothing.
+
+    The nodes that the task may not use are not listed (show_free_areas(), SHOW_MEM_FILTER_NODES), but their pages are counted.
+    """
+    if report.mask is None or report.truncated:
+        return False
+    return bool(_allowed(report)) or not _unlisted(report)
+
+
+def _unlisted(report):
+    """Whether much more is free than in the zones that are listed."""
+    listed = sum(zone.get("free", 0) for zone in report.zones.values()) // report.page_kb
+    return bool(report.free_pages and (report.free_pages - listed) * _UNLISTED > report.free_pages)
 
 
 def _closed_to_it(report, request):
@@ -200,14 +215,16 @@ def _fragmented(report, request, zone):
     """Enough is free for the watermark, no block is."""
     order = report.order
     room = zone.free - zone.closed - zone.reserve
-    above_low = room > zone.marks["low"]
+    marked = any(zone.marks.values())
+    above_low = room > zone.marks["low"] and marked
     mark = "low" if above_low else "min"
-    text = "%s: %s has %s free, above its %s watermark of %s" % (
+    text = "%s: %s has %s free, %s" % (
         _asked(report),
         name_of(zone.key),
         _kb(report, zone.free),
-        mark,
-        _kb(report, zone.marks[mark]),
+        "above its %s watermark of %s" % (mark, _kb(report, zone.marks[mark]))
+        if marked
+        else "its watermarks are not in the log",
     )
     largest = max([index for index, count in enumerate(zone.usable or ()) if count] or [-1])
     if zone.blocks is None:

@@ -298,6 +298,27 @@ CASES = [
         [],
     ),
     (
+        "a list that begins with the zone above, since what stands before it was cut off",
+        [
+            "HighMem: 151*4kB 136*8kB 232*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 5404kB",
+            "Out of memory (oom_kill_allocating_task): Kill process 6 (sh) score 0 or sacrifice child",
+            "Killed process 6 (sh) total-vm:1736kB, anon-rss:44kB, file-rss:200kB",
+        ],
+        "memory_shortage",
+        "low",
+        ["head of the report"],
+    ),
+    (
+        "no block, in a report without watermarks",
+        [
+            FAILURE % (4, KERNEL),
+            "Node 0 Normal: 9000*4kB (UME) 900*8kB (UME) 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 43200kB",
+        ],
+        "fragmentation",
+        "medium",
+        ["43200 kB free, its watermarks are not in the log, but no block above order 1"],
+    ),
+    (
         "the DMA zone at boot",
         [
             "swapper/0: page allocation failure: order:10, mode:0xcc1(GFP_KERNEL|GFP_DMA)",

@@ -769,10 +769,33 @@ def test_the_machines_memory_is_the_number_before_its_unit():
         "OOM = Search(r'(\\S+) invoked oom-killer: .+, ')",
         "# invoked oom-killer: gfp_mask=",
         "It says `Out of memory and no killable processes...` then.",
+        # A line that was had, in a literal of a test or a page
+        '    b"[    9.000000] Memory cgroup out of memory: Killed process 7 (worker) total-vm:8kB, anon-rss:4kB\\n"',
+        '\tline := "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,task=worker,pid=7,uid=0"',
+        "const LINE = 'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,global_oom,task=worker,pid=7,uid=0'; // seen",
+        "      `${at(3)} [ERROR] Out of memory: Kill process 7 (worker) score 941 or sacrifice child`,",
+        "      ['[ 9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB', 'red'],",
+        # Sentences
+        "- `dmesg` has `oom-kill:constraint=CONSTRAINT_MEMCG` for it",
+        "as the kernel says (`oom-kill:constraint=CONSTRAINT_MEMORY_POLICY`) it is a node",
     ],
 )
 def test_the_format_of_a_report_is_no_report(text):
     assert reports(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Lists of lines, as JSON and Python print them
+        '    "[    9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB",',
+        "    '[    9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB',",
+        "['1593564331000000000', '[    9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB'],",
+        "oom-kill:constraint=CONSTRAINT_NONE, global_oom, task=worker, pid=7",
+    ],
+)
+def test_lines_that_look_like_literals_are_reports(text):
+    assert one(text).kind == "oom_kill"
 
 
 def test_what_a_sentence_says_of_a_failed_vmap_is_no_report():

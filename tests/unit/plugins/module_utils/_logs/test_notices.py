@@ -237,6 +237,19 @@ def test_every_notice_has_a_line_above():
     assert {notice.ident for notice in notices.NOTICES} == {case[0] for case in NOTICES}
 
 
+@pytest.mark.parametrize(
+    "text,unit",
+    [
+        ("Mar  1 10:00:00 n systemd[1]: app@7.service: Failed with result 'oom-kill'.", "app@7.service"),
+        ("app-x\\x2dy.scope: A process of this unit has been killed by the OOM killer.", "app-x\\x2dy.scope"),
+        # A relay that took the unit off
+        ("Mar  1 10:00:00 n systemd[1]: Failed with result 'oom-kill'.", None),
+    ],
+)
+def test_the_unit_stands_before_what_systemd_says_of_it(text, unit):
+    assert read(text)["fields"]["cgroup"] == unit
+
+
 def test_only_what_measures_the_machine_itself_is_sure():
     assert {notice.ident for notice in notices.NOTICES if notice.confidence == "high"} == {"oomd_swap"}
 
@@ -280,6 +293,11 @@ def test_what_a_notice_knows(ident, field, value):
         "Mar  1 10:00:00 n systemd[1]: app.service: Failed with result 'exit-code'.",
         "Mar  1 10:00:00 n java[1]: java.lang.OutOfMemoryError: Java heap space",
         "Mar  1 10:00:00 n kernel: x: A process of this unit has been killed by the OOM killer",
+        # Sentences
+        "The status has a reason: OOMKilled. That is the limit of the container.",
+        "The last state has the reason: OOMKilled.",
+        "| 1 | 07:59 | the shard | `Failed with result 'oom-kill'`; 2 GiB |",
+        "The journal has it: `run-4g*.scope: A process of this unit has been killed by the OOM killer`",
         # Source
         "\ts.send(&events.TaskOOM{",
         "\tcase *events.TaskOOM:",

@@ -745,6 +745,13 @@ def test_every_signature_has_a_line_above():
         "lxc-start: failed to spawn 'web'",
         "      lxc-start 1408385801.186 ERROR    lxc_start - failed to spawn 'web'",
         "lxc-start: web: tools/lxc_start.c: main: 330 The container failed to start",
+        # docker run, the daemon up to 1.12, runc up to 0.1
+        "docker: Error response from daemon: symlink a /var/lib/docker/vfs/dir/x/usr/lib/a: quota is gone, cannot go on.",
+        "Cannot start container 029ce88eb5e7: [8] System error: write /sys/fs/cgroup/memory/docker/x/memory.swappiness: invalid argument",
+        "FATA[0000] Container start failed: [9] System error: not a directory",
+        # What the kubelet itself failed at, in a sentence about the pod
+        'At 2016-04-11 - event for web: {kubelet 10.0.0.1} FailedSync: Error syncing pod, skipping: failed to "StartContainer" for "app" '
+        'with RunContainerError: "failed to apply oom-score-adj to container \\"open /proc/609/cgroup: no such file or directory\\""',
         # podman, CRI-O, buildah, youki, firecracker-containerd
         "Error: crun: cannot open sd-bus: No such file or directory",
         "Error: krun: could not load libkrun: OCI runtime error",
