@@ -17,7 +17,7 @@ export CALLER := $(PWD)
 SESSIONS := @$(PYTHON) tests/tools/sessions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint format units sanity integration docs walkthrough package release oracle browser screenshots monitoring fleet scale molecule molecule-kernels molecule-monitoring molecule-role clean
+.PHONY: help audit test lint format units sanity integration docs walkthrough package release oracle robustness browser screenshots monitoring fleet scale molecule molecule-kernels molecule-monitoring molecule-role clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -59,6 +59,9 @@ release: ## rehearse a release in a clone; ARGS='prepare 1.0.0', ARGS=artifacts
 
 oracle: ## the journal reader on 20,000 reports of simulated machines; ARGS='--seed 2'
 	$(SESSIONS) oracle
+
+robustness: ## kills, races, failing system calls and lying nodes by the hundred
+	$(SESSIONS) robustness
 
 browser: ## the report in headless Chromium
 	$(SESSIONS) browser

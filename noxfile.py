@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tests" / "tools"))
 import docs_inventory  # noqa: E402
 import docs_site  # noqa: E402
 import environment  # noqa: E402
-import interpreters  # noqa: E402
+import matrix  # noqa: E402
 import system  # noqa: E402
 import workcopy  # noqa: E402
 from paths import CACHE  # noqa: E402
@@ -39,23 +39,7 @@ nox.options.reuse_venv = "yes"
 nox.options.stop_on_first_error = False
 
 NAME = "kernelops.memfrag"
-PYTHONS = list(interpreters.find())
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
-
-# ansible-core -> the Pythons that its controller runs on, and those that only its nodes may have; all oldest first.
-CORES = {
-    "2.16": (["3.10", "3.11", "3.12"], ["2.7", "3.6", "3.7", "3.8", "3.9"]),
-    "2.19": (["3.11", "3.12", "3.13"], ["3.8", "3.9", "3.10"]),
-    "2.21": (["3.12", "3.13", "3.14"], ["3.9", "3.10", "3.11"]),
-}
-# Tests that say the same on every Python: the newest ansible-core runs them.
-ONCE = "tests/unit/once/"
-# What 2.16 is there for: nodes with these.
-OLD_TARGETS = ["2.7", "3.6"]
-# The longest that hardly depend on the ansible-core: one that is not the newest has them with EVERY_PYTHON alone. Integration targets;
-# and static checks, of which a newer pylint knows all that an older one does.
-LONG_TARGETS = ["role_monitoring", "playbook_loop"]
-LONG_CHECKS = ["pylint"]
 
 # Commands -> Debian packages.
 CONTAINER_TOOLS = {
@@ -94,42 +78,12 @@ LOOP_TOOLS = {
 MACHINES = ["linux-6.1", "linux-6.12"]
 
 
-def first(wanted: list[str]) -> str:
-    """The first of the ``wanted`` Pythons that is here; without one nox says that the first is missing."""
-    return next((python for python in wanted if python in PYTHONS), wanted[0])
-
-
-def here(pythons: list[str]) -> list[str]:
-    return [python for python in pythons if python in PYTHONS]
-
-
-def newest_core() -> str:
-    """The newest ansible-core that one of the Pythons here can run."""
-    able = [core for core in CORES if here(CORES[core][0])]
-    return able[-1] if able else list(CORES)[-1]
-
-
 def on(*cores: str) -> list[nox.param]:
     """Parameters that run a session with each of the ``cores``, on the oldest Python."""
-    return [nox.param(first(CORES[core][0]), core, id=core) for core in sorted(set(cores))]
+    return [nox.param(matrix.first(matrix.CORES[core][0]), core, id=core) for core in sorted(set(cores))]
 
 
-def unit_pythons(core: str) -> tuple[list[str], list[str]]:
-    """-> (Pythons for all unit tests, those for what differs from one Python or ansible-core to the next), each oldest first.
-
-    A Python is for the oldest ansible-core that supports it, and the newest of each ansible-core is for that as well. All tests are
-    for the oldest and the newest of all, whose language and library differ most; with EVERY_PYTHON for each of them.
-    """
-    older = [python for other in list(CORES)[: list(CORES).index(core)] for python in sum(CORES[other], [])]
-    controller, target = CORES[core]
-    new = [python for python in here(target + controller) if python not in older]
-    both = new + [python for python in here(controller)[-1:] if python not in new]
-    ends = [*OLD_TARGETS, *PYTHONS[-1:]]
-    whole = both if os.environ.get("EVERY_PYTHON") else [python for python in new if python in ends]
-    return whole, [python for python in both if python not in whole]
-
-
-TOOLS_PYTHON = first(["3.12", "3.13", "3.11", "3.14", "3.10"])
+TOOLS_PYTHON = matrix.first(["3.12", "3.13", "3.11", "3.14", "3.10"])
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -175,7 +129,7 @@ def run_all(session: nox.Session, *commands: list[str], **options: object) -> No
 
 def ansible_test(session: nox.Session, core: str, command: str, *calls: list[str]) -> None:
     """Run ``ansible-test command`` once for each of the ``calls``, on a copy of the checkout."""
-    install(session, f"ansible-core~={core}.0")
+    install(session, matrix.requirement(core))
     folder = CACHE / "test" / core
     home = folder / "home"
     session.run("python", "tests/tools/ansible_test_home.py", str(home), silent=True)
@@ -185,34 +139,6 @@ def ansible_test(session: nox.Session, core: str, command: str, *calls: list[str
             (home / name).symlink_to(Path.home() / name)
     session.chdir(workcopy.update(folder / command))
     run_all(session, *[["ansible-test", command, *call, *session.posargs] for call in calls], env={"HOME": str(home)})
-
-
-def repeated(option: str, values: list[str]) -> list[str]:
-    return [argument for value in values for argument in (option, value)]
-
-
-def unless_newest(core: str, option: str, values: list[str]) -> list[str]:
-    """What the newest ansible-core alone does, for one that is older to leave out; with EVERY_PYTHON each does all."""
-    return [] if core == newest_core() or os.environ.get("EVERY_PYTHON") else repeated(option, values)
-
-
-def most_of_the_library() -> list[str]:
-    """Its tests, but for those of parsers and facts. The library does without Ansible."""
-    folder = Path("tests", "unit", "plugins", "module_utils")
-    tests = {path.relative_to(ROOT / folder).parts[0] for path in (ROOT / folder).rglob("test_*.py")}
-    return [
-        f"{folder / name}{'' if name.endswith('.py') else '/'}"
-        for name in sorted(tests - {"_procfs", "test__facts.py"})
-    ]
-
-
-def not_for(python: str) -> list[str]:
-    """Integration targets that say in their aliases that they skip this Python.
-
-    ansible-test by itself compares that with the Python of the controller when the target is the same host (PosixTargetFilter).
-    """
-    aliases = sorted(ROOT.glob("tests/integration/targets/*/aliases"))
-    return [path.parent.name for path in aliases if f"skip/python{python}" in path.read_text().splitlines()]
 
 
 def typed_packages(copy: str) -> list[str]:
@@ -257,7 +183,7 @@ def monitoring_role(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", on(*CORES))
+@nox.parametrize("python,core", on(*matrix.CORES))
 def units(session: nox.Session, core: str) -> None:
     """The unit tests on every Python here, with the oldest ansible-core that supports it, and with every ansible-core."""
     if os.environ.get("CI"):
@@ -265,35 +191,40 @@ def units(session: nox.Session, core: str) -> None:
         require(session, {"journalctl": "systemd", "bzip2": "bzip2", "xz": "xz-utils"}, "the tests of the journal")
     # Some tests wait; the others go on meanwhile.
     common = ["--num-workers", str(os.cpu_count() or 1), "--controller", "origin:python=venv/default"]
-    common += [] if core == newest_core() else ["--exclude", ONCE]
+    common += [] if core == matrix.newest_core() else ["--exclude", matrix.ONCE]
     calls = []
-    for pythons, left_out in zip(unit_pythons(core), ([], most_of_the_library()), strict=True):
+    for pythons, left_out in zip(matrix.for_units(core), ([], matrix.most_of_the_library()), strict=True):
         targets = [argument for python in pythons for argument in ("--target-python", f"venv/{python}")]
         if targets:
-            calls.append([*common, *targets, *repeated("--exclude", left_out)])
+            calls.append([*common, *targets, *matrix.repeated("--exclude", left_out)])
     ansible_test(session, core, "units", *calls)
 
 
 @nox.session
-@nox.parametrize("python,core", on(list(CORES)[0], newest_core()))
+@nox.parametrize("python,core", on(list(matrix.CORES)[0], matrix.newest_core()))
 def integration(session: nox.Session, core: str) -> None:
     """Modules on live targets: the oldest Pythons with the oldest ansible-core, the newest with the newest."""
     if os.environ.get("CI"):
         # The role's rules are checked before they are put in place. A person without it has that part left out.
         require(session, {"promtool": "prometheus"}, "the test of the monitoring role")
-    targets = here(OLD_TARGETS)
-    if core == newest_core() or not targets:
-        targets = [[session.python, *here(CORES[core][0])][-1]]
-    arguments = ["--continue-on-error", *unless_newest(core, "--exclude", LONG_TARGETS), "--venv"]
-    calls = [[*arguments, *repeated("--exclude", not_for(python)), "--python", python] for python in targets]
+    targets = matrix.here(matrix.OLD_TARGETS)
+    if core == matrix.newest_core() or not targets:
+        targets = [[session.python, *matrix.here(matrix.CORES[core][0])][-1]]
+    arguments = ["--continue-on-error", *matrix.unless_newest(core, "--exclude", matrix.LONG_TARGETS), "--venv"]
+    calls = [
+        [*arguments, *matrix.repeated("--exclude", matrix.not_for(python)), "--python", python] for python in targets
+    ]
     ansible_test(session, core, "integration", *calls)
 
 
 @nox.session
-@nox.parametrize("python,core", on(*(CORES if os.environ.get("EVERY_PYTHON") else [list(CORES)[0], newest_core()])))
+@nox.parametrize(
+    "python,core",
+    on(*(matrix.CORES if os.environ.get("EVERY_PYTHON") else [list(matrix.CORES)[0], matrix.newest_core()])),
+)
 def sanity(session: nox.Session, core: str) -> None:
     """ansible-test's static checks, by the oldest and the newest, or each; what depends on the Python, on every Python here."""
-    left_out = unless_newest(core, "--skip-test", LONG_CHECKS)
+    left_out = matrix.unless_newest(core, "--skip-test", matrix.LONG_CHECKS)
     ansible_test(session, core, "sanity", [*left_out, "--venv", "--python", "default"])
 
 
@@ -301,7 +232,7 @@ def sanity(session: nox.Session, core: str) -> None:
 def browser(session: nox.Session) -> None:
     """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names, axe."""
     require(session, {"chromium": "chromium", "npm": "npm"}, "the tests of the report in a browser")
-    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    install(session, matrix.requirement(matrix.newest_core()), *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/browser", *session.posargs],
         env={"PYTHONPATH": str(environment.collections()), "AXE": str(axe(session))},
@@ -332,7 +263,7 @@ def npm_packages(session: nox.Session, name: str, there: str) -> Path:
 def monitoring(session: nox.Session) -> None:
     """Rules, alerts and dashboards on the captures, by promtool, a real node_exporter, a real Prometheus and Grafana's types."""
     require(session, MONITORING_TOOLS, "the tests of rules, alerts and dashboards")
-    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    install(session, matrix.requirement(matrix.newest_core()), *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/monitoring", *session.posargs],
         env={
@@ -393,7 +324,7 @@ def fleet(session: nox.Session) -> None:
     require(session, tools, "hosts in network namespaces")
     if os.geteuid():
         cannot_run(session, "hosts in network namespaces: needs root")
-    install(session, f"ansible-core~={newest_core()}.0")
+    install(session, matrix.requirement(matrix.newest_core()))
     variables = {name: str(environment.collections()) for name in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
     for script in ("fleet.py", "slices.py", "pull.py"):
         session.run("python", f"tests/fleet/{script}", env=variables)
@@ -463,7 +394,7 @@ def walkthrough(session: nox.Session) -> None:
 def screenshots(session: nox.Session) -> None:
     """The sample report made anew, and its screenshots, which README and documentation show: docs/examples/report, docs/screenshots."""
     require(session, {"chromium": "chromium"}, "screenshots")
-    install(session, f"ansible-core~={newest_core()}.0", *group("screenshots"))
+    install(session, matrix.requirement(matrix.newest_core()), *group("screenshots"))
     session.run("python", "docs/examples/report/build.py")
     session.run("python", "tests/tools/screenshots.py")
 
@@ -492,7 +423,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON, default=False)
 def quick(session: nox.Session) -> None:
     """The unit tests with the newest ansible-core and one Python; arguments go to pytest."""
-    install(session, f"ansible-core~={newest_core()}.0", *group("units"))
+    install(session, matrix.requirement(matrix.newest_core()), *group("units"))
     session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
 
 
@@ -506,9 +437,24 @@ def release(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON, default=False)
 def oracle(session: nox.Session) -> None:
     """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
-    install(session, f"ansible-core~={newest_core()}.0")
+    install(session, matrix.requirement(matrix.newest_core()))
     session.run(
         *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
+    )
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def robustness(session: nox.Session) -> None:
+    """Kills, races, failing system calls and lying nodes by the hundred; the unit tests take a few of each. Half an hour."""
+    install(session, matrix.requirement(matrix.newest_core()))
+    collections = str(environment.collections())
+    signals = ["--signals", "KILL", "TERM", "INT", "HUP"]
+    run_all(
+        session,
+        ["python", "tests/robustness/failing_io.py"],
+        ["python", "tests/robustness/interrupt.py", "--kills", "200", "--races", "200", *signals],
+        ["python", "tests/robustness/hostile_answers.py", "--sample", "40"],
+        env={"PYTHONPATH": collections, "ANSIBLE_COLLECTIONS_PATH": collections},
     )
 
 
