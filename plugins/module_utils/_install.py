@@ -29,6 +29,7 @@ from ._node_writes import WritableNode
 PACKAGE = "memfrag_lib"
 PATH = "/usr/local/sbin/memfrag"
 _POLICY_DIRECTORY = _policy_file.POLICY_FILE.rpartition("/")[0]
+_OWN_DIRECTORIES = (state.DIRECTORY, _POLICY_DIRECTORY)
 
 # What the tool was installed for, a word a line: it goes with the last of them.
 NEEDED_FOR = state.DIRECTORY + "/needed_for"
@@ -187,7 +188,7 @@ def install(node, path=PATH, interpreter=None, check_mode=False, purpose=None):
         reason = node.weakness(directory, follow=True)
         if reason:
             raise NodeError(path, "root could be made to run something else, since " + reason, errno.EPERM)
-    for own in (state.DIRECTORY, _POLICY_DIRECTORY):
+    for own in _OWN_DIRECTORIES:
         if node.exists(own):
             changed = node.own_directory(own, check_mode=check_mode) or changed
     changed = _forget_untrusted_state(node, check_mode) or changed
@@ -316,6 +317,8 @@ def _remove(node, path, lock, check_mode, purpose):
         left += [_yields.FILE, state.FILE, _policy_file.POLICY_FILE]
         left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json")
     left += ([lock] if lock else []) + ([] if others else [NEEDED_FOR])
+    # All that a removal which was killed at its very end has left.
+    left += _empty_directories(node)
     there = [one for one in left if node.left_of(one)]
     if others and purpose in purposes(node):
         there.append(NEEDED_FOR)
@@ -324,10 +327,13 @@ def _remove(node, path, lock, check_mode, purpose):
             node.remove(one)
         if others and NEEDED_FOR in there:
             node.write_file(NEEDED_FOR, "".join(other + "\n" for other in others))
-        # Only if they are empty.
-        node.remove(state.DIRECTORY)
-        node.remove(_POLICY_DIRECTORY)
+        for one in _empty_directories(node):
+            node.remove(one)
     return there
+
+
+def _empty_directories(node):
+    return [path for path in _OWN_DIRECTORIES if node.is_empty_directory(path)]
 
 
 def _metrics_files(node):

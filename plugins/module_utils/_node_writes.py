@@ -203,6 +203,14 @@ class WritableNode(Node):
         left = self._unlink(_temporary(path))
         return self._unlink(path) or left
 
+    def is_empty_directory(self, path):
+        """A directory, and no link to one, with nothing in it."""
+        real = self.path(path)
+        try:
+            return not os.path.islink(real) and not os.listdir(real)
+        except (IOError, OSError):
+            return False
+
     def _unlink(self, path):
         try:
             real = self.path(path)

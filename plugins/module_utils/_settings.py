@@ -163,7 +163,7 @@ def _clear(node, with_directory=False):
     """Removes what runs that were killed have left; the directory only where it is empty, since the node tool has it, too."""
     node.remove_temporary(DROP_IN)
     node.remove_temporary(RECORD)
-    if with_directory:
+    if with_directory and node.is_empty_directory(RECORD_DIRECTORY):
         node.remove(RECORD_DIRECTORY)
 
 

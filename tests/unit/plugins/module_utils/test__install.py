@@ -462,6 +462,29 @@ def test_the_kill_switch_and_what_is_not_ours_stay(tmp_path):
     assert node.exists("/etc/passwd") and node.listdir("/sbin") == [] and not node.exists("/var/lib/memfrag")
 
 
+def test_a_removal_that_was_killed_at_its_very_end_is_taken_up(tmp_path):
+    node = WritableNode(str(tmp_path))
+    for path in ("run", "etc/memfrag", "var/lib/memfrag"):
+        os.makedirs(str(tmp_path / path))
+    own = ["/var/lib/memfrag", "/etc/memfrag"]
+    assert _install.remove(node, "/sbin/memfrag", check_mode=True) == own and node.exists(own[0])
+    assert _install.remove(node, "/sbin/memfrag") == own and not any(map(node.exists, own))
+    assert _install.remove(node, "/sbin/memfrag") == [] and node.listdir("/run") == []
+
+
+def test_a_directory_that_somebody_has_put_elsewhere_stays(tmp_path):
+    node = WritableNode(str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "etc" / "memfrag").symlink_to(tmp_path / "policies")
+    for content in ([], ["disable"]):
+        for name in content:
+            (tmp_path / "policies" / name).write_text(b"".decode("ascii"))
+        _install.remove(node, "/sbin/memfrag")
+        assert node.readlink("/etc/memfrag") and node.listdir("/etc/memfrag") == content
+
+
 def test_a_run_that_had_to_wait_for_the_removal_leaves_nothing(running):
     """It was started before, and gets the lock afterwards: from a file that is no longer there."""
     root = running(MOVABLE)
