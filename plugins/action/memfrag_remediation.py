@@ -39,7 +39,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "step": {
         "type": "str",
         "required": True,
-        "choices": ["prepare", "open", "ask", "take", "give_back", "note", "close"],
+        "choices": ["enter", "prepare", "open", "ask", "take", "give_back", "note", "close"],
     },
     "records_dir": {"type": "path", "default": "./memfrag-audit"},
     "report_dir": {"type": "path"},
@@ -68,7 +68,10 @@ class ActionModule(ActionBase):
         options = json.loads(json.dumps(options))
         host = str((task_vars or {}).get("inventory_hostname", ""))
         try:
-            if options["step"] == "prepare":
+            if options["step"] == "enter":
+                # All that there is to it has been asked of this host above.
+                found: dict[str, t.Any] = {}
+            elif options["step"] == "prepare":
                 found = _prepare(options, bool(self._task.check_mode))
             else:
                 if not options["run"]:

@@ -44,6 +44,9 @@ attributes:
 
     FACTS = r"""
 options: {}
+notes:
+  - With C(async) Ansible itself takes the answer, unchecked, and makes variables of whatever facts are in it. Do without, where a node may
+    be in somebody else's hands.
 attributes:
   facts:
     description: Action returns an C(ansible_facts) dictionary that will update existing host facts.

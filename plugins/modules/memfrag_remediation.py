@@ -40,6 +40,8 @@ extends_documentation_fragment:
 options:
   step:
     description:
+      - V(enter) fails for a host that has variables of the playbook among its facts, which a node may have brought. Run it first, and on all
+        of them, so that what is run once is not run with such a host's variables.
       - V(prepare) checks what the run goes by, before anything is done, and returns it as RV(run). Run it once.
       - V(open) begins the report with what is to become of each node. Run it once.
       - V(ask) asks whether the node may be begun. Not if the kill switch is on, a node before it stopped the roll-out, or O(limit) is
@@ -50,7 +52,7 @@ options:
       - V(close) shows the report, and fails if the roll-out was stopped. Run it once.
     type: str
     required: true
-    choices: [prepare, open, ask, take, give_back, note, close]
+    choices: [enter, prepare, open, ask, take, give_back, note, close]
   records_dir:
     description:
       - Directory with the records, as of M(kernelops.memfrag.memfrag_audit). A relative path starts at the directory that
@@ -96,7 +98,7 @@ options:
     default: []
   run:
     description:
-      - What the step V(prepare) returned as RV(run). All other steps need it.
+      - What the step V(prepare) returned as RV(run). All steps after it need it.
     type: dict
   remedy:
     description:

@@ -41,7 +41,9 @@ def act_fixture(tmp_path: t.Any, monkeypatch: t.Any) -> t.Any:
     for name in ("drain.yml", "return.yml"):
         (tmp_path / name).write_text("---\n")
 
-    def act(step: str, host: str = "a", check_mode: bool = False, **options: t.Any) -> t.Any:
+    def act(
+        step: str, host: str = "a", check_mode: bool = False, facts: dict[str, t.Any] | None = None, **options: t.Any
+    ) -> t.Any:
         task = mock.MagicMock(args={"step": step, **options}, async_val=0, check_mode=check_mode)
         action = memfrag_remediation.ActionModule(
             task=task,
@@ -52,7 +54,7 @@ def act_fixture(tmp_path: t.Any, monkeypatch: t.Any) -> t.Any:
             shared_loader_obj=None,
         )
         action._load_name = "memfrag_remediation"
-        return action.run(task_vars={"inventory_hostname": host})
+        return action.run(task_vars={"inventory_hostname": host, "ansible_facts": facts or {}})
 
     return act
 
@@ -94,6 +96,13 @@ def test_every_path_is_made_absolute_once(act: t.Any, tmp_path: t.Any) -> None:
 def test_what_is_wrong_is_named(act: t.Any, options: t.Any, message: str) -> None:
     with pytest.raises(AnsibleError, match=message):
         act(**options)
+
+
+def test_whose_facts_are_variables_of_the_playbooks_does_not_get_in(act: t.Any, tmp_path: t.Any) -> None:
+    assert act("enter", facts={"memfrag": {}, "os_family": "x"}) == {"changed": False}
+    with pytest.raises(AnsibleError, match="Nothing is done: among the facts of a there is memfrag_remediate_after"):
+        act("enter", facts={"memfrag_remediate_after": "x"})
+    assert not (tmp_path / "memfrag-audit").exists()
 
 
 def test_a_node_is_taken_and_given_back(act: t.Any) -> None:

@@ -181,16 +181,33 @@ def test_each_action_that_goes_by_variables_looks_where_they_come_from() -> None
         assert 0 < text.find("_variables.refuse_facts(task_vars)") < text.find("self.validate_argument_spec("), name
 
 
-def test_a_node_with_such_facts_does_not_keep_the_others_from_their_report() -> None:
+FACTS: list[dict[str, t.Any]] = [
+    {},
+    {"memfrag": {}, "os_family": "x", "memfragile": 1, "x_memfrag_y": 1},
+    {"memfrag_run_id": "x"},
+    {"os_family": "x", "memfrag_": 1},
+]
+
+
+@pytest.mark.parametrize("facts", FACTS)
+def test_a_node_with_such_facts_does_not_keep_the_others_from_their_report(facts: dict[str, t.Any]) -> None:
     """What is run once has the variables of the first host that has not failed. A failure of the audit is ignored, but not this one."""
     environment = jinja2.Environment(autoescape=False)
     environment.tests.update(tests_of_ansible.TestModule().tests())
-    for name in ("audit", "remediate"):
-        plays = yaml.safe_load((COLLECTION / "playbooks" / f"{name}.yml").read_text())
-        (task,) = [task for play in plays for task in play["tasks"] if "kernelops.memfrag.memfrag_audit" in task]
-        ignored = environment.from_string(task["ignore_errors"])
-        assert ignored.render(ansible_facts={"memfrag": {}, "os_family": "x"}) == "True"
-        assert ignored.render(ansible_facts={"memfrag_run_id": "x"}) == "False"
+    plays = yaml.safe_load((COLLECTION / "playbooks" / "audit.yml").read_text())
+    (task,) = [task for play in plays for task in play["tasks"] if "kernelops.memfrag.memfrag_audit" in task]
+    try:
+        _variables.refuse_facts({"ansible_facts": facts})
+        refused = False
+    except AnsibleActionFail:
+        refused = True
+    assert environment.from_string(task["ignore_errors"]).render(ansible_facts=facts) == str(not refused)
+
+
+def test_a_node_with_such_facts_fails_alone_before_a_remediation_begins() -> None:
+    first = yaml.safe_load((COLLECTION / "playbooks" / "remediate.yml").read_text())[0]["tasks"][0]
+    assert first.keys() == {"name", "kernelops.memfrag.memfrag_remediation"}
+    assert first["kernelops.memfrag.memfrag_remediation"] == {"step": "enter"}
 
 
 # A fact of a variable's name goes before the inventory's variable.
