@@ -62,8 +62,9 @@ _NOISE = (
     "<ndebug>",
 )
 _NOISE_START = Lazy(r"\s*[ID]\d{4} ")
-# kubelet events, pod workers, CRI and OCI runtimes; in lower case. The places of the first of each decide what was tried.
-STARTING = (
+# In lower case: kubelet events, pod workers, CRI and OCI runtimes. What is said of containers alone counts without a known error as well.
+# The places of the first word of starting and of the first of removing decide what was tried.
+_STARTING = (
     "runpodsandbox",
     "createpodsandbox",
     "create pod sandbox",
@@ -71,14 +72,11 @@ STARTING = (
     "failedcreatepodcontainer",
     "pod container exists",
     "oci runtime",
-    "oci permission denied",
     "start container",
     "starting container",
     "starting a container",
     # docker's cli/command/container/run.go, create.go: only these two put their name in front of what the daemon said
     "docker: error response from daemon: ",
-    # runc up to 0.1 start.go
-    "container start failed",
     "start sandbox container",
     "run pod sandbox",
     "startcontainer",
@@ -86,7 +84,6 @@ STARTING = (
     "create container",
     "creating container",
     "created container",
-    "container create failed",
     "container creation",
     "create task",
     "create shim",
@@ -95,7 +92,6 @@ STARTING = (
     "start shim",
     "starting shim",
     "runc create",
-    "runc run failed",
     # containerd process/init_state.go, of a process that ended between its creation and its start
     "start a stopped process",
     "crun:",
@@ -134,8 +130,6 @@ STARTING = (
     "run container",
     "running container",
     "startup of container",
-    # Proxmox pve-container src/PVE/LXC.pm vm_start()
-    "startup for container",
     "failed to launch qemu",
     "thin pool has",
     "exec user process",
@@ -154,6 +148,34 @@ STARTING = (
     # the same, __do_cgroup_enter(): the directory is there, and the monitor of the container may not go into it
     "failed to enter cgroup",
     "failed to enter monitor cgroup",
+    # Slurm src/common/xcgroup.c xcgroup_instantiate(), since 21.08 src/plugins/cgroup/common/cgroup_common.c
+    "unable to create cgroup",
+    # Go's os/exec and os.PathError, of the path of what starts containers: fork/exec /usr/bin/runc: ... A name alone is a task's as well.
+    "/runc: ",
+    "/docker-runc: ",
+    "/balena-runc: ",
+    "/crun: ",
+    "/conmon: ",
+    "/containerd-shim: ",
+    "/containerd-shim-runc-v2: ",
+    # A process is put into its cgroup when it starts, whoever does that.
+    "/cgroup.procs: ",
+    "/cgroup.procs`: ",
+    # docker-compose compose/service.py
+    "cannot start service",
+    # CRI-O's client before crictl, cmd/client/sandbox.go
+    "creating the pod sandbox",
+)
+_SURELY_STARTING = (
+    # podman libpod/define/errors.go, from 4.0 on
+    "oci permission denied",
+    # runc up to 0.1 start.go
+    "container start failed",
+    # CRI-O server/container_create.go, and podman; runc utils.go fatalWithMsg()
+    "container create failed",
+    "runc run failed",
+    # Proxmox pve-container src/PVE/LXC.pm vm_start()
+    "startup for container",
     # LXC src/lxc/start.c: its log names file and function; what __lxc_start() calls an error, it ends with
     "start.c:__lxc_start",
     "failed to spawn container",
@@ -168,19 +190,6 @@ STARTING = (
     "the container failed to start",
     # systemd src/nspawn/nspawn-cgroup.c create_subcgroup()
     "/payload subcgroup",
-    # Slurm src/common/xcgroup.c xcgroup_instantiate(), since 21.08 src/plugins/cgroup/common/cgroup_common.c
-    "unable to create cgroup",
-    # Go's os/exec and os.PathError, of the path of what starts containers: fork/exec /usr/bin/runc: ... A name alone is a task's as well.
-    "/runc: ",
-    "/docker-runc: ",
-    "/balena-runc: ",
-    "/crun: ",
-    "/conmon: ",
-    "/containerd-shim: ",
-    "/containerd-shim-runc-v2: ",
-    # A process is put into its cgroup when it starts, whoever does that.
-    "/cgroup.procs: ",
-    "/cgroup.procs`: ",
     # crun src/libcrun/cgroup-systemd.c; runc libcontainer/nsenter/nsexec.c; buildah run_common.go setupStdioPipes() and its kin
     "sd-bus call: ",
     "cannot open sd-bus",
@@ -189,14 +198,12 @@ STARTING = (
     # youki crates/libcontainer/src/process: what its logger puts in front; firecracker-containerd runtime/service.go
     "libcontainer::process::",
     "error from createvm",
-    # moby daemon/cluster/executor/container/controller.go; libnetwork drivers/overlay/joinleave.go; docker-compose compose/service.py
+    # libnetwork drivers/overlay/joinleave.go
     "sandbox join failed",
-    "cannot start service",
-    # podman libpod/container_internal.go mountStorage(); CRI-O's client before crictl, cmd/client/sandbox.go
+    # podman libpod/container_internal.go mountStorage()
     "mounting storage for container",
-    "creating the pod sandbox",
 )
-REMOVING = (
+_REMOVING = (
     "removecontainer",
     "failed to remove",
     "unable to remove",
@@ -238,29 +245,25 @@ REMOVING = (
     "error cleaning subpath",
     # podman libpod/container_internal.go cleanupStorage(), runtime_cstorage.go removeStorageContainer(), runtime_ctr.go; below them
     # containers/storage drivers/overlay/overlay.go Put()
-    "removing storage for container",
-    "unmounting container",
     "cleaning up container",
     "removing mount point",
-    # containerd core/runtime/v2/shim.go
-    "shutdown shim task",
     "replacing mount point",
-    # the same, runtime_ctr.go, runtime_cstorage.go RemoveStorageContainer()
-    "is mounted and cannot be removed",
     # cri-tools cmd/crictl/sandbox.go, what it failed at in front
     "removing the pod sandbox",
     "stopping the pod sandbox",
 )
-# What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
-# (kubelet pkg/kubelet/events/event.go FailedToCreateContainer, FailedToStartContainer).
-_EVENT = Lazy(r"Warning['\"]?[\s,]{1,20}(?:reason[:=] ?['\"])?Failed['\"]?\s.{0,120}Error: ")
-# The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
-_ASKED, _NO_ANSWER = (
-    ("from runtime service failed", "genericpleg: "),
-    ("deadlineexceeded", "deadline exceeded", "code = unavailable"),
+_SURELY_REMOVING = (
+    # podman libpod/container_internal.go cleanupStorage(), runtime_cstorage.go removeStorageContainer(), runtime_ctr.go; below them
+    # containers/storage drivers/overlay/overlay.go Put()
+    "removing storage for container",
+    "unmounting container",
+    # containerd core/runtime/v2/shim.go
+    "shutdown shim task",
+    # podman libpod/runtime_ctr.go, runtime_cstorage.go RemoveStorageContainer()
+    "is mounted and cannot be removed",
 )
-# What is about a container even without a known error.
-CERTAIN = (
+# Of one or the other, or of something else that is done with a container.
+_SURELY = (
     "podsandbox",
     "pod sandbox",
     # containerd cmd/containerd-shim-runc-v2 runtimeError(), moby libcontainerd; podman libpod/define/errors.go
@@ -275,20 +278,15 @@ CERTAIN = (
     "oci runtime permission denied",
     "oci runtime command not found",
     "oci runtime attempted to invoke",
-    # podman libpod/define/errors.go, from 4.0 on
-    "oci permission denied",
     "container process",
-    "startup for container",
     # moby daemon/start.go up to 1.12; libcontainer/generic_error.go, with the number of the error in front
     "cannot start container",
-    "container start failed",
     "] system error: ",
     # kubelet pkg/kubelet/container/sync_result.go, of what the kubelet itself failed at
     "runcontainererror: ",
     "createcontainererror: ",
     "createcontainerconfigerror: ",
-    # runc utils.go fatalWithMsg(); containerd go-runc runc.go, until 1.0 with a letter less
-    "runc run failed",
+    # containerd go-runc runc.go, until 1.0 with a letter less
     "did not terminate suc",
     "from daemon: ",
     "from runtime service failed",
@@ -299,19 +297,7 @@ CERTAIN = (
     "failed to start shim",
     "failed to create container",
     "failed to start container",
-    "container create failed",
-    "mounting storage for container",
-    "removing storage for container",
-    "unmounting container",
     "starting container failed",
-    "sandbox join failed",
-    "start.c:__lxc_start",
-    "failed to spawn container",
-    "lxc-start: failed to spawn '",
-    "lxc-execute: failed to spawn '",
-    "lxc_start - failed to spawn '",
-    "failed to fork into a new namespace",
-    "the container failed to start",
     # CRI-O internal/oci/runtime_oci.go
     "container creation error",
     # podman libpod/oci_util.go getOCIRuntimeError(): the name of the runtime, then what it said
@@ -321,21 +307,20 @@ CERTAIN = (
     "error: youki: ",
     "error: kata-runtime: ",
     "error: runsc: ",
-    "sd-bus call: ",
-    "cannot open sd-bus",
-    "a cloned binary",
-    "creating container for [",
-    "libcontainer::process::",
-    "error from createvm",
-    "shutdown shim task",
     "as it could not be stopped",
-    "is mounted and cannot be removed",
-    "lxd forkstart",
-    "incusd forkstart",
-    "/payload subcgroup",
     # Apptainer and Singularity, the last word of their starter; pkg/sylog puts the level in front, and when it debugs the function
     "fatal:   container creation failed",
     "     container creation failed",
+)
+STARTING, REMOVING = _STARTING + _SURELY_STARTING, _REMOVING + _SURELY_REMOVING
+CERTAIN = _SURELY + _SURELY_STARTING + _SURELY_REMOVING
+# What became of an order of the kubelet's: an event of that name, as kubectl, the log and the API print it
+# (kubelet pkg/kubelet/events/event.go FailedToCreateContainer, FailedToStartContainer).
+_EVENT = Lazy(r"Warning['\"]?[\s,]{1,20}(?:reason[:=] ?['\"])?Failed['\"]?\s.{0,120}Error: ")
+# The kubelet asks the runtime for many things; that it does not answer is trouble whatever was asked, but for commands of probes.
+_ASKED, _NO_ANSWER = (
+    ("from runtime service failed", "genericpleg: "),
+    ("deadlineexceeded", "deadline exceeded", "code = unavailable"),
 )
 WORDING = Wording(
     STARTING

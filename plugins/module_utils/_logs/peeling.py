@@ -176,6 +176,12 @@ def _cut_uptime(line, text):
     return text[match.end() :].lstrip(" ")
 
 
+def _task(line, text):
+    """What a vendor's kernel says of the task, where dmesg -t or a viewer took the stamp off."""
+    match = tokens.TASK.match(text)
+    return text[match.end() :] if match else None
+
+
 def _code(line, text):
     """A line that was quoted as code; what is left of it has its own tokens."""
     if line.prefixed:
@@ -340,7 +346,7 @@ def _before_kernel(line, match, text):
 # Tried in this order, by the first character of what is left.
 _OTHERS = (_time, _kernel, _number, _field, _record, _level)
 _TAKERS = {
-    "[": (_uptime, _bracketed, _caller, _record),
+    "[": (_uptime, _bracketed, _caller, _record, _task),
     "(": (_bracketed,),
     "<": (_rfc5424, _level),
     ">": (_quote,),
@@ -358,7 +364,8 @@ for _digit in "0123456789":
     _TAKERS[_digit] = (_kmsg, _number, _cut_uptime, _time, _rfc5424, _level)
 for _letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _TAKERS[_letter] = (_time, _kernel, _quote, _number, _field, _record)
-_VENDORS = frozenset("cC-([<")
+_TAKERS["I"] += (_task,)
+_VENDORS = frozenset("cC-([<I")
 _DIGITS = frozenset("0123456789.")
 # How lists of strings and literals of Python begin.
 _LITERALS = ('["', 'b"', "b'")

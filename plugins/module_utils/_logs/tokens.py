@@ -70,8 +70,10 @@ KMSG_CALLER = Lazy(r",caller=([TC]\d{1,9})")
 # What vendors print behind the uptime: the CPU, the task. [3:  swapper/3:    0], (0)[1:swapper/0], c2, CPU0:, <0>
 CPU = Lazy(
     r"(?:[cC]\d{1,4}\s(?=\S)|CPU\d{1,4}:\s|<\d{1,4}>|-?\(\d{1,4}\)(?=\[)"
-    r"|\[\s{0,4}(?:pid:)?\d{1,7}[:,|][\w\s:,./|@-]{1,40}\]\s?|-\[[\w\s:,./|@-]{1,40}\]\s?)"
+    r"|I?\[\s{0,4}(?:pid:)?\d{1,7}[:,|][\w\s:,./|@-]{1,40}\]\s?|-\[[\w\s:,./|@-]{1,40}\]\s?)"
 )
+# The same where the stamp is off, of which only Samsung's is told from others: "%c[%1d:%15s:%5d] ", I in interrupts, CPU, task and its pid.
+TASK = Lazy(r"I?\[\d{1,2}:\s{0,14}[^\s\d\[\]][^\[\]]{0,14}:\s{0,5}\d{1,7}\]\s")
 KERNEL = Lazy(
     r"(?:[iweWEI]/)?(?:kernel|KERNEL|vmlinux)(?:\[\d{1,7}\]|\s{0,2}\(\s{0,6}\d{1,7}\))?\s{0,6}:(?:\s?:(?=\s))?\s?"
 )
