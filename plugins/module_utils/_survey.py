@@ -31,8 +31,8 @@ _OTHERS = re.compile(
     r"|do_swap_page|vma_alloc\w*|\w*filemap_\w+|\w*page_cache_\w+|ractl_alloc_folio|grab_cache_page\w*|shmem_\w+|\w*hugetlb\w*"
     r"|do_huge_pmd_\w+|\w*alloc_migration_\w+|pte_alloc\w*|__(?:pte|pmd|pud|p4d)_alloc|pgd_alloc\w*|pagetable_alloc\w*)"
 )
-# Came with what per-cpu lists give back by how much they are given (5.14).
-_SCALED = "/proc/sys/vm/percpu_pagelist_high_fraction"
+# Came with what per-cpu lists give back by how much they are given (5.14). Of lists whose length somebody has set with it none grows.
+_FRACTION = "vm.percpu_pagelist_high_fraction"
 _LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
 
 
@@ -60,7 +60,8 @@ def _survey(node, facts, sample, seed, learned):
             )
             return None, None
         ram = _ram(node, facts["kernel"]["page_size"])
-        _pageblocks.know_lists(zones, about, node.exists(_SCALED), _tuned(node), ONE_CPU)
+        fraction = _setting(node, facts, _FRACTION)
+        _pageblocks.know_lists(zones, about, fraction is not None, not fraction and _tuned(node), ONE_CPU)
         _pageblocks.know_targets(zones, types)
         for zone in zones:
             zone.lies_in(ram)

@@ -553,3 +553,16 @@ def test_pages_move_only_to_where_the_kernel_lets_them(tmp_path):
         [found], {"free": {(0, "Normal"): {"Movable": [0, 0, 0, 0, 9]}}, "pageblocks": pageblocks, "capped": set()}
     )
     assert found.targets == (0, 3)
+
+
+def test_memory_that_is_set_aside_for_devices_takes_pages_in_as_well(tmp_path):
+    found = zone("mf" * 8 * 40, tmp_path)
+    place = 0, "Normal"
+    types = {
+        "free": {place: {"Movable": [80, 0, 0, 0, 9], "CMA": [200, 20, 0, 0, 9], "HighAtomic": [80], "Isolate": [80]}},
+        "pageblocks": {place: {"Movable": 10, "CMA": 28, "HighAtomic": 1, "Isolate": 1}},
+        "capped": set(),
+    }
+    _pageblocks.know_targets([found], types)
+    assert found.targets == (80 + 200 + 20 * 2, 38)
+    assert order_of(found, 4)["expected"] >= 17

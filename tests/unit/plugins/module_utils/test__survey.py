@@ -20,6 +20,8 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment impo
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 WORDS = {"f": 1 << 10, "m": 1 << 5, "s": 1 << 7, "p": 1 << 26, "k": 0, "r": 1 << 32, ".": 1 << 20}
+# A large page: head and tails.
+WORDS.update({"C": 1 << 5 | 1 << 15 | 1 << 22, "c": 1 << 16 | 1 << 22})
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +147,68 @@ def test_memory_blocks_that_are_offline_are_no_pageblocks(tmp_path):
     zone = zones_of(survey(Node(str(tmp_path)), sample=36, seed=3))["Normal"]
     assert (zone["blocks"], zone["sampled"]) == (40, 36)
     assert set(zone["held_by"]) == {"movable", "slab"}
+
+
+@pytest.mark.parametrize(
+    "files, expected",
+    [
+        # Before 5.14; since then; since 6.7; where somebody has set how long the lists are.
+        ({}, (False, False)),
+        ({"fraction": "0"}, (True, False)),
+        ({"fraction": "0", "folios": "always"}, (True, True)),
+        ({"fraction": "8", "folios": "always"}, (True, False)),
+    ],
+)
+def test_how_this_kernel_gives_back_its_lists(files, expected, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(_pageblocks, "know_lists", lambda zones, about, *options: seen.append(options))
+    node = machine(str(tmp_path), [("Normal", 0, ["mf"] * 4)])
+    places = {
+        "fraction": "proc/sys/vm/percpu_pagelist_high_fraction",
+        "folios": "sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled",
+    }
+    for name, text in files.items():
+        build_roots.write(node.root, places[name], text + "\n")
+    survey(node)
+    # And whether it is one CPU that compacts depends on Python.
+    assert seen == [expected + (hasattr(os, "sched_setaffinity"),)]
+
+
+# x86-64, arm64 with pages of 64 KiB, and one whose pageblocks are smaller than its huge pages (CONFIG_PAGE_BLOCK_MAX_ORDER, 6.17).
+@pytest.mark.parametrize("page_size, order, large", [(4096, 9, 9), (65536, 13, 13), (65536, 10, 13)])
+@pytest.mark.parametrize("folios", [False, True])
+def test_a_page_as_large_as_a_pageblock_stays(page_size, order, large, folios, tmp_path):
+    pages = "C" + "c" * ((1 << large) - 1)
+    parts = [pages[start : start + (1 << order)] for start in range(0, 1 << large, 1 << order)]
+    blocks = (["mf"] * len(parts) + parts) * 8
+    node = machine(str(tmp_path), [("Normal", 0, blocks)], page_size, order, orders=large + 1)
+    if folios:
+        build_roots.write(node.root, "sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "always\n")
+    zone = zones_of(survey(node))["Normal"]
+    assert zone["held_by"] == {"movable": 8 * len(parts), "compound": 8 * len(parts)}
+    row = row_of(zone, order)
+    # Half of what is not such a page, and those cost no room.
+    assert 4 * len(parts) - 2 <= row["expected"] <= row["high"] <= 4 * len(parts)
+
+
+def test_a_numa_node_without_memory_has_no_pageblocks(tmp_path):
+    node = machine(str(tmp_path), [("Normal", 0, ["mf"] * 8)])
+    empty = "Node 1, zone   Normal\n  pages free     0\n        min      0\n        low      0\n        high     0\n"
+    empty += "        spanned  %d\n        present  0\n        managed  0\n        protection: (0, 0, 0, 0)\n  start_pfn: 0\n"
+    for spanned in (0, 4096):
+        build_roots.write(node.root, "proc/zoneinfo", node.read_text("/proc/zoneinfo") + empty % spanned)
+        zones = survey(node)["pageblock_survey"]["zones"]
+        assert [(zone["node"], zone["zone"], zone["blocks"]) for zone in zones] == [(0, "Normal", 8)]
+
+
+def test_memory_that_was_plugged_in_later_is_a_zone_with_holes(tmp_path):
+    # Two memory blocks of 128 MiB with one between that is not there (memory_hotplug, online_movable).
+    blocks = ["mf"] * 64 + ["."] * 64 + ["mf"] * 64
+    facts = survey(machine(str(tmp_path), [("Normal", 0, ["s"] * 8), ("Movable", 1 << 18, blocks)]))
+    zone = zones_of(facts)["Movable"]
+    assert (zone["blocks"], zone["held_by"]) == (128, {"movable": 128})
+    row = row_of(zone, 9)
+    assert (row["now"], row["expected"], row["high"]) == (0, 63, 64)
 
 
 def test_a_zone_may_begin_and_end_within_a_pageblock(tmp_path):
