@@ -171,6 +171,17 @@ def remove(root: str) -> None:
     _install.remove(WritableNode(root), interrupt.TOOL, wait_seconds=0, purpose="metrics")
 
 
+def remove_the_last(root: str) -> None:
+    _install.remove(WritableNode(root), interrupt.TOOL, wait_seconds=0)
+
+
+def nothing_is_left(root: str, first: dict[str, int]) -> None:
+    node = WritableNode(root)
+    own = (interrupt.TOOL, interrupt.METRICS, *_install._OWN_DIRECTORIES)
+    left = [path for path in own if node.exists(path)]
+    interrupt.promise(not left, "left behind by the next run:", left)
+
+
 def metrics(root: str) -> None:
     node = WritableNode(root)
     _metrics.update(node, _policy_file.load(node), "/prom/second")
@@ -251,6 +262,7 @@ WAYS = {
     "settings taken back": Way(apply(OTHER), apply({}, "absent"), interrupt.check_settings, at_rest),
     "install": Way(installed, install, tool_is_whole, tool_is_there),
     "remove": Way(each(installed, install), remove, tool_is_whole, tool_is_whole),
+    "remove the last": Way(each(installed, install), remove_the_last, nothing, nothing_is_left),
     "metrics": Way(second_place, metrics, metrics_are_whole, metrics_are_there),
     "state": Way(remember, remember, state_is_whole, state_is_whole),
     "yields": Way(each(remember, promised), promised, yields_are_whole, yields_are_whole),
