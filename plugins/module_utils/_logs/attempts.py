@@ -38,6 +38,10 @@ _FAILING = (
     "ile exists",
     "RRO[",
     "ATA[",
+    # Of crun by itself nothing but what was done to what, and the errno.
+    "nvalid arg",
+    "ermission den",
+    "navailable",
 )
 # Application crashes, endless repetitions of what was said before, information.
 _NOISE = (
@@ -200,8 +204,14 @@ _SURELY_STARTING = (
     "error from createvm",
     # libnetwork drivers/overlay/joinleave.go
     "sandbox join failed",
-    # podman libpod/container_internal.go mountStorage()
+    # podman libpod/container_internal.go mountStorage(), setupStorage()
     "mounting storage for container",
+    "creating container storage",
+    # crun src/libcrun/linux.c: nobody else has files in such quotes, and maps of ids are written when a container starts
+    "/uid_map`: ",
+    "/gid_map`: ",
+    # Nomad drivers/docker/coordinator.go
+    "failed pulling container",
 )
 _REMOVING = (
     "removecontainer",

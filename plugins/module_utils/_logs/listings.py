@@ -39,8 +39,8 @@ _SOURCE = tuple(
         # A call with a format of C's among its arguments, and a test for a literal.
         r"\b[a-z]\w{1,60} ?\((?:" + _ARGUMENTS + r"[, ])?\"[^\"\n]{0,300}%[sdui]",
         r"^[\s+-]{0,80}(?:el)?if " + _LITERAL + r"[^\n]{1,300}[\"'] in \w",
-        # A literal that a compiler joins with the next one, a template of JavaScript, a row of literals in a table.
-        r"^[\s+-]{0,80}[bfr][\"'][^\n]{1,1000}[\"'][ \\)+]{0,8}$",
+        # A literal that a statement ends with or a compiler joins with the next one, a template of JavaScript, a row of a table.
+        r"^[\s+-]{0,80}(?:[bfr][\"'][^\n]{1,1000}[\"'][ \\)+]{0,8}|[\"'][^\n]{1,1000}[\"'];)$",
         r"^[\s+-]{0,80}`[^`\n]{0,200}\$\{\w",
         r"^[\s+-]{0,80}\['(?!\d{1,40}')[^'\n]{0,1000}', ?'[^'\n]{0,200}'\](?:,|$)",
         # Comments, and tests of shells.

@@ -520,6 +520,7 @@ SIGNATURES = (
         "the image cannot be had or does not hold what is to be run",
         words=(
             "ull image",
+            "failed pulling container",
             "errimage",
             "imagepull",
             "imageinspecterror",

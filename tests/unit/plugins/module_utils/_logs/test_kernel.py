@@ -773,6 +773,7 @@ def test_the_machines_memory_is_the_number_before_its_unit():
         '    b"[    9.000000] Memory cgroup out of memory: Killed process 7 (worker) total-vm:8kB, anon-rss:4kB\\n"',
         '\tline := "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,task=worker,pid=7,uid=0"',
         "const LINE = 'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,global_oom,task=worker,pid=7,uid=0'; // seen",
+        '  "Out of memory: Killed process 7 (worker) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB";',
         "      `${at(3)} [ERROR] Out of memory: Kill process 7 (worker) score 941 or sacrifice child`,",
         "      ['[ 9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB', 'red'],",
         # Sentences

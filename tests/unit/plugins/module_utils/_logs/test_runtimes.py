@@ -749,6 +749,9 @@ def test_every_signature_has_a_line_above():
         "docker: Error response from daemon: symlink a /var/lib/docker/vfs/dir/x/usr/lib/a: quota is gone, cannot go on.",
         "Cannot start container 029ce88eb5e7: [8] System error: write /sys/fs/cgroup/memory/docker/x/memory.swappiness: invalid argument",
         "FATA[0000] Container start failed: [9] System error: not a directory",
+        # crun by itself, podman without a storage for it
+        "writing file `/proc/2352/uid_map`: Invalid argument",
+        'Error: error creating container storage: error creating an ID-mapped copy of layer "ded7": exit status 1: error during chown',
         # What the kubelet itself failed at, in a sentence about the pod
         'At 2016-04-11 - event for web: {kubelet 10.0.0.1} FailedSync: Error syncing pod, skipping: failed to "StartContainer" for "app" '
         'with RunContainerError: "failed to apply oom-score-adj to container \\"open /proc/609/cgroup: no such file or directory\\""',
