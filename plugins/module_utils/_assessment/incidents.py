@@ -41,9 +41,9 @@ def find(journal, policy, now):
 
 
 def _recent(incident, policy, now):
-    """Going on; what has no date may be long over, and is not called recent."""
+    """Going on; what has no date may be long over, and is not called recent. Neither is what has one that is still to come."""
     last = parse_time(incident.get("last_time"))
-    return last is not None and now - last <= policy["recent_hours"] * 3600
+    return last is not None and -86400 <= now - last <= policy["recent_hours"] * 3600
 
 
 def _finding(ident, severities, incidents):

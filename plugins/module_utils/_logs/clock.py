@@ -15,6 +15,10 @@ import re
 import time
 
 from .._node import Node, NodeError
+from .years import end_year
+
+# No log is older than Linux 2.6.
+EARLIEST = calendar.timegm((2004, 1, 1, 0, 0, 0))
 
 _MONTHS = {name: index + 1 for index, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())}
 _NUMERIC = re.compile(
@@ -54,15 +58,24 @@ class Clock:
     def of(self, line, offset=None):
         """Epoch seconds of a Line, None where only the uptime is known, or the year is not. ``offset``: where it stands, None at the end."""
         if line.stamp is not None:
-            ago = 0 if self.years is None or offset is None else self.years.until_the_end(offset)
-            if self._cache[0] != (line.stamp, ago):
-                self._cache = ((line.stamp, ago), self._stamp(line.stamp, ago))
+            ago, end = 0, None
+            if self.years is not None and offset is not None:
+                ago, end = self.years.until_the_end(offset), self.years.end_after(offset)
+                if self._is_contradicted(offset, end):
+                    ago = None
+            if self._cache[0] != (line.stamp, ago, end):
+                self._cache = ((line.stamp, ago, end), self._stamp(line.stamp, ago, end))
             return self._cache[1]
         if line.uptime is not None and self.boot is not None:
             return self.boot + float(line.uptime)
         return None
 
-    def _stamp(self, stamp, ago):
+    def _is_contradicted(self, offset, end):
+        """By a 29 February before the same end."""
+        reference, days = (self.reference, self.years.days) if end is None else end[1:]
+        return days is not None and self.years.contradicted(offset, end_year(reference, days))
+
+    def _stamp(self, stamp, ago, end):
         try:
             match = _NUMERIC.match(stamp)
             if match:
@@ -78,32 +91,36 @@ class Clock:
             clock = [int(day), int(hour), int(minute), int(second or 0)]
             if year or last:
                 return self._seconds([int(year or last), month] + clock, fraction, None)
-            return None if ago is None else self._without_year(month, clock, fraction, ago)
+            return None if ago is None else self._without_year(month, clock, fraction, ago, end)
         except (ValueError, OverflowError):
             return None
 
-    def _without_year(self, month, clock, fraction, ago):
-        """Of the year that brings it closest before the reference, or so many years before that of the last line."""
-        newest = time.gmtime(self.reference + 86400).tm_year
-        if ago:
-            # The last line is of the newest year in which its day has been.
-            past = calendar.timegm((newest, 1, 1, 0, 0, 0, 0, 0, 0)) + (self.years.days - 1) * 86400
-            newest -= ago + (1 if past > self.reference + 86400 else 0)
-        # Four years back: 29 February is not in every year.
-        for guess in range(newest, newest - (1 if ago else 5), -1):
+    def _without_year(self, month, clock, fraction, ago, end):
+        """Of the year that brings it closest before the end (of the file, or a line with a date), or so many years before that of the last line."""
+        reference, days = (self.reference, ago and self.years.days) if end is None else end[1:]
+        if reference < EARLIEST:
+            # Whoever has copied the file has not kept when it was written to.
+            return None
+        newest = end_year(reference, days) - ago if ago else time.gmtime(reference + 86400).tm_year
+        # Eight years back: 29 February is not in every year, and once in a century not in every fourth.
+        for guess in range(newest, newest - (1 if ago else 9), -1):
             if month == 2 and clock[0] == 29 and not calendar.isleap(guess):
                 continue
             epoch = self._seconds([guess, month] + clock, fraction, None)
-            if epoch <= self.reference + 86400:
+            if epoch <= reference + 86400:
                 return epoch
         return None
 
     def _seconds(self, parts, fraction, zone):
+        year, month, day, hour, minute, second = parts
+        # A leap second is 60.
+        if not (1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60 and second < 61):
+            raise ValueError("no such moment")
         epoch = calendar.timegm(tuple(parts) + (0, 0, 0))
-        if parts[1] > 12 or parts[2] > 31:
-            raise ValueError("no such day")
         if zone and zone[0] in "+-":
             digits = zone[1:].replace(":", "")
+            if digits > "1500" or digits[2:] > "59":
+                raise ValueError("no such time zone")
             offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
             epoch += -offset if zone[0] == "+" else offset
         elif not zone and self.zone:

@@ -8,14 +8,17 @@
 The end of a file is dated by when it was last written to. From there it goes back by the order of the lines: where the month goes
 backwards a year has changed, and where two lines of one boot have the kernel's own seconds, these say how many years lie between them.
 Where a step has two explanations (a clock set back by days, a silence unlike the others of this log, or of more than a month, a boot that
-contradicts the line before it) the years before it are not known.
+contradicts the line before it) the years before it are not known. Lines that have a date of their own behind those that have none, as after a
+change of the format, are an end like that of the file. 29 February in a year that has none contradicts all that follows from that end.
 """
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import calendar
 import re
+import time
 
 _NAMES = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
@@ -26,6 +29,7 @@ STAMP = re.compile(
     + b") ([ \\d]\\d) \\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)? (?:\\S{1,64} kernel: \\[ *(\\d{1,9})\\.)?"
 )
 _KERNEL = b" kernel: ["
+DATED = re.compile(b"(?m)^(?:<\\d{1,3}>)?(\\d{4})-(\\d\\d)-(\\d\\d)[T ]\\d\\d:\\d\\d")
 
 YEAR = 365.25
 # Days: lines may be out of order by the first; a step back by more than the second is a year; a silence longer than the third could hide one.
@@ -46,6 +50,11 @@ class Years:
         # (offset, days) of silences that may hide a year, should they not be the log's habit
         self.silences = []
         self.days = None
+        # (offset, epoch, days of the line before) of lines that have a date, behind such that have none
+        self.ends = []
+        # offsets of lines of 29 February, but of those that an end follows at once: which year that is they say themselves
+        self.leaps = []
+        self._leap = None
         self._kernel = None
 
     def pass_over(self, data, offset):
@@ -55,6 +64,8 @@ class Years:
             return
         first, last = _first_stamp(data), _last_stamp(data)
         if first is None or last is None:
+            if first is not None or self.days is not None:
+                self.feed(data, offset)
             return
         if 0 <= _days(*last.groups()[:2]) - _days(*first.groups()[:2]) <= DISORDER:
             for found in (first, last):
@@ -64,6 +75,27 @@ class Years:
 
     def feed(self, data, offset):
         """Takes a piece of the text."""
+        self._feed(data, offset)
+        if self.days is not None and _last_line(data, DATED) is not None:
+            behind = 0
+            for found in STAMP.finditer(data):
+                behind = found.end()
+            self._see_date(offset, DATED.search(data, behind))
+
+    def _see_date(self, offset, found):
+        if found is None:
+            return
+        try:
+            epoch = calendar.timegm(tuple(map(int, found.groups())) + (23, 59, 59))
+        except (ValueError, OverflowError):
+            return
+        year = end_year(epoch, self.days)
+        if epoch - start_of(year) - (self.days - 1) * 86400 > (SILENCE + 1) * 86400:
+            self.steps.append((offset + found.start(), None))
+        self.ends.append((offset + found.start(), epoch, self.days))
+        self.days = self._kernel = self._leap = None
+
+    def _feed(self, data, offset):
         first, tail = STAMP.search(data), data.rfind(b"\n")
         if first is None:
             return
@@ -84,6 +116,11 @@ class Years:
 
     def _see(self, offset, month, day, uptime):
         days = _days(month, day)
+        if month == b"Feb" and days == 60:
+            self._leap = offset if self._leap is None else self._leap
+        elif self._leap is not None:
+            self.leaps.append(self._leap)
+            self._leap = None
         before, self.days = self.days, days
         gap = 0 if before is None else days - before
         passed = 1 if gap < -TURN else 0
@@ -137,17 +174,44 @@ class Years:
             if sum(other * 3 >= gap for _offset, other in self.silences) <= HABIT:
                 yield offset
 
+    def end_after(self, offset):
+        """-> (offset, epoch, days of the last line before it) of the next line with a date, None where there is none but the file's end."""
+        return next((end for end in self.ends if end[0] > offset), None)
+
     def until_the_end(self, offset):
-        """Years between a line and the end of the file, None where that is not known."""
-        if any(where > offset for where in self._doubtful()):
+        """Years between a line and the next end, None where that is not known."""
+        end = self.end_after(offset)
+        last = None if end is None else end[0]
+        if any(where > offset and (last is None or where < last) for where in self._doubtful()):
             return None
         count = 0
         for where, years in self.steps:
-            if where > offset:
+            if where > offset and (last is None or where <= last):
                 if years is None:
                     return None
                 count += years
         return count
+
+    def contradicted(self, offset, year):
+        """Whether with this year of the last line before its end there would be a 29 February in a year that has none."""
+        end = self.end_after(offset)
+        last = [] if self._leap is None or offset >= self._leap else [self._leap]
+        for where in self.leaps + last:
+            if self.end_after(where) == end:
+                ago = self.until_the_end(where)
+                if ago is not None and not calendar.isleap(year - ago):
+                    return True
+        return False
+
+
+def start_of(year):
+    return calendar.timegm((year, 1, 1, 0, 0, 0))
+
+
+def end_year(epoch, days):
+    """The newest year in which that day has been, a day's difference of time zones allowed."""
+    year = time.gmtime(epoch + 86400).tm_year
+    return year - (1 if start_of(year) + (days - 1) * 86400 > epoch + 86400 else 0)
 
 
 def _days(month, day):
@@ -166,10 +230,15 @@ def _first_stamp(data):
 
 
 def _last_stamp(data):
+    return _last_line(data, STAMP)
+
+
+def _last_line(data, pattern):
+    """The stamp of one of the last whole lines of a piece, None where they have none."""
     end = data.rfind(b"\n")
     for _line in range(_TRIES):
         at = data.rfind(b"\n", 0, max(0, end)) + 1
-        found = STAMP.match(data, at) if at else None
+        found = pattern.match(data, at) if at else None
         if found is not None:
             return found
         end = at - 1
@@ -186,11 +255,14 @@ def of_stream(stream, size, step=4096, pieces=64, closer=512):
         start = data.find(b"\n") + 1 if offset else 0
         found = STAMP.search(data, start)
         if found is None:
-            return None
+            if not DATED.search(data, start):
+                return None
+            pieces_of[offset + start] = data[start:]
+            return DATED
         pieces_of[offset + start] = data[start:]
         return _days(*found.groups()[:2])
 
-    if sample(0) is None:
+    if sample(0) in (None, DATED):
         return None
     if size <= CLOSELY:
         sample(0, size)
@@ -200,7 +272,12 @@ def of_stream(stream, size, step=4096, pieces=64, closer=512):
     pending = list(zip(known, known[1:]))
     while pending and closer:
         (low, one), (high, other) = pending.pop()
-        if one is not None and other is not None and 0 <= other - one <= DISORDER:
+        if (
+            one is other is DATED
+            or None not in (one, other)
+            and DATED not in (one, other)
+            and 0 <= other - one <= DISORDER
+        ):
             continue
         closer -= 1
         if high - low > 4 * step:

@@ -116,6 +116,68 @@ def test_the_29th_of_february(dates):
     assert dates(text) == [None]
 
 
+@pytest.mark.parametrize(
+    ("days", "known"),
+    [
+        (["Feb 29"], ["2024-02-29"]),
+        (["Feb 28", "Feb 29"], [None, "2024-02-29"]),
+        (["Feb 28", "Feb 29", "Feb 29", "Mar  1"], [None] * 4),
+        (["Feb 29", "Mar  2"], [None, None]),
+        (["Feb 27", "Feb 28", "Mar  1"], ["2026-02-27", "2026-02-28", "2026-03-01"]),
+        (["Feb 30", "Mar  1"], [None, "2026-03-01"]),
+    ],
+)
+def test_a_day_that_the_year_of_the_files_end_does_not_have(dates, monkeypatch, days, known):
+    """The file was copied, and has the day of that: the year that it suggests is not that of the lines."""
+    monkeypatch.setitem(globals(), "END", calendar.timegm((2026, 3, 5, 0, 0, 0, 0, 0, 0)))
+    text = "".join(oom(0, 7 + at).replace("Jan  1", "%s" % one) for at, one in enumerate(days))
+    assert dates(text) == known
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("large", [False, True])
+def test_lines_with_a_date_say_of_which_year_those_before_them_are(dates, monkeypatch, packed, large):
+    """Two years after the format was changed, in a file that is not rotated, its end says nothing of the time before."""
+    change = END - 732 * DAY
+    monkeypatch.setattr(scanner, "WHOLE", 1 if large else scanner.WHOLE)
+    monkeypatch.setattr(years, "CLOSELY", 4096 if large else years.CLOSELY)
+    filler = "x" * (200 if large else 1)
+    dated = "".join(
+        "%s+00:00 node-1 app[7]: %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(epoch)), filler)
+        for epoch in range(change, END, DAY // 12 if large else 5 * DAY)
+    )
+    text = oom(change - 367 * DAY) + through(change - 366 * DAY, change - DAY) + oom(change - 3600, 8)
+    assert dates(text + dated, packed) == ["2023-11-23", "2024-11-24"]
+    # More than a month without a line could hide a year.
+    assert dates(oom(change - 45 * DAY) + dated, packed) == [None]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-02-30T01:00:00Z",
+        "2026-11-31T01:00:00Z",
+        "2026-13-01T01:00:00Z",
+        "2026-11-20T25:00:00Z",
+        "2026-11-20T01:60:00Z",
+        "2026-11-20T01:00:61Z",
+        "2026-11-20T01:00:00+99:99",
+        "0000-01-01T01:00:00Z",
+    ],
+)
+def test_a_moment_that_never_was_is_none(moment):
+    line = prefixes.Line("")
+    line.stamp = moment
+    assert clock.Clock(END).of(line) is None
+    line.stamp = "2026-11-20T23:59:60+14:00"
+    assert clock.iso(clock.Clock(END).of(line)) == "2026-11-20T10:00:00Z"
+
+
+def test_a_file_that_has_lost_when_it_was_written_to(dates, monkeypatch):
+    monkeypatch.setitem(globals(), "END", 3600)
+    assert dates(oom(0)) == [None]
+
+
 def test_the_kernels_seconds_tell_of_a_year_without_a_line(dates):
     old = END - 367 * DAY
     text = noise(old, 1000) + oom(old) + noise(END - DAY, 1000 + 366 * DAY) + oom(END - DAY, 8)
