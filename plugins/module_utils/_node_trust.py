@@ -13,9 +13,12 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import errno
 import os
 import stat
 
+# The group's bits of a file with an access list are the mask of what is in it, whoever that is for.
+_ACCESS_LIST = "system.posix_acl_access"
 # As many symbolic links as the kernel follows (include/linux/namei.h, MAXSYMLINKS).
 _LINKS = 40
 
@@ -63,10 +66,35 @@ def fault(about, name):
     return None
 
 
+def _shared(about, path):
+    """Why users of an access list could change a file that fault() finds to be root's and its group's, or None."""
+    if about.st_mode & stat.S_IWGRP and not about.st_mode & stat.S_ISVTX and _has_access_list(path):
+        return "%s may be written by users of an access list (mode %04o)" % (path, stat.S_IMODE(about.st_mode))
+    return None
+
+
+def _has_access_list(path):
+    if hasattr(os, "getxattr"):
+        try:
+            return bool(os.getxattr(path, _ACCESS_LIST))
+        except OSError as error:
+            # Without one there is no such attribute, and some file systems have none at all.
+            return error.errno not in (errno.ENODATA, errno.EOPNOTSUPP)
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        size = library.getxattr(path.encode("utf-8"), _ACCESS_LIST.encode("ascii"), None, ctypes.c_size_t(0))
+        return size >= 0 or ctypes.get_errno() not in (errno.ENODATA, errno.EOPNOTSUPP)
+    except (ImportError, OSError, AttributeError, UnicodeError):
+        return True
+
+
 def _along(root, base, path, follow, links):
     """Goes from ``base`` along ``path``; so many ``links`` may still be followed."""
     here, names = base, [name for name in path.split("/") if name not in ("", ".")]
-    reason = fault(os.lstat(here), here)
+    about = os.lstat(here)
+    reason = fault(about, here) or _shared(about, here)
     while names and not reason:
         name = names.pop(0)
         if name == "..":
@@ -75,7 +103,7 @@ def _along(root, base, path, follow, links):
         here = os.path.join(here, name)
         about = os.lstat(here)
         if not stat.S_ISLNK(about.st_mode):
-            reason = fault(about, here)
+            reason = fault(about, here) or _shared(about, here)
         elif not names and not follow:
             reason = "%s is a symbolic link" % here
         elif about.st_uid not in (0, os.geteuid()):

@@ -243,9 +243,9 @@ class WritableNode(Node):
         return data.decode("utf-8", "replace")
 
     def read_json(self, path, limit=1048576):
-        """The JSON of read_trusted(). Raises ValueError with the reason for what is none."""
+        """The JSON of read_trusted(). Raises ValueError with the reason for what is none, and for a name with two values."""
         try:
-            return json.loads(self.read_trusted(path, limit))
+            return json.loads(self.read_trusted(path, limit), object_pairs_hook=_mapping)
         except RuntimeError:
             # Python's own limit; a RecursionError in Python 3.
             raise ValueError("nested too deeply")
@@ -457,3 +457,13 @@ def _translated_write(path, error):
     elif error.errno == errno.ENOENT:
         reason = "no such file"
     return NodeError(path, reason, error.errno)
+
+
+def _mapping(pairs):
+    """An object of JSON. Of two values of one name none is the one that was meant."""
+    found = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError("%s is there twice" % json.dumps(name))
+        found[name] = value
+    return found

@@ -6,7 +6,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import ctypes
 import os
+import struct
 
 import build_roots
 import pytest
@@ -52,6 +54,31 @@ def test_a_file_that_everyone_may_write(node, mode):
 def test_a_directory_on_the_way_that_everyone_may_write(node, path):
     os.chmod(node.root + path, 0o777)
     assert "%s may be written by everyone (mode 0777)" % path in refused(node)
+
+
+# struct posix_acl_xattr_entry of the kernel's: tag, permissions, id. Users of the list are let in by its mask, the bits of the group.
+LIST = [(1, 6, -1), (2, 6, 65534), (4, 4, -1), (16, 6, -1), (32, 4, -1)]
+
+
+@pytest.mark.parametrize("path", [PATH, "/etc/memfrag", "/etc"])
+def test_an_access_list_lets_others_write_to_what_looks_like_roots_groups(node, path):
+    """Mode 0664 of root's group: without a list only root's group may write."""
+    real = node.path(path)
+    os.chmod(real, 0o775 if os.path.isdir(real) else 0o664)
+    os.chown(real, -1, os.getegid())
+    assert node.read_trusted(PATH)
+    data = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in LIST)
+    library = ctypes.CDLL(None, use_errno=True)
+    name = b"system.posix_acl_access"
+    if library.setxattr(real.encode("utf-8"), name, data, ctypes.c_size_t(len(data)), 0):
+        pytest.skip("this file system has no access lists")
+    assert "%s may be written by users of an access list" % path in refused(node)
+
+
+def test_a_name_with_two_values_is_no_policy(node):
+    build_roots.write(node.root, PATH.lstrip("/"), '{"window": "22:00-04:00", "window": null}')
+    with pytest.raises(ValueError, match='"window" is there twice'):
+        node.read_json(PATH)
 
 
 def test_a_directory_with_the_sticky_bit_is_a_way(node):

@@ -99,6 +99,9 @@ def test_wrong_options(arguments, words, memfrag, node_root):
         ("order: 4", 2, "/etc/memfrag/policy.json: this is not a policy"),
         ("[4]", 2, "/etc/memfrag/policy.json: this is not a policy: it is not an object"),
         ('{"textfile_directory": "x"}', 2, 'textfile_directory: "x" is not an absolute path'),
+        (r'{"textfile_directory": "/x\u0000"}', 2, r'textfile_directory: "/x\u0000" is not an absolute path'),
+        (r'{"textfile_directory": "/x\ud800"}', 2, r'textfile_directory: "/x\ud800" is not an absolute path'),
+        ('{"window": "22:00-04:00", "window": null}', 2, '"window" is there twice'),
     ],
 )
 def test_wrong_policy_files(text, status, words, memfrag, node_root):
