@@ -19,7 +19,7 @@ from ._node_writes import WritableNode
 from ._options import TEXT_TYPES, OptionError
 
 # Of signs that one sees, and that any Python can make bytes of.
-_ABSOLUTE = re.compile(b"/[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*\\Z".decode("unicode_escape"))
+_ABSOLUTE = re.compile(b"/[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*".decode("unicode_escape") + r"\Z")
 
 POLICY_FILE = "/etc/memfrag/policy.json"
 
