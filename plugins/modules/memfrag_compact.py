@@ -22,7 +22,7 @@ description:
     per gigabyte of one CPU's time, and pages on the move have to be waited for.
 notes:
   - On a large machine this takes minutes. Use C(async) and C(poll) for nodes with terabytes, or O(nodes) to go node by node.
-    O(time_limit_seconds) ends it in any case. What a task with C(async) ends with is taken by Ansible itself, unchecked: do so with nodes that
+    O(time_limit_seconds) ends it in any case. What a task with C(async) ends with is taken by Ansible itself, unchecked; do so with nodes that
     nobody else has in hand.
   - RV(ignore:changed) says that something was written to the kernel, not that the numbers moved; they move by themselves, too.
     What came of it is in RV(satisfied) and RV(helped). A node that is still not satisfied is no failure, unless
