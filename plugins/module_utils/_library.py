@@ -142,6 +142,7 @@ LIBRARY = (
     "_states",
     "_survey",
     "_text",
+    "_timezone",
     "_tool",
     "_tool_options",
     "_trend",

@@ -20,11 +20,13 @@ import time
 
 from .._node import NodeError
 from .._procfs import cpulist, loadavg, meminfo, pressure, process
+from .._timezone import in_zone, zone_of
 from . import container, reading, state
 
 # Whoever runs a fleet puts this file on a node to stop every job on it at once. What is in it is the reason that is given.
 KILL_SWITCH = "/etc/memfrag/disable"
 
+_LOCALTIME = "/etc/localtime"
 _PRESSURE = "/proc/pressure/memory"
 _CPUS = "/sys/devices/system/cpu/online"
 
@@ -35,20 +37,32 @@ _CPUS = "/sys/devices/system/cpu/online"
 def conditions(node, facts):
     """-> {"now", "minute_of_day", "boot_id", and by the name of the guard what it has read, as reading.py has it}"""
     now = time.time()
-    local = time.localtime(now)
+    local, window = _local_time(node, now)
     return {
         "now": int(now),
         "minute_of_day": local.tm_hour * 60 + local.tm_min,
         "boot_id": state.boot_id(node),
         "kill_switch": kill_switch(node),
         "container": container.find(node),
-        "window": reading.of(),
+        "window": window,
         "backoff": state.read(node),
         "pressure": memory_pressure(node),
         "load": _load(node, facts["kernel"]["possible_cpus"]),
         "kcompactd_busy": _kcompactd_busy(node),
         "low_memory": reading.parsed(node, "/proc/meminfo", _free_percent),
     }
+
+
+def _local_time(node, now):
+    """-> (the time of the day in the node's time zone, a reading: broken where that is not known)"""
+    if node.root == "/":
+        return time.localtime(now), reading.of()
+    zone = zone_of(node)
+    if zone:
+        return in_zone(zone, lambda: time.localtime(now)), reading.of()
+    # Without a word of it the C library takes UTC.
+    broken = reading.is_there(node, _LOCALTIME)
+    return time.gmtime(now), reading.of(broken="%s: not understood" % _LOCALTIME if broken else None)
 
 
 def kill_switch(node):

@@ -10,11 +10,10 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import calendar
-import os
 import re
 import time
 
-from .._node import Node, NodeError
+from .._timezone import in_zone
 from .years import end_year
 
 # No log is older than Linux 2.6.
@@ -29,14 +28,6 @@ _NAMED = re.compile(
     r"(?:[^\W\d_]{2,4}\.?\s)?([^\W\d_]{3,5})\.?\s+(\d{1,2})\s(?:(\d{4})\s)?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:\s(\d{4}))?$",
     re.UNICODE,
 )
-# Where a tree names its time zone, beside the link /etc/localtime.
-_ZONE_FILES = (
-    ("/etc/timezone", r"^\s*([A-Za-z][\w+/-]{1,60})"),
-    ("/etc/sysconfig/clock", r"(?m)^ZONE=\"?([A-Za-z][\w+/-]{1,60})"),
-    ("/sos_commands/systemd/timedatectl", r"Time ?zone: ([A-Za-z][\w+/-]{1,60})"),
-    ("/sos_commands/date/timedatectl", r"Time ?zone: ([A-Za-z][\w+/-]{1,60})"),
-)
-_ZONE_NAME = re.compile(r"[A-Za-z][\w+/-]{1,60}\Z")
 
 
 class Clock:
@@ -124,51 +115,10 @@ class Clock:
             offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
             epoch += -offset if zone[0] == "+" else offset
         elif not zone and self.zone:
-            epoch = _in_zone(self.zone, parts)
+            epoch = in_zone(self.zone, lambda: time.mktime(tuple(parts) + (0, 0, -1)))
         elif not zone and self.local:
             epoch = time.mktime(tuple(parts) + (0, 0, -1))
         return epoch + (float("0." + fraction) if fraction else 0)
-
-
-def _in_zone(zone, parts):
-    """Local time somewhere else -> epoch seconds, by the C library: it knows the rules for all years, and how to read the files."""
-    before = os.environ.get("TZ")
-    try:
-        os.environ["TZ"] = zone
-        time.tzset()
-        return time.mktime(tuple(parts) + (0, 0, -1))
-    finally:
-        if before is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = before
-        time.tzset()
-
-
-def zone_of(node):
-    """The TZ string of a tree that is not this machine's root, None where it does not tell: TZif data of its own before this machine's."""
-    name = None
-    try:
-        name = node.readlink("/etc/localtime").partition("zoneinfo/")[2]
-    except NodeError:
-        pass
-    for path, pattern in _ZONE_FILES:
-        if not name:
-            try:
-                found = re.search(pattern, node.read_text(path, 65536))
-            except NodeError:
-                continue
-            name = found.group(1) if found else None
-    places = []
-    if name and _ZONE_NAME.match(name) and ".." not in name:
-        places = [(node, "/usr/share/zoneinfo/" + name), (Node("/", node.deadline), "/usr/share/zoneinfo/" + name)]
-    for where, path in [(node, "/etc/localtime")] + places:
-        try:
-            if where.read_bytes(path, 65536)[:4] == b"TZif":
-                return ":" + where.path(path)
-        except NodeError:
-            continue
-    return None
 
 
 def iso(epoch):

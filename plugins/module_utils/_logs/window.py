@@ -11,7 +11,8 @@ __metaclass__ = type
 
 import re
 
-from .clock import Clock, zone_of
+from .._timezone import zone_of
+from .clock import Clock
 from .prefixes import Line
 
 # How far back the node's own logs are read when nothing else is asked for.

@@ -7,7 +7,10 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
+import io
 import os
+import struct
+import time
 
 import build_roots
 import pytest
@@ -154,6 +157,36 @@ def root_fixture(node_root):
 
 def found(root):
     return guards.conditions(WritableNode(root), {"kernel": {"possible_cpus": 2}})
+
+
+def tzif(hours):
+    """A zone that is always so many hours east (tzfile(5))."""
+    name = ("T%+03d" % hours).encode("ascii") + b"\0"
+    one = struct.pack(">4s1s15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, len(name))
+    body = struct.pack(">lbb", hours * 3600, 0, 0) + name
+    return one + body + one + body + ("\n<%+03d>%d\n" % (hours, -hours)).encode("ascii")
+
+
+def test_the_window_is_in_the_time_zone_of_the_node_that_is_mounted_here(root, monkeypatch):
+    """Whoever looks at it is in another one, as a container mostly is."""
+    monkeypatch.setattr(time, "time", lambda: 1795262400.0 + 90)  # 12:01 UTC
+    for here in ("UTC", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", here)
+        time.tzset()
+        assert found(root)["minute_of_day"] == 12 * 60 + 1
+        build_roots.write(root, "etc/localtime", "")
+        with io.open(os.path.join(root, "etc/localtime"), "wb") as stream:
+            stream.write(tzif(5))
+        seen = found(root)
+        assert (seen["minute_of_day"], seen["window"]) == (17 * 60 + 1, reading.of())
+        assert os.environ["TZ"] == here
+        build_roots.write(root, "etc/localtime", "garbage")
+        assert found(root)["window"] == reading.of(broken="/etc/localtime: not understood")
+        answer = guards.ask(goal(order=5, window="17:00-17:30"), found(root), [])
+        assert answer["guard"] == "window" and "cannot be judged: /etc/localtime" in answer["message"]
+        os.remove(os.path.join(root, "etc/localtime"))
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_conditions_are_read_from_the_node(root):
