@@ -301,10 +301,13 @@ def _locked(node, lock, wait_seconds):
 
 def _longest_run(node):
     try:
-        limit = node.read_json(_policy_file.POLICY_FILE)["time_limit_seconds"]
-        return min(float(limit), OPTIONS["time_limit_seconds"]["max"]) + _GRACE_SECONDS
+        limit = float(node.read_json(_policy_file.POLICY_FILE)["time_limit_seconds"])
+        # NaN, which JSON can have, is neither; whoever waits for it waits for ever.
+        if limit >= 0:
+            return min(limit, OPTIONS["time_limit_seconds"]["max"]) + _GRACE_SECONDS
     except (NodeError, ValueError, KeyError, TypeError):
-        return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
+        pass
+    return OPTIONS["time_limit_seconds"]["default"] + _GRACE_SECONDS
 
 
 def _remove(node, path, lock, check_mode, purpose):
@@ -341,7 +344,7 @@ def _metrics_files(node):
     paths = set(_metrics.written(node))
     try:
         directory = node.read_json(_policy_file.POLICY_FILE).get("textfile_directory")
-        if directory and directory.startswith("/"):
+        if directory and _policy_file.ABSOLUTE.match(directory):
             paths.add(directory.rstrip("/") + "/" + _metrics.FILE_NAME)
     except (NodeError, ValueError, AttributeError):
         pass

@@ -19,7 +19,7 @@ from ._node_writes import WritableNode
 from ._options import TEXT_TYPES, OptionError
 
 # Of signs that one sees, and that any Python can make bytes of.
-_ABSOLUTE = re.compile(b"/[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*".decode("unicode_escape") + r"\Z")
+ABSOLUTE = re.compile(b"/[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*".decode("unicode_escape") + r"\Z")
 
 POLICY_FILE = "/etc/memfrag/policy.json"
 
@@ -50,7 +50,7 @@ def load(node, path=None, typed=None):
     except ValueError as error:
         raise PolicyFileError("%s: this is not a policy: %s" % (path, error))
     textfile, assessment = options.pop("textfile_directory", None), options.pop("assessment", None)
-    if textfile is not None and not (isinstance(textfile, TEXT_TYPES) and _ABSOLUTE.match(textfile)):
+    if textfile is not None and not (isinstance(textfile, TEXT_TYPES) and ABSOLUTE.match(textfile)):
         raise PolicyFileError("%s: textfile_directory: %s is not an absolute path" % (path, json.dumps(textfile)))
     if assessment is not None and not isinstance(assessment, dict):
         raise PolicyFileError("%s: assessment: %s is not an object" % (path, json.dumps(assessment)))

@@ -438,6 +438,22 @@ def test_it_waits_as_long_as_the_policy_lets_a_job_run(tmp_path):
     assert _install._longest_run(node) == 1260
     build_roots.write(node.root, "etc/memfrag/policy.json", '{"time_limit_seconds": 1e9}')
     assert _install._longest_run(node) == 3660
+    for odd in ("NaN", '"nan"', "-1", "null", "[]"):
+        build_roots.write(node.root, "etc/memfrag/policy.json", '{"time_limit_seconds": %s}' % odd)
+        assert _install._longest_run(node) == 360, odd
+
+
+@pytest.mark.parametrize("directory", [r"/x\ud800", r"/x\u0000", r"/x\n/y"])
+def test_an_odd_directory_in_the_policy_does_not_keep_the_tool_from_being_removed(tmp_path, directory):
+    node = WritableNode(str(tmp_path))
+    for path in ("run/keep", "memfrag"):
+        build_roots.write(node.root, path)
+    build_roots.write(node.root, "etc/memfrag/policy.json", '{"textfile_directory": "%s"}' % directory)
+    for path in ("etc", "etc/memfrag", ""):
+        os.chmod(os.path.join(node.root, path), 0o755)
+    os.chmod(os.path.join(node.root, "etc/memfrag/policy.json"), 0o644)
+    assert "/etc/memfrag/policy.json" in _install.remove(node, "/memfrag", wait_seconds=0)
+    assert not node.exists("/memfrag") and not node.exists("/etc/memfrag")
 
 
 def test_the_kill_switch_and_what_is_not_ours_stay(tmp_path):
