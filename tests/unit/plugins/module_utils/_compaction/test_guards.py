@@ -217,6 +217,8 @@ def test_conditions_are_read_from_the_node(root):
         ("load", "proc/loadavg", "high\n"),
         ("low_memory", "proc/meminfo", "MemTotal: 0 kB\nMemFree: 5 kB\n"),
         ("low_memory", "proc/meminfo", "MemTotal: 100 kB\n"),
+        ("kcompactd_busy", "proc/36/stat", "36 kcompactd0 D 2\n"),
+        ("backoff", "var/lib/memfrag/compaction.json", '{"runs": {}, "retry_after": 1, "retry_after": 0}'),
         ("backoff", "var/lib/memfrag/compaction.json", "{"),
         ("backoff", "var/lib/memfrag/compaction.json", "[]"),
         ("backoff", "var/lib/memfrag/compaction.json", '{"runs": {}, "retry_after": "soon"}'),
