@@ -23,7 +23,8 @@ MARK = "[redacted]"
 # Names whose value is a secret, wherever they stand in front of "=" or ":": db_password, AWS_SECRET_ACCESS_KEY, "identitytoken".
 _NAMES = (
     r"(?:pass(?:word|wd|phrase|code|wort)|kennwort|senha|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|"
-    r"encryption|shared|client|subscription|master|unseal|recovery|deploy)[_-]?(?:access[_-]?)?key(?![_-]?id)|credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
+    r"encryption|shared|client|subscription|master|unseal|recovery|deploy)[_-]?(?:access[_-]?)?key(?![_-]?id)|"
+    r"credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?"
 )
 # Password in Chinese, Japanese, Korean, Russian, Spanish, French and Polish, and the wide colon. To Python 2 an escape is one in texts of its own kind alone.
 _ELSEWHERE = tuple(
