@@ -28,9 +28,6 @@ MAX_TEXT = 64 * 1024 * 1024
 # What one command or search may take where nobody has set a deadline.
 SHARE_SECONDS = 600.0
 
-# Whether a process of this Python can say that it stays on a CPU.
-ONE_CPU = hasattr(os, "sched_setaffinity")
-
 # Old Pythons have no clock that nobody can set.
 seconds_now = getattr(time, "monotonic", time.time)
 

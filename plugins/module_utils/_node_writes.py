@@ -23,7 +23,7 @@ import stat
 import time
 
 from . import _node_trust
-from ._node import ONE_CPU, Node, NodeError, is_root
+from ._node import Node, NodeError, is_root
 
 # How long a child that was told to end may go on before it is left to the kernel.
 _GRACE_SECONDS = 10
@@ -49,10 +49,8 @@ class WritableNode(Node):
     def write_value_watched(self, path, value, stop, interval=1.0):
         """As write_value() with a file that keeps its writer busy in the kernel. -> None, or why it was broken off.
 
-        A child process writes, with the lowest priority, on the CPU of its parent, and stays there: what compaction frees goes to the
-        list of the CPU that it runs on, so that one list keeps some of it, and not several, and gives back for it what its parent
-        had freed. It inherits the locks held here, so that they last
-        as long as the kernel is at it. ``stop(seconds)`` is asked every ``interval`` and gives a reason to end the child, or None.
+        A child process writes, with the lowest priority; it inherits the locks held here, so that they last as long as the
+        kernel is at it. ``stop(seconds)`` is asked every ``interval`` and gives a reason to end the child, or None.
         """
         real = self.path(path)
         return self._watch(path, lambda: _write_value(real, value), stop, interval)
@@ -63,13 +61,12 @@ class WritableNode(Node):
 
     @staticmethod
     def _watch(what, action, stop, interval):
-        started, cpu = time.time(), _own_cpu()
+        started = time.time()
         child = os.fork()
         if not child:
             code = 255
             try:
                 _be_modest()
-                _stay(cpu)
                 action()
                 code = 0
             except (IOError, OSError) as error:
@@ -371,27 +368,6 @@ def _be_modest():
         os.nice(19)
     except (IOError, OSError):
         # A service that may not change priorities has been given its own.
-        pass
-
-
-def _own_cpu():
-    """The CPU that this process is on just now, None where nothing tells."""
-    try:
-        with open("/proc/self/stat") as stream:
-            # The field "processor", 39th in all; the second is a name that may have anything in it.
-            return int(stream.read().rpartition(")")[2].split()[36])
-    except (IOError, OSError, ValueError, IndexError):
-        return None
-
-
-def _stay(cpu):
-    """Go on, on this CPU, whatever the scheduler would like: where this Python can say so (ONE_CPU)."""
-    if cpu is None or not ONE_CPU:
-        return
-    try:
-        os.sched_setaffinity(0, [cpu])
-    except OSError:
-        # It is one list more.
         pass
 
 

@@ -39,9 +39,6 @@ _BURST = 0.004
 # In so many pageblocks of a zone at the most it is looked up what is charged.
 _LOOKED_UP = 256
 
-# So many pages are moved, and given to a list, in one go; compaction may go on at another CPU then (COMPACT_CLUSTER_MAX).
-_CLUSTER = 32
-
 # Of what a per-cpu list may give back in one go, by its batch (CONFIG_PCP_BATCH_SCALE_MAX is 5).
 _MOST_BATCHES = 32
 
@@ -125,8 +122,6 @@ class Zone:
         # Pages that the list of the CPU which compacts may keep of what it frees, usually and at the most; those on lists now, and of
         # them those on one list.
         self.kept, self.most_kept, self.listed, self.turned_over = 0, 0, 0, 0.0
-        # So many pages of a pageblock, at the least, are kept by a list where it keeps any.
-        self.together = _CLUSTER
         # (pages that are free where compaction may move pages to, pageblocks of that kind), None where nothing tells.
         self.targets = None
 
@@ -194,10 +189,9 @@ def zones_of(zoneinfo, pages_per_block):
     return found
 
 
-def know_lists(zones, zoneinfo, scaled=True, grows=True, one_cpu=False):
+def know_lists(zones, zoneinfo, scaled=True, grows=True):
     """What the per-cpu lists of the zones hold and may keep, by /proc/zoneinfo.
 
-    one_cpu  who compacts stays on a CPU, and cannot be moved to another one on the way
     scaled   the more is given to a list, the more it gives back at once (Linux 5.14 and later)
     grows    it may grow with its use (6.7 and later), up to an eighth of the zone for the CPUs of its NUMA node. It gives that back
              (_compaction/lists.py): what it keeps is no more than it may hold while nobody compacts
@@ -209,9 +203,8 @@ def know_lists(zones, zoneinfo, scaled=True, grows=True, one_cpu=False):
         if lists:
             zone.kept = _usually_kept(sum(lists) / len(lists), told.get("batch", 0), scaled, grows)
             zone.turned_over = zone.listed / float(len(lists))
-            zone.most_kept, zone.together = max(lists), zone.size
-            if not one_cpu:
-                zone.most_kept, zone.together = sum(sorted(lists)[-2:]), _CLUSTER
+            # Whoever compacts may be moved to another CPU on the way.
+            zone.most_kept = sum(sorted(lists)[-2:])
 
 
 def _usually_kept(high, batch, scaled, grows):

@@ -18,6 +18,9 @@ import math
 # (migrate_pages() gives up after ten passes, and compaction goes on behind it).
 _RESISTING = 0.1
 
+# So many pages are moved, and given to a list, in one go; compaction may go on at another CPU then (COMPACT_CLUSTER_MAX).
+_CLUSTER = 32
+
 # The last pages of a pageblock are moved when the migration scanner stands at its end already, and then the free scanner does not look at
 # the next one either (isolate_freepages(), low_pfn).
 _GAP = 2
@@ -45,17 +48,17 @@ def yields(zone, now, correction=1.0, reclaimed=0.0):
 
     Low and high are bounds of where the two scanners meet (_meetings()), expected is where they are likely to. What compaction frees goes
     to the list of the CPU that it runs on, and of what it freed last the list keeps as much as it may (mm/page_alloc.c,
-    free_unref_page()): those pageblocks are whole again only when the list is given back. Expected is what is there with a list of usual
-    length; low with the longest, or where compaction may go on at another CPU with two that share each pageblock; high is what there is
-    when the lists are given back. Then those pages are free as well that stand on lists now, and high counts each pageblock that may have
-    waited for nothing else (_held_up()). Expected counts those that look like it, for as many pages as one list has, since a compaction
-    turns over that of its CPU, and of these the share of movable pageblocks in the zone. moved is high without them: no compaction is
-    needed for what lists give back.
+    free_unref_page()): those pageblocks are whole again only when the list is given back. Expected is what is there with a list of
+    usual content; low with the longest ones, where each pageblock has pages on two; high is what there is when the lists are given
+    back. Then those pages are free as well that stand on lists now, and high counts each pageblock that may have waited for
+    nothing else (_held_up()). Expected counts those that look like it, for as many pages as one list has, since a compaction turns over
+    that of its CPU, and of these the share of movable pageblocks in the zone. moved is high without them: no compaction is needed for
+    what lists give back.
     """
     blocks = zone.observed
     least, likely, most = _meetings(zone, reclaimed)
     ends = [
-        least - _on_lists(zone, blocks[:least], zone.most_kept, zone.together),
+        least - _on_lists(zone, blocks[:least], zone.most_kept, _CLUSTER),
         likely - _on_lists(zone, blocks[:likely], zone.kept, zone.size),
     ]
     turned_over = _held_up(zone, filter(_looks_listed, blocks[: ends[1]]), zone.turned_over * _movable_share(zone))

@@ -15,7 +15,7 @@ __metaclass__ = type
 import re
 
 from . import _consumers, _hugepages, _pageblocks, _scanners, _yields
-from ._node import ONE_CPU, NodeError
+from ._node import NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
 SUBSET = "pageblocks"
@@ -61,7 +61,7 @@ def _survey(node, facts, sample, seed, learned):
             return None, None
         ram = _ram(node, facts["kernel"]["page_size"])
         fraction = _setting(node, facts, _FRACTION)
-        _pageblocks.know_lists(zones, about, fraction is not None, not fraction and _tuned(node), ONE_CPU)
+        _pageblocks.know_lists(zones, about, fraction is not None, not fraction and _tuned(node))
         _pageblocks.know_targets(zones, types)
         for zone in zones:
             zone.lies_in(ram)

@@ -177,28 +177,3 @@ def test_errors_are_said_in_words(number, words, node, monkeypatch):
         with pytest.raises(NodeError) as caught:
             write()
         assert words in str(caught.value)
-
-
-@pytest.mark.skipif(not _node_writes.ONE_CPU, reason="Python 2.7 cannot say so")
-@pytest.mark.parametrize("cpu", [None, 0, 1 << 20])
-def test_who_writes_to_a_busy_file_stays_on_the_cpu_of_its_parent(cpu, node, tmp_path, monkeypatch):
-    def write(real, dummy_value):
-        with open(real, "w") as stream:
-            stream.write(" ".join(map(str, sorted(os.sched_getaffinity(0)))))
-
-    before = sorted(os.sched_getaffinity(0))
-    wanted = {0: before[-1]}.get(cpu, cpu)
-    monkeypatch.setattr(_node_writes, "_own_cpu", lambda: wanted)
-    monkeypatch.setattr(_node_writes, "_write_value", write)
-    assert node.write_value_watched("/busy", 1, lambda dummy_seconds: None) is None
-    # Where that is not known, or there is no such CPU, it goes on as it was.
-    left = [before[-1]] if cpu == 0 else before
-    assert (tmp_path / "busy").read_text() == " ".join(map(str, left))
-    # The child alone.
-    assert sorted(os.sched_getaffinity(0)) == before
-
-
-def test_the_cpu_of_this_process():
-    cpu = _node_writes._own_cpu()
-    assert isinstance(cpu, int) and cpu >= 0
-    assert not _node_writes.ONE_CPU or cpu in os.sched_getaffinity(0)
