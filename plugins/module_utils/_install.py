@@ -320,9 +320,8 @@ def _remove(node, path, lock, check_mode, purpose):
         left += [_yields.FILE, state.FILE, _policy_file.POLICY_FILE]
         left += node.glob(_POLICY_DIRECTORY + "/.ansible_tmp*policy.json")
     left += ([lock] if lock else []) + ([] if others else [NEEDED_FOR])
-    # All that a removal which was killed at its very end has left.
-    left += _empty_directories(node)
-    there = [one for one in left if node.left_of(one)]
+    # Directories are all that a removal which was killed at its very end has left.
+    there = [one for one in left if node.left_of(one)] or _empty_directories(node)
     if others and purpose in purposes(node):
         there.append(NEEDED_FOR)
     if not check_mode:
