@@ -43,13 +43,18 @@ def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
     learned   what compactions of this node brought before (_yields.py): it corrects what is expected
     """
     learned = learned or _yields.Learned()
-    facts["pageblock_survey"], surveyed = _survey(node, facts, sample, seed, learned)
+    facts["pageblock_survey"], zones = survey(node, facts, sample, seed, learned)
     pools = _hugepages.pools(node)
-    facts["hugepages"] = _hugepages.plan(pools, facts, surveyed, learned.corrected)
+    facts["hugepages"] = _hugepages.plan(pools, facts, zones, learned.corrected)
     return facts
 
 
-def _survey(node, facts, sample, seed, learned):
+def survey(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
+    """-> (``pageblock_survey`` of the facts, the _pageblocks.Zone that it was made of); (None, None) with the reason in ``unavailable``.
+
+    ``sample`` and ``learned`` as for collect(). What is drawn of the pageblocks is the same with the same ``seed``, None for any.
+    """
+    learned = learned or _yields.Learned()
     try:
         about, _unparsed = zoneinfo.parse_zoneinfo(node.read_text("/proc/zoneinfo"))
         types = _types(node)
@@ -71,18 +76,18 @@ def _survey(node, facts, sample, seed, learned):
         facts["unavailable"][SUBSET] = "%s%s" % (error, hint)
         return None, None
     free_blocks = {(zone["node"], zone["zone"]): zone["free_blocks"][: _HIGHEST_ORDER + 1] for zone in facts["zones"]}
-    survey = _pageblocks.as_facts(zones, free_blocks, complete)
+    found = _pageblocks.as_facts(zones, free_blocks, complete)
     reclaimable = {(zone["node"], zone["zone"]): zone.get("reclaimable_pages") or 0 for zone in facts["zones"]}
-    for zone, told in zip(zones, survey["zones"]):
+    for zone, told in zip(zones, found["zones"]):
         place = zone.node, zone.name
         share = _scanners.reclaimable_share(zone, reclaimable.get(place, 0))
         now = [row["now"] for row in told["yields"]]
         freed = _scanners.yields(zone, now, reclaimed=share) if share else told["yields"]
         told["yields"] = [learned.corrected(place, row) for row in told["yields"]]
         told["after_reclaim"] = [learned.corrected(place, row) for row in freed]
-    survey["callers"] = _callers(node, facts)
-    survey["last_compaction"] = learned.last
-    return survey, zones
+    found["callers"] = _callers(node, facts)
+    found["last_compaction"] = learned.last
+    return found, zones
 
 
 def _ram(node, page_size):

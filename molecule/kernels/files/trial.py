@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import told
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _survey, _yields
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _survey
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import lists, run, target
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
@@ -53,7 +53,7 @@ def surveyed(sample, seed=None):
     zones = []
 
     def survey(node, facts):
-        facts["pageblock_survey"], found = _survey._survey(node, facts, sample, seed, _yields.Learned())
+        facts["pageblock_survey"], found = _survey.survey(node, facts, sample, seed)
         zones.extend(found or ())
         return facts
 
