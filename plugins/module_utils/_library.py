@@ -92,6 +92,7 @@ LIBRARY = (
     "_logs.reports",
     "_logs.runtimes",
     "_logs.scanner",
+    "_logs.secrets",
     "_logs.signatures",
     "_logs.sink",
     "_logs.sources",

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import redaction
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import redaction, secrets
 
 cpu_clock = getattr(time, "process_time", None) or time.clock
 
@@ -252,9 +252,9 @@ def test_what_only_looks_like_one_stays(text):
     assert redaction.redact(text) == text
 
 
-@pytest.mark.parametrize("number", range(len(redaction.TABLE)))
+@pytest.mark.parametrize("number", range(len(secrets.TABLE)))
 def test_no_text_takes_long(number):
-    literals, pattern, becomes = redaction.TABLE[number]
+    literals, pattern = secrets.TABLE[number]
     compiled = re.compile(pattern, re.IGNORECASE)
     words = list(literals)[:1] + re.findall(r"[A-Za-z0-9:/@=._-]{2,}", pattern)[:2]
     slowest = 0.0
@@ -263,7 +263,7 @@ def test_no_text_takes_long(number):
             for part in (filler, word + filler):
                 text = (word + part * (65536 // len(part)))[:65536]
                 started = cpu_clock()
-                compiled.sub(becomes, text)
+                compiled.sub("", text)
                 slowest = max(slowest, cpu_clock() - started)
     # A machine of its own needs a tenth of it.
     assert slowest < 1.0
