@@ -19,6 +19,7 @@ import signal
 import time
 
 from ._node import NodeError
+from ._node_locks import lock
 from ._procfs import extfrag_events
 from ._text import strip_controls
 
@@ -64,7 +65,7 @@ def watch(node, seconds, clock=time.time, sleep=time.sleep):
     """
     try:
         tracefs = _find(node)
-        with node.lock(_LOCK) as held, _tidy_end():
+        with lock(node, _LOCK) as held, _tidy_end():
             if not held:
                 raise WatchError("another watch is running on this node (%s)" % _LOCK)
             _clear(node, tracefs)

@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-from . import _outlook, _scanners, _states
+from . import _outlook, _pageblocks, _scanners, _states, _survey, _yields
 from ._node import NodeError
 from ._procfs._lines import is_number
 from ._releases import order_of
@@ -23,6 +23,14 @@ _POOL = re.compile(r"(?:/node([0-9]{1,5}))?/hugepages/hugepages-([0-9]{1,12})kB\
 
 # hugetlb takes its pages from any zone that user memory comes from: the 16 MiB for ISA devices, too, where lowmem_reserve lets it.
 _ZONES = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
+
+
+def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
+    """Puts the subset ``pageblocks`` into the ``facts`` of the node: ``pageblock_survey``, see _survey.survey(), and ``hugepages``. -> facts"""
+    learned = learned or _yields.Learned()
+    facts["pageblock_survey"], zones = _survey.survey(node, facts, sample, seed, learned)
+    facts["hugepages"] = plan(pools(node), facts, zones, learned.corrected)
+    return facts
 
 
 def pools(node):

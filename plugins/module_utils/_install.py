@@ -19,7 +19,7 @@ import sys
 import time
 import zipfile
 
-from . import _bundle, _entry, _metrics, _metrics_state, _policy_file, _yields
+from . import _bundle, _entry, _metrics, _metrics_state, _node_locks, _policy_file, _yields
 from ._compaction import run, state
 from ._compaction.target import OPTIONS
 from ._library import LIBRARY
@@ -295,7 +295,7 @@ def _locked(node, lock, wait_seconds):
     if lock is None:
         yield True
         return
-    with node.lock(lock, wait_seconds=wait_seconds, remove=True) as held:
+    with _node_locks.lock(node, lock, wait_seconds=wait_seconds, remove=True) as held:
         yield held
 
 

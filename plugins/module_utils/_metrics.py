@@ -16,7 +16,7 @@ __metaclass__ = type
 import errno
 import time
 
-from . import _facts, _families, _log_cursor, _metrics_state, _yields
+from . import _facts, _families, _log_cursor, _metrics_state, _node_locks, _yields
 from ._assessment.assess import assess
 from ._assessment.node_state import NodeState
 from ._assessment.policy import complete
@@ -68,7 +68,7 @@ def update(node, policy, directory, installed=None):
     path = lock_file(node)
     if path is None:
         raise NodeError(LOCK_FILES[0], "no directory for the lock")
-    with node.lock(path, wait_seconds=LOCK_SECONDS, remove=True) as held:
+    with _node_locks.lock(node, path, wait_seconds=LOCK_SECONDS, remove=True) as held:
         if not held:
             raise NodeError(path, "another run has held the lock for %d seconds" % LOCK_SECONDS)
         if installed and not installed():

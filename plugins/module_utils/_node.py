@@ -89,7 +89,7 @@ class Deadline:
         return SHARE_SECONDS if left is None else left / 2
 
 
-def _translated(path, error):
+def translated(path, error):
     """An OSError in the words of somebody who has to act on it."""
     reason = error.strerror or str(error)
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -142,7 +142,7 @@ class Node:
             _must_be_regular(path, os.stat(real))
             descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | getattr(os, "O_CLOEXEC", 0))
         except (IOError, OSError) as error:
-            raise _translated(path, error)
+            raise translated(path, error)
         try:
             _must_be_regular(path, os.fstat(descriptor))
             self._must_be_inside(path, descriptor)
@@ -177,7 +177,7 @@ class Node:
                     if len(data) % 16 == 0:
                         self.deadline.check(path)
             except (IOError, OSError) as error:
-                raise _translated(path, error)
+                raise translated(path, error)
         raise NodeError(path, "too large", errno.EFBIG)
 
     def read_text(self, path, limit=MAX_TEXT):
@@ -197,7 +197,7 @@ class Node:
         try:
             return os.stat(self.path(path))
         except (IOError, OSError) as error:
-            raise _translated(path, error)
+            raise translated(path, error)
 
     def same_file(self, path, here):
         """Whether a path of the node is a file of this machine, by whatever links."""
@@ -213,7 +213,7 @@ class Node:
             # The link itself, wherever it leads.
             return os.readlink(os.path.join(self.path(os.path.dirname(path)), os.path.basename(path)))
         except (IOError, OSError) as error:
-            raise _translated(path, error)
+            raise translated(path, error)
 
     def readable(self, path):
         """Whether this process may read it, by mode, group and access list."""
@@ -225,7 +225,7 @@ class Node:
         try:
             return sorted(os.listdir(self.path(path)))
         except (IOError, OSError) as error:
-            raise _translated(path, error)
+            raise translated(path, error)
 
     def glob(self, pattern):
         """Paths of the node that match, in order."""
@@ -279,7 +279,7 @@ class Node:
                 stream.seek(offset)
                 return stream.read(length)
             except (IOError, OSError) as error:
-                raise _translated(path, error)
+                raise translated(path, error)
 
         return read
 

@@ -6,7 +6,7 @@
 """Whether a file is to be obeyed by root: whether somebody else could have written it. As sudo and cron see it.
 
 Looked at are the file itself, every directory on the way to it, and the way of every symbolic link among them. Trusted are root and
-whoever runs this. Only _node_writes.py calls it.
+whoever runs this.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -14,8 +14,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import errno
+import json
 import os
 import stat
+
+from ._node import Node, NodeError, translated
 
 # The group's bits of a file with an access list are the mask of what is in it, whoever that is for.
 _ACCESS_LIST = "system.posix_acl_access"
@@ -23,14 +26,52 @@ _ACCESS_LIST = "system.posix_acl_access"
 _LINKS = 40
 
 
-def weakness(root, path, follow=False):
-    """-> a sentence on what others could change, or None. The last part may be a link only with ``follow``; raises OSError."""
+class TrustingNode(Node):
+    """A node whose files are obeyed, where nobody but root could have written them."""
+
+    def weakness(self, path, follow=False):
+        """-> why somebody else could change what is there, or None. The last part of ``path`` may be a link only with ``follow``."""
+        try:
+            return _weakness(self.root, path, follow)
+        except (IOError, OSError) as error:
+            raise translated(path, error)
+
+    def read_trusted(self, path, limit=1048576):
+        """As read_text(), of a plain file that only root could have written. Raises NodeError with the reason otherwise."""
+        try:
+            data, reason = _read(self.root, path, self.path(path), limit)
+        except (IOError, OSError) as error:
+            raise translated(path, error)
+        if reason:
+            raise NodeError(path, "not obeyed, since " + reason, errno.EPERM)
+        return data.decode("utf-8", "replace")
+
+    def read_json(self, path, limit=1048576):
+        """The JSON of read_trusted(). Raises ValueError with the reason for what is none, and for a name with two values."""
+        try:
+            return json.loads(self.read_trusted(path, limit), object_pairs_hook=_mapping)
+        except RuntimeError:
+            # Python's own limit; a RecursionError in Python 3.
+            raise ValueError("nested too deeply")
+
+
+def _mapping(pairs):
+    """An object of JSON. Of two values of one name none is the one that was meant."""
+    found = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError("%s is there twice" % json.dumps(name))
+        found[name] = value
+    return found
+
+
+def _weakness(root, path, follow=False):
     return _along(root, root, path, follow, _LINKS)
 
 
-def read(root, path, real, limit):
+def _read(root, path, real, limit):
     """-> (content, None), or (b"", why the file is not to be obeyed). Raises OSError."""
-    reason = weakness(root, path)
+    reason = _weakness(root, path)
     if reason:
         return b"", reason
     # Not followed, and not waited for: it may have been swapped in between.
@@ -39,7 +80,7 @@ def read(root, path, real, limit):
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             return b"", "%s is no plain file" % path
-        reason = fault(about, path)
+        reason = _fault(about, path)
         if reason:
             return b"", reason
         data = b""
@@ -52,7 +93,7 @@ def read(root, path, real, limit):
     return (data, None) if len(data) <= limit else (b"", "%s is too large" % path)
 
 
-def fault(about, name):
+def _fault(about, name):
     """Why others could change a file or directory, or None."""
     if about.st_uid not in (0, os.geteuid()):
         return "%s belongs to user %d" % (name, about.st_uid)
@@ -67,7 +108,7 @@ def fault(about, name):
 
 
 def _shared(about, path):
-    """Why users of an access list could change a file that fault() finds to be root's and its group's, or None."""
+    """Why users of an access list could change a file that _fault() finds to be root's and its group's, or None."""
     if about.st_mode & stat.S_IWGRP and not about.st_mode & stat.S_ISVTX and _has_access_list(path):
         return "%s may be written by users of an access list (mode %04o)" % (path, stat.S_IMODE(about.st_mode))
     return None
@@ -94,7 +135,7 @@ def _along(root, base, path, follow, links):
     """Goes from ``base`` along ``path``; so many ``links`` may still be followed."""
     here, names = base, [name for name in path.split("/") if name not in ("", ".")]
     about = os.lstat(here)
-    reason = fault(about, here) or _shared(about, here)
+    reason = _fault(about, here) or _shared(about, here)
     while names and not reason:
         name = names.pop(0)
         if name == "..":
@@ -103,7 +144,7 @@ def _along(root, base, path, follow, links):
         here = os.path.join(here, name)
         about = os.lstat(here)
         if not stat.S_ISLNK(about.st_mode):
-            reason = fault(about, here) or _shared(about, here)
+            reason = _fault(about, here) or _shared(about, here)
         elif not names and not follow:
             reason = "%s is a symbolic link" % here
         elif about.st_uid not in (0, os.geteuid()):

@@ -15,7 +15,7 @@ import re
 
 from ._compaction.target import OPTIONS, complete
 from ._node import NodeError
-from ._node_writes import WritableNode
+from ._node_trust import TrustingNode
 from ._options import TEXT_TYPES, OptionError
 
 # Of signs that one sees, and that any Python can make bytes of.
@@ -39,7 +39,7 @@ def load(node, path=None, typed=None):
     options = {}
     try:
         # A file that is named lies here, the usual one on the node. Root obeys only what root has written.
-        options = (WritableNode() if named else node).read_json(path)
+        options = (TrustingNode() if named else node).read_json(path)
         if not isinstance(options, dict):
             raise ValueError("it is not an object")
     except NodeError as error:

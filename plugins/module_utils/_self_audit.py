@@ -16,7 +16,7 @@ import json
 import os
 import time
 
-from . import _audit, _facts, _grading, _record, _watch
+from . import _audit, _facts, _grading, _node_locks, _record, _watch
 from ._assessment.assess import assess
 from ._assessment.remediation import SURVEY_SUBSET, hinges_on_survey
 from ._node import Node, NodeError
@@ -119,7 +119,7 @@ class Store:
             )
         # Two runs at once share a temporary file.
         lock = "/." + self._file[1:] + ".lock"
-        with self._place.lock(lock, wait_seconds=LOCK_SECONDS, remove=True) as held:
+        with _node_locks.lock(self._place, lock, wait_seconds=LOCK_SECONDS, remove=True) as held:
             if not held:
                 raise NodeError(lock[1:], "another run has held the lock for %d seconds" % LOCK_SECONDS)
             self._place.write_file(self._file, text, 0o600)

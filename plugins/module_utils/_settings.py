@@ -18,8 +18,9 @@ import json
 import re
 import time
 
-from . import _facts, _tuning
+from . import _node_locks, _tuning
 from ._node import NodeError
+from ._observation import observe, resolve_subset
 from ._options import OptionError
 from ._procfs import pressure
 
@@ -66,8 +67,8 @@ def path_of(name):
 
 
 def gather(node, more=()):
-    """The facts that settings are computed from, and ``more`` subsets of them."""
-    return _facts.collect(node, _SUBSET + tuple(more))
+    """The facts that settings are computed from, as they were seen, and ``more`` subsets of them."""
+    return observe(node, resolve_subset(_SUBSET + tuple(more)))
 
 
 def load_record(node):
@@ -106,7 +107,7 @@ def apply(node, settings, state="present", read_only="warn", check_mode=False, p
     if path is None:
         raise ApplyError("no directory for the lock: none of %s" % ", ".join(LOCK_FILES))
     try:
-        with node.lock(path, not check_mode, LOCK_SECONDS, remove=True) as held:
+        with _node_locks.lock(node, path, not check_mode, LOCK_SECONDS, remove=True) as held:
             if not held:
                 raise ApplyError("%s: another run has been changing the settings for %d seconds" % (path, LOCK_SECONDS))
             return _apply(node, settings, state, read_only, check_mode, prefix, pause)

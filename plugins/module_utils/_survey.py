@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""The subset ``pageblocks`` of the facts: looks at a node's pageblocks, at its pools of huge pages, and at who holds its pages.
+"""Of the subset ``pageblocks`` of the facts: looks at a node's pageblocks, and at who holds its pages.
 
 It needs root and costs some CPU, so it is not part of ``all``, and the plain audit does not carry its code to the node.
 """
@@ -14,7 +14,7 @@ __metaclass__ = type
 
 import re
 
-from . import _consumers, _hugepages, _pageblocks, _scanners, _yields
+from . import _consumers, _pageblocks, _scanners, _yields
 from ._node import NodeError
 from ._procfs import allocations, iomem, pagetypeinfo, sysctl, zoneinfo
 
@@ -36,23 +36,12 @@ _FRACTION = "vm.percpu_pagelist_high_fraction"
 _LARGE_FOLIOS = "/sys/kernel/mm/transparent_hugepage/hugepages-*kB"
 
 
-def collect(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
-    """Put ``pageblock_survey`` and ``hugepages`` into the ``facts`` of the node; what is missing goes to ``unavailable``.
-
-    sample    pageblocks to read in all, None for every one
-    learned   what compactions of this node brought before (_yields.py): it corrects what is expected
-    """
-    learned = learned or _yields.Learned()
-    facts["pageblock_survey"], zones = survey(node, facts, sample, seed, learned)
-    pools = _hugepages.pools(node)
-    facts["hugepages"] = _hugepages.plan(pools, facts, zones, learned.corrected)
-    return facts
-
-
 def survey(node, facts, sample=_pageblocks.SAMPLE, seed=None, learned=None):
     """-> (``pageblock_survey`` of the facts, the _pageblocks.Zone that it was made of); (None, None) with the reason in ``unavailable``.
 
-    ``sample`` and ``learned`` as for collect(). What is drawn of the pageblocks is the same with the same ``seed``, None for any.
+    sample    pageblocks to read in all, None for every one
+    seed      what is drawn of them is the same with the same one, None for any
+    learned   what compactions of this node brought before (_yields.py): it corrects what is expected
     """
     learned = learned or _yields.Learned()
     try:

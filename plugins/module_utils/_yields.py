@@ -73,7 +73,7 @@ class Learned:
 
 
 def load(node):
-    """-> Learned, of a WritableNode. Nothing is believed that somebody else than root could have written, or that is no such record."""
+    """-> Learned, of a TrustingNode. Nothing is believed that somebody else than root could have written, or that is no such record."""
     try:
         record = node.read_json(FILE, _LIMIT)
         runs = {}

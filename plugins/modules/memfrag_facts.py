@@ -456,13 +456,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _facts,
+    _hugepages,
     _pageblocks,
-    _survey,
     _watch,
     _yields,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_trust import TrustingNode
 
 
 def main():
@@ -479,9 +479,8 @@ def main():
     params = module.params
 
     def survey(node, facts):
-        # Whose word it is can be told by what writes to nodes alone; nothing is written.
-        learned = _yields.load(WritableNode(node.root, node.deadline))
-        _survey.collect(node, facts, None if params["pageblocks"] == "full" else _pageblocks.SAMPLE, learned=learned)
+        learned = _yields.load(TrustingNode(node.root, node.deadline))
+        _hugepages.collect(node, facts, None if params["pageblocks"] == "full" else _pageblocks.SAMPLE, learned=learned)
 
     def work(deadline, tell):
         node = Node(params["root"], deadline)

@@ -42,6 +42,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run, state
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 # Of a virtual environment the path may be too long for a script's first line.
@@ -205,7 +206,7 @@ def check_tool(root):
         promise(node.read_text(METRICS).endswith("\n"), "half a file of metrics")
         promise(METRICS in _metrics.written(node), "metrics that nobody would find")
     if node.exists(run.LOCK_FILES[0]):
-        with node.lock(run.LOCK_FILES[0], wait_seconds=10) as held:
+        with lock(node, run.LOCK_FILES[0], wait_seconds=10) as held:
             promise(held, "the lock is still held")
 
 

@@ -17,7 +17,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _fragmenters, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _fragmenters, _hugepages
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 HERE = sys.path[0]
@@ -65,7 +65,7 @@ def surveyed():
     facts = _facts.collect(
         NODE,
         ["!all", "!min", "zones", "migratetypes", "slab", "sysctl", "pageblocks"],
-        survey=lambda node, facts: _survey.collect(node, facts, None),
+        survey=lambda node, facts: _hugepages.collect(node, facts, None),
     )
     held = {}
     for zone in facts["pageblock_survey"]["zones"]:

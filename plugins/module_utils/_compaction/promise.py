@@ -24,7 +24,7 @@ _NAMED = 3
 
 def survey(node, facts):
     """Puts the survey into the facts, corrected by what was learned. -> why there is none, or None"""
-    _survey.collect(node, facts, learned=_yields.load(node))
+    facts["pageblock_survey"], dummy = _survey.survey(node, facts, learned=_yields.load(node))
     return None if facts["pageblock_survey"] else facts["unavailable"].get(_survey.SUBSET, "the survey brought nothing")
 
 

@@ -12,7 +12,7 @@ __metaclass__ = type
 import contextlib
 import time
 
-from .. import _facts
+from .. import _facts, _node_locks
 from .._node import NodeError
 from .._states import STATES
 from . import guards, lists, promise, state
@@ -129,7 +129,7 @@ def _lock(node, dry_run):
         yield True if dry_run else "no directory for the lock: none of %s" % ", ".join(LOCK_FILES)
         return
     # What happens while the lock is held is not the lock's to translate.
-    lock = node.lock(path, create=not dry_run)
+    lock = _node_locks.lock(node, path, create=not dry_run)
     try:
         held = lock.__enter__()
     except NodeError as error:

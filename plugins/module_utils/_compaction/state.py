@@ -30,7 +30,7 @@ def boot_id(node):
 
 
 def read(node):
-    """-> a reading of a WritableNode:  what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
+    """-> a reading of a TrustingNode:  what the runs before left for the next: {boot_id, failures, retry_after, runs: {reason: n}, ...}, {} before
     the first. Broken where that cannot be known, since runs that did not help may be among them."""
     try:
         state = node.read_json(FILE, _LIMIT)

@@ -11,6 +11,7 @@ __metaclass__ = type
 
 import time
 
+from .. import _node_work
 from . import guards
 from .plan import COMPACT_ALL, DROP_VALUES
 
@@ -81,5 +82,5 @@ class Steps:
 
     def _write(self, action, path, value):
         if action == "sync":
-            return self.node.sync(self.stop)
-        return self.node.write_value_watched(path, value, self.stop)
+            return _node_work.sync(self.stop)
+        return _node_work.write_value(self.node, path, value, self.stop)

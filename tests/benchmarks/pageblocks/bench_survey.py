@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _hugepages, _pageblocks
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
 SEED = 1
@@ -97,7 +97,7 @@ def survey(node: Node, page_size: int, order: int) -> dict[str, object]:
     facts = _facts.collect(node, ["zones", "!migratetypes"])
     facts["kernel"].update(page_size=page_size, hugepage_order=order)
     started = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _survey.collect(node, facts, _pageblocks.SAMPLE, SEED)
+    _hugepages.collect(node, facts, _pageblocks.SAMPLE, SEED)
     seen = facts["pageblock_survey"]
     if not seen:
         sys.exit(facts["unavailable"]["pageblocks"])

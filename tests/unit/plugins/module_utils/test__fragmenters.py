@@ -14,6 +14,7 @@ import signal
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _fragmenters, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import extfrag_events
 
@@ -241,7 +242,9 @@ def test_nothing_is_left_when_something_goes_wrong(machine, monkeypatch):
 
 def test_one_watch_at_a_time(machine):
     node, kernel = machine(trace=TRACE)
-    with node.lock("/run/memfrag-watch.lock"), pytest.raises(_fragmenters.WatchError, match="another watch is running"):
+    with lock(node, "/run/memfrag-watch.lock"), pytest.raises(
+        _fragmenters.WatchError, match="another watch is running"
+    ):
         watch(node)
     assert kernel.left == []
 

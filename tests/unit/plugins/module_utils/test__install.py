@@ -22,6 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _bundle, 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction import run
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import complete
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 # Of a virtual environment the path is too long for a script's first line, and not root's alone.
@@ -292,7 +293,7 @@ def test_killed_at_any_time_it_leaves_no_lock_and_no_half_file(tool, running):
         # The child that writes to the kernel ends by itself.
         deadline, held = time.time() + 10, False
         while not held and time.time() < deadline:
-            with WritableNode(root).lock("/run/memfrag.lock") as held:
+            with lock(WritableNode(root), "/run/memfrag.lock") as held:
                 pass
         assert held
         # Files are whole, whichever run they are of.
@@ -402,7 +403,7 @@ def test_a_running_job_is_waited_for(tmp_path):
     node = WritableNode(str(tmp_path))
     _install.install(node, "/sbin/memfrag", PYTHON)
     build_roots.write(node.root, "run/memfrag.lock")
-    with WritableNode(node.root).lock("/run/memfrag.lock") as held:
+    with lock(WritableNode(node.root), "/run/memfrag.lock") as held:
         assert held
         with pytest.raises(NodeError) as caught:
             _install.remove(node, "/sbin/memfrag", wait_seconds=0.2)
@@ -420,8 +421,8 @@ def test_whoever_begins_while_it_goes_waits(tmp_path, monkeypatch):
     remove, waited = node.remove, []
 
     def during(path):
-        for lock in (run.lock_file(node), _metrics.lock_file(node)):
-            with node.lock(lock) as held:
+        for path_of_lock in (run.lock_file(node), _metrics.lock_file(node)):
+            with lock(node, path_of_lock) as held:
                 waited.append(not held)
         return remove(path)
 

@@ -40,45 +40,6 @@ def test_a_setting_that_is_not_there_is_not_made(node):
     assert node.listdir("/") == []
 
 
-def test_a_watched_write(node):
-    put(node, "/setting")
-    assert node.write_value_watched("/setting", 1, lambda seconds: None) is None
-    assert node.read_text("/setting") == "1\n"
-
-
-def test_a_watched_write_that_fails_says_why(node):
-    os.mkdir(node.path("/setting"))
-    with pytest.raises(NodeError) as caught:
-        node.write_value_watched("/setting", 1, lambda seconds: None)
-    assert str(caught.value) == "/setting: Is a directory"
-
-
-def test_a_watched_write_is_ended(node):
-    # Nobody reads from the other end: the writer would wait for ever.
-    os.mkfifo(node.path("/setting"))
-    asked = []
-
-    def stop(seconds):
-        asked.append(seconds)
-        return "long enough" if len(asked) == 3 else None
-
-    assert node.write_value_watched("/setting", 1, stop, interval=0) == "long enough"
-    assert asked == sorted(asked)
-    with pytest.raises(OSError):
-        os.waitpid(-1, os.WNOHANG)
-
-
-def test_a_writer_that_cannot_be_ended_is_left_to_the_kernel(node, monkeypatch):
-    os.mkfifo(node.path("/setting"))
-    monkeypatch.setattr(_node_writes, "_GRACE_SECONDS", -1)
-    monkeypatch.setattr(_node_writes.os, "kill", lambda child, number: killed.append(child))
-    killed = []
-    assert node.write_value_watched("/setting", 1, lambda seconds: "enough", interval=0).startswith("enough; ")
-    monkeypatch.undo()
-    os.kill(killed[0], 9)
-    os.waitpid(killed[0], 0)
-
-
 def test_a_file_is_replaced_as_a_whole(node):
     put(node, "/file", "old")
     # What a run that was killed has left, and what somebody who wants to write elsewhere would put there.
@@ -90,34 +51,6 @@ def test_a_file_is_replaced_as_a_whole(node):
     assert node.listdir("/") == ["file"]
     node.write_file("/file", b"\x00\xff")
     assert node.read_bytes("/file") == b"\x00\xff"
-
-
-@pytest.mark.parametrize("by_libc", [True, False])
-def test_the_selinux_label_of_a_file_goes_over_to_what_replaces_it(by_libc, node, monkeypatch):
-    if not hasattr(os, "setxattr"):
-        pytest.skip("needs Python 3 to look at labels; molecule has Python 2.7 write files")
-    label = b"system_u:object_r:memfrag_test_t:s0\0"
-    node.write_file("/labelled", "one")
-    path = node.path("/labelled")
-    try:
-        os.setxattr(path, "security.selinux", label)
-    except OSError:
-        pytest.skip("labels can be set by root alone, and not on every file system")
-    if by_libc:
-        monkeypatch.setattr(_node_writes, "os", _WithoutAttributes())
-    node.write_file("/labelled", "two")
-    assert node.read_text("/labelled") == "two"
-    assert os.getxattr(path, "security.selinux") == label
-    node.write_file("/new", "three")
-
-
-class _WithoutAttributes(object):
-    """The module os, as Python 2.7 has it."""
-
-    def __getattr__(self, name):
-        if name.endswith("xattr"):
-            raise AttributeError(name)
-        return getattr(os, name)
 
 
 def test_a_file_cannot_be_written_where_there_is_no_directory(node):
@@ -135,26 +68,6 @@ def test_directories_are_made_and_removed_when_empty(node):
     assert node.remove("/a/b/file") and not node.remove("/a/b/file")
     node.remove("/a/b")
     assert not node.exists("/a/b")
-
-
-def test_a_lock_is_held_once_and_goes_with_its_holder(node):
-    with node.lock("/lock") as first, node.lock("/lock") as second, node.lock("/lock", create=False) as third:
-        assert (first, second, third) == (True, False, False)
-    with node.lock("/lock") as again:
-        assert again
-
-
-def test_a_lock_that_is_only_looked_at_is_not_made(node):
-    with node.lock("/lock", create=False) as held:
-        assert held
-    assert node.listdir("/") == []
-
-
-def test_a_lock_is_no_link_to_elsewhere(node):
-    put(node, "/elsewhere")
-    os.symlink("elsewhere", node.path("/lock"))
-    with pytest.raises(NodeError), node.lock("/lock"):
-        pass
 
 
 @pytest.mark.parametrize(

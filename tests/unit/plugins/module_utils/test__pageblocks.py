@@ -18,7 +18,6 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _hugepages,
     _pageblocks,
     _scanners,
-    _survey,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
@@ -407,12 +406,12 @@ def looked_at(root, letters, sample=None):
                 struct.pack("=%dQ" % len(letters), *[WORDS[letter] for letter in letters]) * (pages // len(letters) + 1)
             )
     return _facts.collect(
-        Node(root), ["all", "pageblocks"], survey=lambda node, facts: _survey.collect(node, facts, sample)
+        Node(root), ["all", "pageblocks"], survey=lambda node, facts: _hugepages.collect(node, facts, sample)
     )
 
 
 def test_the_subset_is_not_part_of_all(node_root):
-    facts = _facts.collect(Node(node_root(CAPTURE)), survey=_survey.collect)
+    facts = _facts.collect(Node(node_root(CAPTURE)), survey=_hugepages.collect)
     assert facts["pageblock_survey"] is None and facts["hugepages"] is None
 
 
@@ -457,13 +456,13 @@ def test_callers_are_those_of_the_kernels_own_pages(node_root):
 
 
 def test_without_the_file_the_reason_is_given(node_root):
-    facts = _facts.collect(Node(node_root(CAPTURE)), ["pageblocks"], survey=_survey.collect)
+    facts = _facts.collect(Node(node_root(CAPTURE)), ["pageblocks"], survey=_hugepages.collect)
     assert facts["pageblock_survey"] is None
     assert facts["unavailable"]["pageblocks"].startswith("/proc/kpageflags: no such file (a kernel without")
 
 
 def test_without_spans_the_reason_is_given(node_root):
-    facts = _facts.collect(Node(node_root(CAPTURE, ["zoneinfo"])), ["pageblocks"], survey=_survey.collect)
+    facts = _facts.collect(Node(node_root(CAPTURE, ["zoneinfo"])), ["pageblocks"], survey=_hugepages.collect)
     assert "zoneinfo" in facts["unavailable"]["pageblocks"]
 
 

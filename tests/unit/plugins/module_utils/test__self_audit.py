@@ -20,6 +20,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _entry, _
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.node_state import parse_time
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 FRAGMENTED = "6.1.0-56-cloud-amd64/fragmented"
@@ -186,7 +187,7 @@ def test_a_run_that_is_killed_leaves_the_last_record_whole(share, monkeypatch):
 def test_two_runs_at_once_write_one_after_the_other(share, monkeypatch):
     monkeypatch.setattr(_self_audit, "LOCK_SECONDS", 0)
     store = _self_audit.Store(share, "n")
-    with WritableNode(share).lock("/.n.json.lock") as held:
+    with lock(WritableNode(share), "/.n.json.lock") as held:
         assert held
         with pytest.raises(NodeError) as refused:
             store.keep(_record.empty("n", (), 0))

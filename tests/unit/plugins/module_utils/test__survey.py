@@ -15,7 +15,7 @@ import struct
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _pageblocks, _survey
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _facts, _hugepages, _pageblocks
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
@@ -66,7 +66,7 @@ def machine(root, zones, page_size=4096, order=9, orders=11, pools=()):
 
 def survey(node, sample=None, seed=None):
     facts = _facts.collect(node, survey=lambda node, facts: None)
-    return _survey.collect(node, facts, sample, seed)
+    return _hugepages.collect(node, facts, sample, seed)
 
 
 def zones_of(facts):
@@ -244,12 +244,12 @@ def test_what_can_be_reclaimed_is_room_to_move_pages_into(tmp_path):
     node = machine(str(tmp_path), [("Normal", 0, ["mmmf"] * 40)])
     facts = _facts.collect(node, survey=lambda node, facts: None)
     facts["zones"][0]["reclaimable_pages"] = 40 * 512 // 4
-    zone = zones_of(_survey.collect(node, facts, None))["Normal"]
+    zone = zones_of(_hugepages.collect(node, facts, None))["Normal"]
     freed = [row for row in zone["after_reclaim"] if row["order"] == 9][0]
     assert 0 < row_of(zone, 9)["expected"] < freed["expected"] <= 20
     assert freed["now"] == row_of(zone, 9)["now"] <= freed["low"] <= freed["expected"] <= freed["high"]
     facts["zones"][0]["reclaimable_pages"] = 0
-    zone = zones_of(_survey.collect(node, facts, None))["Normal"]
+    zone = zones_of(_hugepages.collect(node, facts, None))["Normal"]
     assert zone["after_reclaim"] == zone["yields"]
 
 
@@ -292,7 +292,7 @@ def test_a_sample_is_within_its_interval_nineteen_times_in_twenty(tmp_path):
 def survey_of_sample(node, seed):
     facts = {"kernel": {"page_size": 4096, "hugepage_order": 4}, "sysctl": {"vm.compact_unevictable_allowed": 1}}
     facts.update(zones=FACTS.setdefault(node.root, _facts.collect(node))["zones"], unavailable={}, unparsed_lines={})
-    return _survey.collect(node, facts, 300, seed)
+    return _hugepages.collect(node, facts, 300, seed)
 
 
 FACTS = {}

@@ -13,7 +13,9 @@ import shutil
 
 import pytest
 
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _node_work
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
@@ -48,7 +50,7 @@ def kernel_fixture(monkeypatch, node_root):
         monkeypatch.setattr(WritableNode, "live", True)
         monkeypatch.setattr(WritableNode, "uname", lambda node: ("6.1.0-56-cloud-amd64", "x86_64"))
         monkeypatch.setattr(WritableNode, "page_size", lambda node: 4096)
-        monkeypatch.setattr(WritableNode, "write_value_watched", write)
+        monkeypatch.setattr(_node_work, "write_value", write)
         return root, written
 
     return make
@@ -151,7 +153,7 @@ def test_guards_hold_it_off(run_module, kernel, options, path, text, reason):
 
 def test_the_lock_is_heeded(run_module, kernel):
     root, written = kernel(MOVABLE)
-    with WritableNode(root).lock("/run/memfrag.lock") as held:
+    with lock(WritableNode(root), "/run/memfrag.lock") as held:
         assert held
         result = run_module("memfrag_compact", {"root": root, "order": 9})
     assert result["reason"] == "locked" and not result["changed"] and written == []

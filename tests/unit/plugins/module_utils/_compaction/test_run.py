@@ -22,6 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import (
     _logline,
     _metrics,
     _metrics_state,
+    _node_work,
     _pageblocks,
     _releases,
     _scanners,
@@ -39,6 +40,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
     target,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 from ansible_collections.kernelops.memfrag.plugins.module_utils._options import OptionError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs import zoneinfo
@@ -119,7 +121,7 @@ class Kernel(WritableNode):
         WritableNode.__init__(self, root)
         self.states, self.written = list(states), []
 
-    def write_value_watched(self, path, value, stop, interval=1.0):
+    def work(self, path, value, stop):
         self.written.append((path, value))
         if self.states and path.endswith(("compact", "compact_memory")):
             state = self.states.pop(0)
@@ -127,15 +129,13 @@ class Kernel(WritableNode):
                 shutil.copy(os.path.join(state, "proc", name), os.path.join(self.root, "proc", name))
         return stop(0)
 
-    def sync(self, stop, interval=1.0):
-        self.written.append(("sync", None))
-        return stop(0)
-
 
 @pytest.fixture(name="kernel")
-def kernel_fixture(node_root, tmp_path):
+def kernel_fixture(monkeypatch, node_root, tmp_path):
     """-> a function that makes a Kernel: a capture, and those that follow it with each compaction"""
     made = []
+    monkeypatch.setattr(_node_work, "write_value", lambda node, path, value, stop: node.work(path, value, stop))
+    monkeypatch.setattr(_node_work, "sync", lambda stop: stop(0))
 
     def make(name, *following, **options):
         root = build_roots.build(name, str(tmp_path / ("kernel-%d" % len(made))), ("extfrag_index", "unusable_index"))
@@ -443,7 +443,7 @@ def test_a_dry_run_writes_nothing(kernel):
 
 def test_another_run_holds_the_lock(kernel):
     node = kernel(MOVABLE)
-    with node.lock("/run/memfrag.lock") as held:
+    with lock(node, "/run/memfrag.lock") as held:
         assert held
         for dry_run in (True, False):
             result = run.run(Kernel(node.root), policy(), dry_run=dry_run)
@@ -501,8 +501,9 @@ def test_slab_is_dropped_only_where_it_is_in_the_way_and_compaction_has_failed(k
     assert without.written == [compact]
 
 
-def test_caches_that_were_asked_for_go_first(kernel):
+def test_caches_that_were_asked_for_go_first(kernel, monkeypatch):
     node = kernel(MOVABLE, COMPACTED)
+    monkeypatch.setattr(_node_work, "sync", lambda stop: node.written.append(("sync", None)))
     run.run(node, policy(drop_caches="all"))
     assert node.written == [
         ("sync", None),
@@ -516,9 +517,9 @@ def test_pressure_breaks_it_off(kernel):
     build_roots.write(node.root, "proc/pressure/memory", "some avg10=0.90 avg60=0.00 avg300=0.00 total=1\n")
 
     class Busy(Kernel):
-        def write_value_watched(self, path, value, stop, interval=1.0):
+        def work(self, path, value, stop):
             build_roots.write(self.root, "proc/pressure/memory", "some avg10=7.25 avg60=0.00 avg300=0.00 total=9\n")
-            return Kernel.write_value_watched(self, path, value, stop, interval)
+            return Kernel.work(self, path, value, stop)
 
     busy = Busy(node.root)
     result = run.run(busy, policy(drop_caches="slab"))
@@ -620,9 +621,9 @@ def test_the_kill_switch_ends_what_is_going_on(kernel):
     node = kernel(MOVABLE)
 
     class Stopped(Kernel):
-        def write_value_watched(self, path, value, stop, interval=1.0):
+        def work(self, path, value, stop):
             build_roots.write(self.root, "etc/memfrag/disable", "now")
-            return Kernel.write_value_watched(self, path, value, stop, interval)
+            return Kernel.work(self, path, value, stop)
 
     stopped = Stopped(node.root)
     result = run.run(stopped, policy(drop_caches="slab"))
@@ -634,9 +635,9 @@ def test_pressure_that_can_no_longer_be_judged_breaks_it_off(kernel):
     node = kernel(MOVABLE)
 
     class Blind(Kernel):
-        def write_value_watched(self, path, value, stop, interval=1.0):
+        def work(self, path, value, stop):
             build_roots.write(self.root, "proc/pressure/memory", "what?\n")
-            return Kernel.write_value_watched(self, path, value, stop, interval)
+            return Kernel.work(self, path, value, stop)
 
     result = run.run(Blind(node.root), policy(drop_caches="slab"))
     assert result["steps"][0]["ended"] == "memory pressure cannot be judged: /proc/pressure/memory: not understood"
@@ -781,8 +782,8 @@ class Lists(Kernel):
 
     gives_back = True
 
-    def write_value_watched(self, path, value, stop, interval=1.0):
-        reason = Kernel.write_value_watched(self, path, value, stop, interval)
+    def work(self, path, value, stop):
+        reason = Kernel.work(self, path, value, stop)
         if path.endswith("compact"):
             self.blocks = self.read_text("/proc/buddyinfo")
             build_roots.write(self.root, "proc/buddyinfo", re.sub(r"\d+(?= *\n)", "0", self.blocks))
@@ -821,7 +822,7 @@ def test_blocks_that_stood_on_lists_need_no_compaction(kernel):
         node.root, [build_roots.build(COMPACTED, node.root + "-after", ("extfrag_index", "unusable_index"))]
     )
     machine.read_text = lambda path, limit=1 << 20: (
-        healthy.write_value_watched("compact", 1, lambda seconds: None) or ""
+        healthy.work("compact", 1, lambda seconds: None) or ""
         if path == lists.REFRESH
         else Kernel.read_text(machine, path, limit)
     )
@@ -837,8 +838,8 @@ def test_what_was_broken_off_teaches_nothing(kernel):
     os.makedirs(node.path("/var/lib/memfrag"))
 
     class Ended(Kernel):
-        def write_value_watched(self, path, value, stop, interval=1.0):
-            Kernel.write_value_watched(self, path, value, stop, interval)
+        def work(self, path, value, stop):
+            Kernel.work(self, path, value, stop)
             return "time limit of 1 seconds"
 
     result = run.run(Ended(node.root), policy(order=9))
@@ -851,10 +852,10 @@ def test_with_caches_dropped_first_the_promise_is_that_of_the_compaction_after_i
     put_pages(node.root, PINNED_PAGES)
 
     class Dropping(Kernel):
-        def write_value_watched(self, path, value, stop, interval=1.0):
+        def work(self, path, value, stop):
             if path.endswith("drop_caches"):
                 put_pages(self.root, HALF_FREE)
-            return Kernel.write_value_watched(self, path, value, stop, interval)
+            return Kernel.work(self, path, value, stop)
 
     dropping = Dropping(node.root)
     dropping.states = node.states
