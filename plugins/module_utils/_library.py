@@ -53,7 +53,6 @@ LIBRARY = (
     "_fragmenters",
     "_gfp",
     "_grading",
-    "_hugepages",
     "_kernel",
     "_log_cursor",
     "_logline",
