@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kernelops.memfrag.plugins.action import memfrag_remediation
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _paths, _records, _variables
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _paths, _records, _shapes, _variables
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ-alert"
 LEDGER = "loop.jsonl"
@@ -26,6 +26,16 @@ LEDGER = "loop.jsonl"
 # So much of the past is kept.
 _KEPT_SECONDS = 24 * 3600
 _KEPT_LINES = 10_000
+
+_ENTRY = _shapes.Fields(
+    {
+        "run_id": _shapes.Text(100, _records.RUN_ID, "a run id"),
+        "host": _shapes.Text(4096),
+        "at": _shapes.Number(),
+        "refused": _shapes.Nullable(_shapes.Text(_shapes.LONGEST_TEXT)),
+    }
+)
+_REMEDY = _shapes.Fields({"host": _shapes.Text(4096)}, others=False)
 
 # The documentation of the options is in plugins/modules/memfrag_loop.py.
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
@@ -141,23 +151,13 @@ class Ledger:
         self.path = os.path.join(records_dir, LEDGER)
 
     def read(self) -> list[dict[str, t.Any]]:
-        try:
-            with open(self.path, encoding="utf-8") as stream:
-                lines = stream.readlines()
-        except FileNotFoundError:
+        if not os.path.lexists(self.path):
             return []
-        entries = []
-        for number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                entries.append({"run_id": str(entry["run_id"]), "host": str(entry["host"]), "at": float(entry["at"])})
-                entries[-1]["refused"] = None if entry["refused"] is None else str(entry["refused"])
-            except (ValueError, KeyError, TypeError) as error:
-                # Without its past the loop does not know when to stop.
-                raise AnsibleActionFail(
-                    f"Nothing is done: {self.path}:{number} is not what was written there ({error})"
-                ) from error
-        return entries
+        try:
+            return _records.load_lines(self.path, _ENTRY)
+        except _records.RecordError as error:
+            # Without its past the loop does not know when to stop.
+            raise AnsibleActionFail(f"Nothing is done: {error}") from error
 
     def write(self, entries: list[dict[str, t.Any]], now: float) -> None:
         kept = [entry for entry in entries if now - entry["at"] < _KEPT_SECONDS][-_KEPT_LINES:]
@@ -176,11 +176,9 @@ class Ledger:
     def books(self, run_id: str) -> list[dict[str, t.Any]] | None:
         path = os.path.join(_records.run_directory(self.records_dir, run_id), memfrag_remediation.BOOKS)
         try:
-            with open(path, encoding="utf-8") as stream:
-                remedies = [json.loads(line) for line in stream]
-        except (OSError, ValueError):
+            return _records.load_lines(path, _REMEDY)
+        except _records.RecordError:
             return None
-        return [remedy for remedy in remedies if isinstance(remedy, dict)]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
     _paths,
     _records,
     _remediation,
+    _shapes,
     _variables,
 )
 
@@ -31,6 +32,17 @@ BOOKS = "remediation.jsonl"
 TEXT = "remediation.txt"
 
 _ON, _OFF = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+# What the roll-out goes by in a line of the books.
+_ENTRY = _shapes.Fields(
+    {
+        "host": _shapes.Text(4096),
+        "outcome": _shapes.OneOf(*_remediation.OUTCOMES),
+        "reason": _shapes.Text(_shapes.LONGEST_TEXT),
+        "taken": _shapes.Bool(),
+    },
+    others=False,
+)
+
 # Whatever else the kill switch is set to is a file.
 WORDS = (*_ON, *_OFF)
 
@@ -133,11 +145,9 @@ def kill_switch(value: str) -> str | None:
         return None
     except OSError as error:
         return f"the kill switch {path} cannot be looked at: {error.strerror}"
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            reason = stream.readline(200).strip()
-    except OSError:
-        reason = ""
+    reason = ""
+    with contextlib.suppress(_records.RecordError):
+        reason = _records.load_text(path, errors="replace").partition("\n")[0][:200].strip()
     return _remediation.sentence(f"the kill switch {path} is on: {reason or 'no reason given'}")
 
 
@@ -243,12 +253,7 @@ class Books:
             os.makedirs(path, mode=0o700, exist_ok=True)
 
     def _read(self) -> list[dict[str, t.Any]]:
-        path = os.path.join(self.directory, BOOKS)
-        try:
-            with open(path, encoding="utf-8") as stream:
-                return [json.loads(line) for line in stream]
-        except ValueError as error:
-            raise _remediation.RemediationError(f"{path}: not what was written there ({error})") from error
+        return _records.load_lines(os.path.join(self.directory, BOOKS), _ENTRY)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -335,7 +335,8 @@ ASSESSMENT = Fields(
 
 _RECORD_NEEDED: dict[str, Shape] = {"schema_version": Int(1, 1000), "host": Text(4096), "status": OneOf(*STATUSES)}
 _RECORD_HEAD: dict[str, Shape] = {
-    "groups": ListOf(_NAME, 4096),
+    # Those of the inventory, as long as its owner makes them.
+    "groups": ListOf(Text(4096), 4096),
     "error": _LINE,
     "started_at": Text(64),
     "duration_seconds": Number(0, 1e9),

@@ -12,6 +12,7 @@ the next run gives the node back. A mark appears whole or not at all, and only w
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -112,11 +113,8 @@ def sweep(records_dir: str) -> None:
 def _read(file: str, host: str | None, own: int) -> Mark:
     """The file's name says which node it is, and what is in it who took it."""
     about: t.Any = None
-    try:
-        with open(file, "rb") as stream:
-            about = json.loads(stream.read(_LARGEST))
-    except (OSError, ValueError, RecursionError):
-        pass
+    with contextlib.suppress(_records.RecordError, ValueError, RecursionError):
+        about = json.loads(_records.load_text(file, _LARGEST))
     about = about if isinstance(about, dict) else {}
     named = about.get("host")
     if host is None:

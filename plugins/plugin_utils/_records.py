@@ -32,6 +32,8 @@ STATUSES = _contracts.STATUSES
 # What would help was called so before it was named "remediation"; records of 0.1 have it.
 OLD_NAME = "mending"
 LARGEST = _record.LARGEST
+# Of a file with a line per node of a fleet.
+LARGEST_BOOKS = 32 * LARGEST
 
 # Records and reports hold log lines and names: they are their owner's, unless asked otherwise.
 MODE = 0o600
@@ -40,7 +42,8 @@ MODE = 0o600
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 _LEFT_SECONDS = 86400
 
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}")
+RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._:+@-]{0,99}"
+_RUN_ID = re.compile(RUN_ID)
 
 
 class RecordError(Exception):
@@ -214,16 +217,30 @@ def _head_in(text: bytes) -> bytes:
     return line[:-1] + b"}" if line.endswith(b",") else line
 
 
-def load_text(path: str) -> str:
+def load_text(path: str, largest: int = LARGEST, errors: str = "strict") -> str:
     """A file that lies beside the records, held to the same."""
     try:
-        return _content(path).decode()
+        return _content(path, largest).decode(errors=errors)
     except UnicodeDecodeError as error:
         raise RecordError(f"{path}: not UTF-8 ({error})") from error
 
 
-def _open(path: str) -> tuple[int, int]:
-    """-> (descriptor, size) of a regular file of at most LARGEST bytes, told before a byte of it is read.
+def load_lines(path: str, shape: _shapes.Fields) -> list[dict[str, t.Any]]:
+    """A file of an object of JSON per line, each of that shape."""
+    entries = []
+    for number, line in enumerate(load_text(path, LARGEST_BOOKS).splitlines(), 1):
+        try:
+            entries.append(_DECODER.decode(line))
+            shape.check(entries[-1])
+        except _shapes.ShapeError as error:
+            raise RecordError(f"{path}:{number}: not what was written there ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"{path}:{number}: not valid JSON ({error})") from error
+    return entries
+
+
+def _open(path: str, largest: int = LARGEST) -> tuple[int, int]:
+    """-> (descriptor, size) of a regular file of at most so many bytes, told before a byte of it is read.
 
     Nobody waits for a writer of a FIFO here, and what has been opened is looked at, not what the name led to before.
     """
@@ -235,17 +252,17 @@ def _open(path: str) -> tuple[int, int]:
     why = ""
     if not stat.S_ISREG(status.st_mode):
         why = "not a regular file"
-    elif status.st_size > LARGEST:
-        why = f"has {status.st_size:,} bytes, of at most {LARGEST:,}"
+    elif status.st_size > largest:
+        why = f"has {status.st_size:,} bytes, of at most {largest:,}"
     if why:
         os.close(descriptor)
         raise RecordError(f"{path}: {why}")
     return descriptor, status.st_size
 
 
-def _content(path: str) -> bytes:
+def _content(path: str, largest: int = LARGEST) -> bytes:
     """All of a file that does not grow while it is read."""
-    descriptor, size = _open(path)
+    descriptor, size = _open(path, largest)
     data = b""
     try:
         # A byte more than there is; some file systems give less at a time than they are asked for.

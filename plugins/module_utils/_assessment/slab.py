@@ -42,13 +42,13 @@ def _sparse(state):
         cache
         for cache in state.slab.get("caches") or ()
         if cache["size_kb"] >= state.policy["sparse_slab_mb"] * 1024
-        and (cache["utilization_percent"] or 0) < state.policy["sparse_slab_percent"]
+        and (cache.get("utilization_percent") or 0) < state.policy["sparse_slab_percent"]
     ]
     if not sparse:
         return []
     first = sparse[0]
     title = "Slab cache %s holds %d MB for %d %% of its objects"
-    title %= (first["name"], first["size_kb"] >> 10, first["utilization_percent"] or 0)
+    title %= (first["name"], first["size_kb"] >> 10, first.get("utilization_percent") or 0)
     return [make("MF403", "low", title, caches=[cache["name"] for cache in sparse])]
 
 

@@ -104,7 +104,8 @@ def make(
     fleet.problems = sorted([*fleet.problems, *strange])
     if not fleet.hosts:
         where = ", ".join([*records_dirs, *collected_dirs])
-        raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}")
+        skipped = f", but {len(fleet.problems)} that cannot be read: {fleet.problems[0]}" if fleet.problems else ""
+        raise _records.RecordError(f"No records{f' of run {run_id}' if run_id else ''} in {where}{skipped}")
     fleet.options = tuple(options)
     fleet.actions = _actions.of(fleet.hosts, options)
     for finding in fleet.findings:

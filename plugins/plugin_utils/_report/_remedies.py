@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 from collections.abc import Callable, Iterable
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._text import strip_controls
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _contracts, _records, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _words
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report._types import Host, Record, Remedy
 
@@ -23,6 +22,7 @@ BOOKS = "remediation.jsonl"
 # Outcomes of nodes that something was done to; the others were looked at and left alone.
 OUTCOMES = ("mended", "worse", "no_better", "held_off", "failed")
 
+_ENTRY = _shapes.Fields({"host": _shapes.Text(4096)}, others=False)
 _MOST_OF_NODE = 20
 _RUN_ID_TIME = "%Y%m%dT%H%M%SZ"
 
@@ -37,7 +37,7 @@ def mark(hosts: Iterable[Host], runs: Iterable[_records.Run], problem: Callable[
         if run.collected or not os.path.lexists(path):
             continue
         try:
-            for entry in _entries(path):
+            for entry in _records.load_lines(path, _ENTRY):
                 remedy = _remedy(entry, run)
                 host = known.get(entry["host"])
                 if remedy and host:
@@ -48,19 +48,6 @@ def mark(hosts: Iterable[Host], runs: Iterable[_records.Run], problem: Callable[
     for name, remedies in found.items():
         remedies.sort(key=lambda remedy: (remedy.time.timestamp() if remedy.time else 0, remedy.run_id))
         known[name].remedies = tuple(remedies[-_MOST_OF_NODE:])
-
-
-def _entries(path: str) -> list[Record]:
-    entries = []
-    for number, line in enumerate(_records.load_text(path).splitlines(), 1):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _records.RecordError(f"{path}:{number}: not valid JSON ({error})") from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("host"), str):
-            raise _records.RecordError(f"{path}:{number}: not a remedy of this collection (no host)")
-        entries.append(entry)
-    return entries
 
 
 def _remedy(entry: Record, run: _records.Run) -> Remedy | None:

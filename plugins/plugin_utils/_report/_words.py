@@ -17,6 +17,8 @@ import shlex
 import typing as t
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils._shapes import MOST
+
 # Index into this tuple is how the report keeps a state; "?" is any other word.
 STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
 DIGITS = {state: str(index) for index, state in enumerate(STATES)}
@@ -105,10 +107,8 @@ def text(value: t.Any, longest: int = 2000) -> str:
 
 
 def number(value: t.Any) -> int | None:
-    """Any value of a record as a whole number."""
-    if value.__class__ is int:
-        return value  # nearly all
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """Any value of a record as a count of something; None for what is none. Not all of a record has been held to its contract."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST:
         return None
     return int(value)
 

@@ -49,6 +49,8 @@ def observed(capture: str) -> dict[str, t.Any]:
             "promised": [{"node": 0, "zone": where[-1][1], "obtained": 3, **row}],
         },
     }
+    # Large enough, and empty enough, for a rule to look at it.
+    facts["slab"]["caches"].append({"name": "dentry", "size_kb": 1 << 22, "utilization_percent": 5})
     reach = {"low": 1, "expected": 2, "high": 3}
     facts["hugepages"] = [
         {

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import re
 import time
 import typing as t
 from unittest import mock
@@ -141,11 +143,40 @@ def test_what_would_be_lost_or_lead_elsewhere_is_refused(act: Act, options: dict
         act("admit", **options)
 
 
-def test_a_ledger_that_cannot_be_read_stops_the_loop(act: Act, records: pathlib.Path) -> None:
+LINE = '{"run_id": "r0", "host": "a", "at": 1, "refused": null}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("half a li", "not valid JSON"),
+        ("[" * 100000, "not valid JSON"),
+        ("[]", "must be a mapping"),
+        ("{}", "has no at, host, refused, run_id"),
+        *((LINE.replace("1,", number + ","), "at: must be") for number in ("1e400", "1" + "0" * 400, "-1", "null")),
+        (LINE.replace("1,", "NaN,"), "NaN is no number"),
+        (LINE.replace("r0", "../x"), "run_id: must be a run id"),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_stops_the_loop(act: Act, records: pathlib.Path, line: str, says: str) -> None:
     records.mkdir()
-    (records / "loop.jsonl").write_text('{"run_id": "r0", "host": "a", "at": 1, "refused": null}\nhalf a li\n')
-    with pytest.raises(AnsibleError, match=r"loop\.jsonl:2 is not what was written there"):
+    (records / "loop.jsonl").write_text(LINE + line)
+    with pytest.raises(AnsibleError, match=r"Nothing is done: .*loop\.jsonl:2: .*" + re.escape(says)):
         act("admit")
+
+
+def test_what_no_reading_comes_to_the_end_of_stops_the_loop(act: Act, records: pathlib.Path) -> None:
+    (records / "r1").mkdir(parents=True)
+    os.mkfifo(records / "r1" / "remediation.jsonl")
+    entry = {"run_id": "r1", "host": "b", "at": time.time(), "refused": None}
+    (records / "loop.jsonl").write_text(json.dumps(entry))
+    assert act("admit", "r2")["reason"].startswith("b could not be mended")
+    (records / "loop.jsonl").unlink()
+    for make in (os.mkfifo, lambda path: os.symlink("nowhere", path)):
+        make(records / "loop.jsonl")
+        with pytest.raises(AnsibleError, match=r"Nothing is done: .*loop\.jsonl: "):
+            act("admit")
+        (records / "loop.jsonl").unlink()
 
 
 def test_what_is_told(act: Act, records: pathlib.Path) -> None:

@@ -183,10 +183,23 @@ def test_limit_and_stop_hold_for_the_whole_run(act: t.Any) -> None:
     assert closed["failed"] and "stopped at b: worse, rose. The report is" in closed["msg"]
 
 
-@pytest.mark.parametrize("value", [True, "true", "YES", "on", "1", "here", "dangling", "drain.yml/x", "x" * 5000])
+@pytest.mark.parametrize("line", ["[]", "{}", '{"host": "b"}', "[" * 100000, "{"])
+def test_books_that_are_not_what_was_written_hold_every_node(act: t.Any, line: str) -> None:
+    run = act("prepare", hosts=["a"], run_id="r1")["run"]
+    act("open", run=run, hosts=["a"], remedies=[remedy("a")])
+    with open(os.path.join(run["report_dir"], "remediation.jsonl"), "a", encoding="utf-8") as stream:
+        stream.write(line)
+    with pytest.raises(AnsibleError, match=r"remediation\.jsonl:2: not "):
+        act("take", run=run, remedy=remedy("a"))
+
+
+@pytest.mark.parametrize(
+    "value", [True, "true", "YES", "on", "1", "here", "fifo", "dangling", "drain.yml/x", "x" * 5000]
+)
 def test_the_kill_switch_holds_every_node(act: t.Any, tmp_path: t.Any, value: t.Any) -> None:
     (tmp_path / "here").write_text("change freeze\x1b[2J\nsecond line\n")
     (tmp_path / "dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "fifo")
     run = act("prepare", hosts=["a"], run_id="r1", kill_switch=value)["run"]
     act("open", run=run, hosts=["a"], remedies=[remedy("a")])
     held = act("take", run=run, remedy=remedy("a"))["remedy"]

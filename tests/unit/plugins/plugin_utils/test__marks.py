@@ -84,6 +84,18 @@ def test_a_mark_that_cannot_be_understood_is_one(content: bytes, tmp_path: t.Any
     assert _marks.find(str(tmp_path), "web/1", HERE) == expected
 
 
+def test_a_mark_that_no_reading_comes_to_the_end_of_is_one(tmp_path: t.Any) -> None:
+    folder = tmp_path / "remediating"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo.json")
+    (folder / "zero.json").symlink_to("/dev/zero")
+    (folder / "sparse.json").touch()
+    os.truncate(folder / "sparse.json", 1 << 40)
+    assert _marks.standing(str(tmp_path), HERE) == [
+        _marks.Mark(host, "unknown", False) for host in ("fifo", "sparse", "zero")
+    ]
+
+
 def test_what_a_killed_run_left_half_made_is_swept(tmp_path: t.Any) -> None:
     _marks.sweep(str(tmp_path))
     folder = tmp_path / "remediating"

@@ -7,6 +7,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import pathlib
+import re
 import subprocess
 import sys
 import typing as t
@@ -357,6 +359,28 @@ def test_what_only_the_page_of_a_node_that_is_well_shows_ends_no_report(store: t
     assert "</html>" in text("html")
     (problem,) = report.fleet.problems
     assert "facts.zones[0].migratetypes.Movable[0]: must be a whole number" in problem
+
+
+@pytest.mark.parametrize("number", ["-5", "1" + "0" * 400, "0.5"])
+@pytest.mark.parametrize("name", ["memtotal", "percpu", "unreclaimable_kb"])
+def test_a_number_that_is_no_count_ends_no_report(store: t.Any, make_report: t.Any, name: str, number: str) -> None:
+    """Of a node that is well only what is shown is held to the contract, and without a page less of that."""
+    records = store(*(make_record(f"h{host}") for host in range(5)), make_record("odd"))
+    for host in ("h1", "odd"):
+        path = pathlib.Path(records, "r1", host + ".json")
+        path.write_text(re.sub(rf'"{name}":[0-9]+', f'"{name}":{number}', path.read_text()))
+    assert make_report(records, formats=("json", "csv", "prom"))[0].fleet.coverage["audited"] == 6
+
+
+def test_where_no_record_can_be_read_it_is_said_why(store: t.Any, make_report: t.Any) -> None:
+    with pytest.raises(_records.RecordError, match=r"No records in .*, but 1 that cannot be read: .*a\.json: not in"):
+        make_report(store(make_record("a", groups="web")))
+
+
+def test_groups_are_as_long_as_their_owner_makes_them(store: t.Any) -> None:
+    """An inventory of a cloud names them after tags."""
+    (host,) = read(store(make_record("a", groups=["tag_" + "x" * 400]))).hosts
+    assert host.status == "audited"
 
 
 def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
