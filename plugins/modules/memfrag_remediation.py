@@ -41,7 +41,7 @@ options:
   step:
     description:
       - V(enter) fails for a host that has variables of the playbook among its facts, which a node may have brought. Run it first, and on all
-        of them, so that what is run once is not run with such a host's variables.
+        of them, or on all that have failed in an action of this collection, so that what is run once is not run with such a host's variables.
       - V(prepare) checks what the run goes by, before anything is done, and returns it as RV(run). Run it once.
       - V(open) begins the report with what is to become of each node. Run it once.
       - V(ask) asks whether the node may be begun. Not if the kill switch is on, a node before it stopped the roll-out, or O(limit) is

@@ -87,6 +87,14 @@ def main():
     for name in os.listdir(directory):
         assert "OWNED" not in name
 
+    # Of the honest ones the first, with a variable of the playbooks among its facts, fails alone.
+    assert not os.path.exists(os.path.join(directory, "elsewhere"))
+    assert "among the facts of honest0 there is memfrag_records_dir" in read(os.path.join(directory, "poisoned.out"))
+    poisoned = os.path.join(directory, "poisoned", "r1")
+    assert sorted(records(poisoned)) == ["honest1.json", "honest2.json"]
+    coverage = json.loads(read(os.path.join(poisoned, "report.json")))["coverage"]
+    assert (coverage["asked"], coverage["audited"]) == (3, 2), coverage
+
 
 if __name__ == "__main__":
     main()

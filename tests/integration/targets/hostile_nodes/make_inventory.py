@@ -59,6 +59,7 @@ def main():
     hosts["liar_hangs"] = {"ansible_python_interpreter": path, "memfrag_timeout": 5}
     expected["liar_hangs"] = "the audit was ended before the node had answered"
     common = {"ansible_connection": "local", "ansible_python_interpreter": python}
+    common["memfrag_records_dir"] = os.path.join(directory, "poisoned")
     for name, members in (("honest", honest), ("all", hosts)):
         with io.open(os.path.join(directory, name + ".json"), "w") as stream:
             json.dump({"all": {"vars": common, "hosts": members}}, stream)

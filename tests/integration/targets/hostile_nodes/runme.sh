@@ -21,4 +21,10 @@ audit() {
 audit honest
 audit all
 
+if ansible-playbook poison.yml kernelops.memfrag.audit -i "$work/honest.json" -e memfrag_run_id=r1 -e elsewhere="$work/elsewhere" \
+    > "$work/poisoned.out" 2>&1; then
+    cat "$work/poisoned.out"
+    exit 1
+fi
+
 "$python" check.py "$work"

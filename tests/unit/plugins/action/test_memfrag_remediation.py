@@ -264,7 +264,7 @@ def test_the_audits_of_a_remediation_take_the_variables_of_the_audit() -> None:
     def audits(name: str) -> list[dict[str, str]]:
         with open(os.path.join(playbooks, name), encoding="utf-8") as stream:
             plays = yaml.safe_load(stream)
-        tasks = [task for play in plays for task in play.get("tasks", [play])]
+        tasks = [task for play in plays for one in play.get("tasks", [play]) for task in one.get("block", [one])]
         return [task["kernelops.memfrag.memfrag_audit"] for task in tasks if "kernelops.memfrag.memfrag_audit" in task]
 
     (wanted,) = audits("audit.yml")
