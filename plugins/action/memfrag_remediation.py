@@ -100,11 +100,8 @@ class ActionModule(ActionBase):
 def _prepare(options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Everything that the run goes by, paths made absolute; nothing has been done yet, so that what is wrong is told now."""
     records_dir = _paths.absolute(options["records_dir"])
-    run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime())
-    run = {
-        "run_id": run_id,
+    run: dict[str, t.Any] = {
         "records_dir": records_dir,
-        "report_dir": _paths.absolute(options["report_dir"] or _records.run_directory(records_dir, run_id)),
         "before": _hook("memfrag_remediate_before", options["before"]),
         "after": _hook("memfrag_remediate_after", options["after"]),
         "reclaim": options["reclaim"],
@@ -113,14 +110,26 @@ def _prepare(options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         "check_mode": check_mode,
         "process": os.getppid(),
     }
-    _records.run_directory(records_dir, run_id)
+    started = time.time()
+    while True:
+        run["run_id"] = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
+        directory = _records.run_directory(records_dir, run["run_id"])
+        run["report_dir"] = _paths.absolute(options["report_dir"] or directory)
+        if Books(run).begin():
+            break
+        if options["run_id"] or options["report_dir"]:
+            raise _remediation.RemediationError(
+                f"another remediation goes on that keeps its books in {run['report_dir']}:"
+                " give this one a memfrag_run_id, or memfrag_report_dir, of its own"
+            )
+        # Two that were started at once, for two parts of the fleet.
+        started += 1
     _marks.sweep(records_dir)
     _records.sweep(run["report_dir"], time.time())
     marks = _marks.standing(records_dir, run["process"])
     asked_for = set(options["hosts"])
     run["taken"] = [mark.host for mark in marks if mark.host in asked_for and not mark.busy]
     run["give_back"] = run["taken"] if run["after"] and not check_mode else []
-    Books(run).keep([])
     return {"run": run}
 
 
@@ -160,6 +169,19 @@ class Books:
     def __init__(self, run: dict[str, t.Any]) -> None:
         self.about = run
         self.directory = str(run["report_dir"])
+
+    def begin(self) -> bool:
+        """Opens empty books; False where another run goes on with these, which its limit and its stop go by."""
+        with self._locked() as descriptor:
+            about: t.Any = None
+            with contextlib.suppress(ValueError, RecursionError):
+                about = json.loads(os.pread(descriptor, 4096, 0))
+            if isinstance(about, dict) and _marks.goes_on(about, self.about["process"]):
+                return False
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(_marks.stands_for(self.about["process"])).encode(), 0)
+            self.keep([])
+            return True
 
     # --- the steps: (host, options) -> what the task returns
 
@@ -256,12 +278,12 @@ class Books:
         return _records.load_lines(os.path.join(self.directory, BOOKS), _ENTRY)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time; the lock ends with its process, and the file stays for the next one."""
+    def _locked(self) -> Iterator[int]:
+        """One process at a time; the lock ends with its process, and the file stays for the next one: it says whose the books are."""
         self._make_directory()
         descriptor = os.open(os.path.join(self.directory, ".remediation.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)

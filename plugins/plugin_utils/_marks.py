@@ -51,13 +51,7 @@ def put(records_dir: str, host: str, run_id: str, process: int) -> bool:
     for folder in (records_dir, directory(records_dir)):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     final = path(records_dir, host)
-    about = {
-        "host": host,
-        "run_id": run_id,
-        "controller": platform.node(),
-        "pid": process,
-        "started": _started(process),
-    }
+    about = {"host": host, "run_id": run_id, **stands_for(process)}
     temporary = os.path.join(directory(records_dir), f".{os.path.basename(final)}.{process}.tmp")
     _remove(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -122,15 +116,24 @@ def _read(file: str, host: str | None, own: int) -> Mark:
         host = urllib.parse.unquote(base[: -len(".json")], errors="replace")
         if isinstance(named, str) and _host_files.key(named) == _host_files.key_of(base):
             host = named
-    run_id, process = about.get("run_id"), about.get("pid")
-    return Mark(
-        host,
-        run_id if isinstance(run_id, str) and run_id else "unknown",
+    run_id = about.get("run_id")
+    return Mark(host, run_id if isinstance(run_id, str) and run_id else "unknown", goes_on(about, own))
+
+
+def stands_for(process: int) -> dict[str, t.Any]:
+    """What a file says of the process that it was written for."""
+    return {"controller": platform.node(), "pid": process, "started": _started(process)}
+
+
+def goes_on(about: dict[str, t.Any], own: int) -> bool:
+    """Whether that process is another one than our own, and alive on this controller."""
+    process = about.get("pid")
+    return (
         isinstance(process, int)
         and process != own
         and about.get("controller") == platform.node()
         and _alive(process)
-        and about.get("started") == _started(process),
+        and about.get("started") == _started(process)
     )
 
 

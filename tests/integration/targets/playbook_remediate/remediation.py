@@ -58,13 +58,22 @@ class Fleet:
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
 
-    def remediate(self, limit, variables=None, cwd="cwd", check=False, hooks=True, environment=None):
+    def remediate(
+        self,
+        limit,
+        variables=None,
+        cwd="cwd",
+        check=False,
+        hooks=True,
+        environment=None,
+        playbook="kernelops.memfrag.remediate",
+    ):
         """-> (exit status, output). Hooks are named by relative paths, as the directory of records is unless told otherwise."""
         variables = dict(variables or {})
         if hooks:
             variables.setdefault("memfrag_remediate_before", os.path.relpath(self.path("drain.yml"), self.path(cwd)))
             variables.setdefault("memfrag_remediate_after", os.path.relpath(self.path("return.yml"), self.path(cwd)))
-        command = ["ansible-playbook", "kernelops.memfrag.remediate", "-i", self.path("inventory.json"), "-l", limit]
+        command = ["ansible-playbook", playbook, "-i", self.path("inventory.json"), "-l", limit]
         command += ["-e", json.dumps(variables)] + (["--check"] if check else [])
         process = subprocess.Popen(
             command,

@@ -96,6 +96,16 @@ def main():
     assert "it does not drain" in [one for one in found.values() if one["outcome"] == "failed"][0]["reason"]
     assert not nodes.drained() and not nodes.marks(records) and not os.listdir(nodes.path("elsewhere"))
 
+    # A playbook that imports it twice, for one part of the fleet after the other, takes each node once.
+    with io.open(nodes.path("cwd", "twice.yml"), "w", encoding="utf-8") as stream:
+        for run, host in (("r4", "c"), ("r5", "d")):
+            about = '"memfrag_run_id": "%s", "memfrag_hosts": "%s"' % (run, host)
+            stream.write("- import_playbook: kernelops.memfrag.remediate\n  vars: {%s}\n" % about)
+    status, output = nodes.remediate("c:d", playbook="twice.yml")
+    assert show((status, output)) == 0
+    assert [output.count("/drain.yml for %s" % host) for host in ("c", "d")] == [1, 1]
+    assert nodes.outcomes(records, "r4")["c"]["outcome"] == nodes.outcomes(records, "r5")["d"]["outcome"] == "mended"
+
     assert remediation.snapshot(collections) == before, "something was written into the collection"
 
 

@@ -167,6 +167,27 @@ def test_a_run_that_has_ended_takes_nothing(act: t.Any) -> None:
     assert _marks.standing(run["records_dir"], 0) == []
 
 
+def test_the_books_of_a_run_that_goes_on_are_its_own(act: t.Any, monkeypatch: t.Any) -> None:
+    monkeypatch.setattr(memfrag_remediation.time, "time", lambda: 1.8e9)
+    ours, other = os.getpid(), os.getppid()
+
+    def prepare(process: int, **options: t.Any) -> t.Any:
+        monkeypatch.setattr(memfrag_remediation.os, "getppid", lambda: process)
+        return act("prepare", hosts=["a"], **options)["run"]
+
+    first = prepare(ours)
+    act("open", run=first, hosts=["a"], remedies=[remedy("a")])
+    # Two that are started at once, for two parts of a fleet.
+    assert prepare(other)["run_id"] > first["run_id"]
+    same = ({"run_id": first["run_id"]}, {"report_dir": first["report_dir"]})
+    for options in same:
+        with pytest.raises(AnsibleError, match="another remediation goes on that keeps its books in "):
+            prepare(other, **options)
+    assert books(first) == {"a": "waiting"}
+    monkeypatch.setattr(_marks, "_alive", lambda process: False)
+    assert all(prepare(other, **options)["report_dir"] == first["report_dir"] for options in same)
+
+
 def test_limit_and_stop_hold_for_the_whole_run(act: t.Any) -> None:
     hosts = ["a", "b", "c"]
     run = act("prepare", after="return.yml", hosts=hosts, run_id="r1", limit="2")["run"]
