@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""The forms that secrets have in logs: a table, grouped by kind.
+"""The forms that secrets have in logs: a table, grouped by kind, and what else gives one away.
 
 A row is what a line must have in it (one of these, lower case; most lines have none, and no expression is compiled for them), and the
 expression, without regard to case. Its first group, if it has one, stays; the rest of what it finds is the secret. <WORDS> are pieces that
@@ -17,7 +17,8 @@ __metaclass__ = type
 
 import re
 
-# Password in Chinese, Japanese, Korean, Russian, Spanish, French and Polish. To Python 2 an escape is one in texts of its own kind alone.
+# Password in Chinese, Japanese, Korean, Russian, Spanish, French, Polish, Swedish, Turkish, Dutch, Czech, Norwegian, Danish and Finnish.
+# To Python 2 an escape is one in texts of its own kind alone.
 _ELSEWHERE = tuple(
     word.decode("unicode_escape")
     for word in (
@@ -32,6 +33,13 @@ _ELSEWHERE = tuple(
         b"mot_de_passe",
         b"motdepasse",
         b"has\\u0142o",
+        b"l\\xf6senord",
+        b"\\u015fifre",
+        b"wachtwoord",
+        b"heslo",
+        b"passord",
+        b"adgangskode",
+        b"salasana",
     )
 )
 
@@ -39,21 +47,21 @@ _ELSEWHERE = tuple(
 _PIECES = {
     # --- names whose value is a secret
     # Wherever they stand in front of "=" or ":": db_password, AWS_SECRET_ACCESS_KEY, "identitytoken".
-    "NAME": r"(?:pass(?:word|wd|phrase|code|wort)|kennwort|senha|pwd|secret|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|signing|"
-            r"encryption|shared|client|subscription|master|unseal|recovery|deploy)[_-]?(?:access[_-]?)?key(?![_-]?id)|"
+    "NAME": r"(?:pass(?:words?|wd|[_-]?phrase|code|wort)|kennwort|senha|pwd|secret(?:[_-]?id)?|token|api[_-]?key|apikey|(?:access|secret|private|account|auth|"
+            r"signing|encryption|shared|client|subscription|master|unseal|recovery|deploy)[_-]?(?:access[_-]?)?key(?![_-]?id)|"
             r"credentials?|registry[_-]?auth)(?:_(?:key_base|value|hash|v?\d{1,3})|-data)?",
     # Short for them, which is also the end of other words and a word of its own: only in front of "=", and in quotes.
-    "SHORT": r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?:(?<![a-z0-9])|bind|root)pw|(?<![a-z0-9])(?:pswd|passwd|psk|otp)",
+    "SHORT": r"(?<!by)(?<!com)(?<!sur)(?<!tres)pass|(?:(?<![a-z0-9])|bind|root)pw|(?<![a-z0-9])(?:pswd|passwd|psk|otp|[a-z]{1,16}_cookie)",
     "ELSEWHERE": "|".join(_ELSEWHERE),
     # Words of messages that follow a name and a colon, and are no secret.
     "PROSE": r"(?:un\w*|den\w+|forbid\w*|invalid|expired|missing|empty|null|none|nil|true|false|required|incorrect|wrong|fail\w*|err\w*|"
              r"context|not|no|is|was|the|a|an|cannot|could|EOF|rpc|Post|Get|Put|Head|Patch|Delete|dial|read|open|exit|timeout|timed|bad|"
-             r"access|secret|secrets|token|tokens|configmap|object|authentication|authorization|client|server|mount\w*|permission|illegal|malformed)",
+             r"access|secret|secrets|token|tokens|yes|configmap|object|authentication|authorization|client|server|mount\w*|permission|illegal|malformed)",
     # --- what stands between a name and its value
     "ASSIGNED": r"\s{0,4}(?:=>|:=|={1,2}(?![=>]))\s{0,4}",
     "WIDE": b"\\uff1a".decode("unicode_escape"),
-    # What Go and shells put before a text.
-    "TYPED": r"(?:\$(?=')|(?:\((?:string|len=\d{1,5})\)\s?){1,2}(?=\"))?",
+    # What Go, shells and others put before a text, and lists.
+    "TYPED": r"(?:[$bnu](?=')|\[(?=[\"'])|(?:\((?:string|len=\d{1,5})\)\s?){1,2}(?=\"))?",
     # Punctuation that is encoded, as often as it was passed on: in addresses, in JSON that is to be HTML, in HTML.
     "ENCODED": r"(?:%(?:25){0,3}|\\{1,7}u00|\\{1,7}x|&\#x)",
     "BLANKS": r"(?:\+|<ENCODED>20){0,2}",
@@ -62,9 +70,9 @@ _PIECES = {
     # In quotes (a shell's go on with a quote of their own in between), in escaped quotes (JSON within JSON), or up to where it cannot go on.
     "QUOTED": r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?(?:\\''[^']*'?)*|(?P<escape>\\{1,7})\"(?:(?!(?<!\\)(?P=escape)\")[\s\S])*",
     "BARE": r"[^\s\"'\\&;,]+",
-    # --- commands: an argument, what is between two of them, also where they are a list in JSON, and the quotation mark or blank before one
+    # --- commands: an argument, what is between two of them, also where they are a list in JSON or auditd's, and the quotation mark or blank before one
     "ARGUMENT": r"(?![\s-]|\[redacted\])(?:<QUOTED>|[^\s\"',\\]{1,4096})",
-    "NEXT": r"\\{0,7}[\"']?(?:\s{0,2},\s{0,2}|\s{1,2})",
+    "NEXT": r"\\{0,7}[\"']?(?:\s{0,2},\s{0,2}|\s{1,2}(?:a\d{1,3}=)?)",
     "BEFORE": r"[\s\"'\\]",
     "QUOTE": r"\\{0,7}[\"']?",
 }
@@ -141,6 +149,7 @@ _STORED = (
      r"\$(?:[1567y]|2[abxy]|gy|apr1|argon2\w{1,2}|scrypt|pbkdf2[\w-]{0,16})\$[\w./$=,+-]{16,}"),
     (("sha}", "sha256}", "sha512}", "smd5}"), r"(\{(?:S?SHA(?:256|512)?|SMD5)\})[A-Za-z0-9+/=]{16,}"),
     (("scram-sha-",), r"(SCRAM-SHA-\d{1,3}\$)[\w+/=:$]{16,}"),
+    (("md5",), r"(?<!\w)md5[0-9a-f]{32}(?!\w)"),
     # Private keys, to their end or that of the text.
     (("private key",), r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?:(?!-----END )[\s\S])*(?:-----END [A-Z0-9 ]{0,60}-----)?"),
     # Registry credentials of a docker config, and Azure's and others' connection strings.
@@ -177,9 +186,13 @@ _COMMANDS = (
 _SENTENCES = (
     # In the words of people, where it does not look like a word of theirs.
     (("password ", "password\t", "passphrase ", "passwd "),
-     r"\b((?:password|passphrase|passwd)[ \t]{1,2}(?:(?:\w{1,12}\s){0,4}(?:(?:is|was|of|to|as):?|for \S{1,64}:)\s{1,2})?<QUOTE>)"
+     r"((?:password|passphrase|passwd)[ \t]{1,2}(?:(?:\w{1,12}\s){0,4}(?:(?:is|was|of|to|as):?|for \S{1,64}:)\s{1,2})?<QUOTE>)"
      r"(?![/\[]|sha\d|md5|scram)(?=[^\s\"'\\]{0,256}[0-9])(?=[^\s\"'\\]{0,256}[a-z])[^\s\"'\\;)\]}]{6,}"),
-    (("token ",), r"\b(token\s{1,2}<QUOTE>)(?=[\w.+/=]{0,256}[0-9])(?=[\w.+/=]{0,256}[a-z])[\w.+/=]{24,}(?![\w:-])"),
+    (("token ",), r"(token\s{1,2}<QUOTE>)(?=[\w.+/=]{0,256}[0-9])(?=[\w.+/=]{0,256}[a-z])[\w.+/=]{24,}(?![\w:-])"),
+    # A key of 256 bits behind its name, of kubeadm and of Zabbix for example; a digest of that length says so.
+    (("key", "psk", "secret"), r"((?:key|psk|secret)<QUOTE>[\s:=]{1,3}<QUOTE>)[0-9a-f]{64}(?!\w)"),
+    # ipsec.secrets.
+    (("psk", "eap", "xauth", "ntlm"), r"(:\s{1,2}(?:psk|eap|xauth|ntlm)\s{1,2})(?:\"[^\"\n]{1,512}\"?|0s[\w+/=]{8,})"),
     (("unseal",), r"(\bunseal[ _-]?key(?: \d{1,2})?:\s{1,2})[\w+/=]{8,}"),
     # SQL; the digest that MySQL keeps of a password; Oracle's user/password@base.
     (("identified ", "password(", "password ("),
@@ -189,26 +202,32 @@ _SENTENCES = (
      r"(\b(?:sqlplus|oracle|expdp|impdp|sqlldr|rman)\b[^\n]{0,128}?\s[\w$#]{1,64}/)[^\s/@\"']{1,128}(?=@(?!sha\d))"),
 )
 
-_NAMED = ("pass", "pw=", "psk", "otp", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
+_NAMED = ("pass", "pw=", "_cookie", "psk", "otp", "kennwort", "senha", "pwd", "secret", "token", "key", "credential", "auth")
 _NAMES = (
     (("%3", "%2", "\\u00", "\\x", "&#", "&quot;"),
      r"((?:<NAME>)(?:<MARKS>\s{0,2}[=:]\s{0,2}|<MARKS>?<BLANKS>(?:<ENCODED>3[AD];?|&\#(?:58|61);)<BLANKS>)<MARKS>?)"
      r"(?!\[redacted\])(?:[^\s&%\"'\\\[]|%(?!(?:25){0,3}(?:2[267C]|7D|3B|5C))){1,1024}"),
     # name=value and "name": "value".
-    (_NAMED, r"((?:<NAME>|<SHORT>)<ASSIGNED><TYPED>)(?!(?:null|none|nil|true|false)\b|\[redacted\]|<nil>)(?<!pwd=)(?:<QUOTED>|<BARE>)"),
+    (_NAMED, r"((?:<NAME>|<SHORT>)<QUOTE><ASSIGNED><TYPED>)(?!(?:null|none|nil|true|false)\b|\[redacted\]|<nil>)(?<!pwd=)(?:<QUOTED>|<BARE>)"),
     (("pwd=",), r"(pwd=)(?![/.~\"'\s]|\[redacted\])<BARE>"),
     (_NAMED, r"((?:<NAME>|<SHORT>)(?:\\{0,7}[\"'](?:\s{0,8}:\s{0,8}(?=[\"'\\0-9])|:\s{0,8}(?!<PROSE>\b))|\s{0,2}:\s{0,2}<TYPED>(?=[\"'\\])))"
              r"(?!(?:null|true|false)\b|\[redacted\])(?:<QUOTED>|<BARE>)"),
     # A name and its value as fields of their own: variables of a container in the words of the kubelet, in JSON, YAML and XML.
-    (("value",), r"(<NAME>[\w-]{0,40}<QUOTE>(?:[,;]|\\n|\s)\s{0,16}<QUOTE>value<QUOTE>\s{0,2}[:=]\s{0,2}<QUOTE>)[^,;}\n\"'\\]{1,4096}"),
-    (_NAMED, r"(<[\w:.-]{0,32}<NAME>>)[^<\n]{1,4096}"),
+    (("value",), r"((?:<NAME>|[_-]auth)[\w-]{0,40}<QUOTE>(?:[,;]|\\n|\s)\s{0,16}<QUOTE>value<QUOTE>\s{0,2}[:=]\s{0,2}<QUOTE>)[^,;}\n\"'\\]{1,4096}"),
+    (_NAMED, r"(<[\w:.-]{0,32}<NAME>(?:\s[^<>\n]{0,256})?>)[^<\n]{1,4096}"),
     (_ELSEWHERE, r"((?:<ELSEWHERE>)\s?[:=<WIDE>]\s?)[^\s\"',;]+"),
     (("bootstrap token",), r"(bootstrap token\s{1,2})[\w.]{16,}"),
     # name:value of Go's maps, name: value of YAML: a colon is punctuation, too.
-    (_NAMED, r"(<NAME>:)(?![\s/\"'\\:]|\((?:string|len=)|\[redacted\])(?:(?!,\w{1,32}:)[^\s\"'\\\])}])+"),
-    (_NAMED, r"((?:<NAME>|\w_pass)::?\s{1,2})(?!<PROSE>\b|\[redacted\]|/)(?=[^\s0-9]{0,256}[0-9]|[^\s,;]{1,256}(?:[,;]|\s{0,4}$))[^\s\"'\\,;]{3,}"),
+    (_NAMED, r"(<NAME>:)(?![\s/\"'\\:]|\((?:string|len=)|chauthtok|\[redacted\])(?:(?!,\w{1,32}:)[^\s\"'\\\])}])+"),
+    (_NAMED, r"((?:<NAME>|\w_pass)::?\s{1,16})(?!\s|<PROSE>\b|\[redacted\]|/)(?=[^\s0-9]{0,256}[0-9]|[^\s,;]{1,256}(?:[,;]|\s{0,4}$))[^\s\"'\\,;]{3,}"),
 )
 # fmt: on
+
+# What is random is a secret if one of these is not far before it, in whatever words, or if it is what an option of one letter is given.
+NEAR = _ELSEWHERE + (
+    "pass", "pwd", "secret", "token", "key", "psk", "auth", "login", "cred", "_pat", "crypt", "community", "createuser", "setuser", "/user:", "echo ",
+)  # fmt: skip
+OPTION = r"(?:^|\s)-[A-Za-z][\s\"']{0,2}(?:[^\s\"':]{1,64}:)?$"
 
 
 def _spelled(expression):
