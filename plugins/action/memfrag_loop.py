@@ -182,7 +182,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        os.makedirs(self.records_dir, mode=0o700, exist_ok=True)
+        _records.make_directory(self.records_dir)
         descriptor = os.open(os.path.join(self.records_dir, f".{LEDGER}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -270,9 +270,8 @@ class Books:
         return lines
 
     def _make_directory(self) -> None:
-        # makedirs() gives its mode to the last component only.
         for path in (str(self.about["records_dir"]), self.directory):
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            _records.make_directory(path)
 
     def _read(self) -> list[dict[str, t.Any]]:
         return _records.load_lines(os.path.join(self.directory, BOOKS), _ENTRY)

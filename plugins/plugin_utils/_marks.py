@@ -49,7 +49,7 @@ def path(records_dir: str, host: str) -> str:
 def put(records_dir: str, host: str, run_id: str, process: int) -> bool:
     """Marks the node for the run of that process; on disk when this returns. -> False where it is marked already, by whomever"""
     for folder in (records_dir, directory(records_dir)):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _records.make_directory(folder)
     final = path(records_dir, host)
     about = {"host": host, "run_id": run_id, **stands_for(process)}
     temporary = os.path.join(directory(records_dir), f".{os.path.basename(final)}.{process}.tmp")

@@ -88,9 +88,8 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any], check: bool =
     first line that does not hold the contract. Sums of numbers that hold theirs one by one need not.
     """
     directory = run_directory(records_dir, run_id)
-    # makedirs() gives its mode to the last component only; log lines are nobody else's business at any depth.
     for path in (records_dir, directory):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        make_directory(path)
     path = _host_files.path(directory, record["host"])
     text = _record.text(record)
     if check and record["status"] == "audited":
@@ -103,6 +102,14 @@ def write(records_dir: str, run_id: str, record: dict[str, t.Any], check: bool =
         raise RecordError(f"{path}: the record would have {len(text):,} bytes, of at most {LARGEST:,}")
     write_file(path, [text])
     return path
+
+
+def make_directory(path: str, mode: int = 0o700) -> None:
+    """A directory for its owner alone, where there is none. What lacks above it, nobody else may write to, whatever the umask."""
+    if not os.path.isdir(path):
+        make_directory(os.path.dirname(os.path.abspath(path)), 0o755)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, mode)
 
 
 def write_file(path: str, parts: Iterable[str], mode: int = MODE) -> bool:

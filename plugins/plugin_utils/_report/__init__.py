@@ -110,7 +110,7 @@ def make(
     fleet.actions = _actions.of(fleet.hosts, options)
     for finding in fleet.findings:
         finding.remedies = dict(sorted(finding.remedies.items(), key=lambda remedy: _actions.urgency(*remedy[0][:2])))
-    os.makedirs(report_dir, mode=0o700, exist_ok=True)
+    _records.make_directory(report_dir)
     files, changed = {}, False
     for name, renderer in renderers.items():
         files[name] = os.path.join(report_dir, renderer.file)

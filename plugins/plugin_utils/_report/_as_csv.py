@@ -14,6 +14,7 @@ import io
 import operator
 import re
 import typing as t
+import unicodedata
 from collections.abc import Iterable
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import (
@@ -53,7 +54,10 @@ COLUMNS: dict[str, t.Callable[[_types.Host], t.Any]] = {
 }
 
 
-_SPLIT = re.compile(r"(;[\s\"']{0,8})([=+@|%\uff1d\uff0b\uff20]|[-\uff0d](?![0-9]))")
+# What is in front of the first character that counts, and what this one must not be: nor its wide, small and raised kin, which some
+# spreadsheets take for it.
+_BEFORE = re.compile(r"[\s\"']*")
+_FORMULA = frozenset("=+-\u2212@|%")
 
 
 class Sheet:
@@ -85,9 +89,9 @@ def _column(values: Iterable[t.Any]) -> list[t.Any]:
 def _text_cell(value: str) -> str:
     """Spreadsheets take text that begins like this for a formula, which can run programs; an apostrophe mends that."""
     # Where a semicolon separates cells, as it does in half of Europe, one begins behind each of them.
-    value = _words.printable(value)
-    if ";" in value:
-        value = _SPLIT.sub(r"\1'\2", value)
-    if value.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"):
-        return "'" + value
-    return value
+    return ";".join(map(_no_formula, _words.printable(value).split(";")))
+
+
+def _no_formula(cell: str) -> str:
+    first = cell[t.cast("re.Match[str]", _BEFORE.match(cell)).end() :][:1]
+    return "'" + cell if unicodedata.normalize("NFKC", first) in _FORMULA else cell

@@ -136,6 +136,17 @@ def test_only_the_owner_reads_records(tmp_path: t.Any) -> None:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
+def test_nobody_else_writes_above_the_records(tmp_path: t.Any) -> None:
+    """Whatever the umask."""
+    before = os.umask(0)
+    try:
+        path = _records.write(str(tmp_path / "srv" / "memfrag" / "records"), "r1", record())
+    finally:
+        os.umask(before)
+    above = [parent for parent in pathlib.Path(path).parents if tmp_path in parent.parents]
+    assert [stat.S_IMODE(parent.stat().st_mode) for parent in above] == [0o700, 0o700, 0o755, 0o755]
+
+
 def test_a_record_is_replaced_as_a_whole(tmp_path: t.Any) -> None:
     first = _records.write(str(tmp_path), "run", record(duration_seconds=1))
     second = _records.write(str(tmp_path), "run", record(duration_seconds=2))
