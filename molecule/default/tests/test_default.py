@@ -13,8 +13,7 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
-
-testinfra: t.Any = pytest.importorskip("testinfra")
+import testinfra
 
 TOOL = "/usr/local/sbin/memfrag"
 DROP_IN = "/etc/sysctl.d/90-memfrag.conf"

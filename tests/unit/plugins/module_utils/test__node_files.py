@@ -6,36 +6,15 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import ctypes
 import os
 
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _node_files
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
-
-@pytest.fixture(name="node")
-def node_fixture(tmp_path):
-    return WritableNode(str(tmp_path))
-
-
-@pytest.mark.parametrize("by_libc", [True, False])
-def test_the_selinux_label_of_a_file_goes_over_to_what_replaces_it(by_libc, node, monkeypatch):
-    if not hasattr(os, "setxattr"):
-        pytest.skip("needs Python 3 to look at labels; molecule has Python 2.7 write files")
-    label = b"system_u:object_r:memfrag_test_t:s0\0"
-    node.write_file("/labelled", "one")
-    path = node.path("/labelled")
-    try:
-        os.setxattr(path, "security.selinux", label)
-    except OSError:
-        pytest.skip("labels can be set by root alone, and not on every file system")
-    if by_libc:
-        monkeypatch.setattr(_node_files, "os", _WithoutAttributes())
-    node.write_file("/labelled", "two")
-    assert node.read_text("/labelled") == "two"
-    assert os.getxattr(path, "security.selinux") == label
-    node.write_file("/new", "three")
+# One that any user may give; what SELinux calls a file is root's to change.
+LABEL = "user.memfrag"
 
 
 class _WithoutAttributes(object):
@@ -45,3 +24,24 @@ class _WithoutAttributes(object):
         if name.endswith("xattr"):
             raise AttributeError(name)
         return getattr(os, name)
+
+
+@pytest.mark.parametrize("by_libc", [True, False])
+def test_the_label_of_a_file_goes_over_to_what_replaces_it(by_libc, tmp_path, monkeypatch):
+    path, libc, found = str(tmp_path / "labelled"), ctypes.CDLL(None), ctypes.create_string_buffer(100)
+    monkeypatch.setattr(_node_files, "_LABEL", LABEL)
+    if by_libc:
+        monkeypatch.setattr(_node_files, "os", _WithoutAttributes())
+    _node_files.replace(path, b"one", 0o644)
+    given = libc.setxattr(path.encode("utf-8"), LABEL.encode("ascii"), b"system_u:t:s0", ctypes.c_size_t(13), 0)
+    assert given == 0, "a file system that keeps no attributes, see --basetemp"
+    _node_files.replace(path, b"two", 0o644)
+    length = libc.getxattr(path.encode("utf-8"), LABEL.encode("ascii"), found, ctypes.c_size_t(100))
+    assert found.raw[: max(0, length)] == b"system_u:t:s0"
+    with open(path, "rb") as stream:
+        assert stream.read() == b"two"
+
+
+def test_a_file_without_a_label_gets_none(tmp_path):
+    _node_files.replace(str(tmp_path / "new"), b"three", 0o600)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["new"]

@@ -12,6 +12,7 @@ import os
 import typing as t
 
 import build_roots  # type: ignore[import-not-found]  # tests/unit/conftest.py has made it importable
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -365,7 +366,6 @@ def test_the_published_schemas_are_those_of_the_table(name: str) -> None:
 
 
 def test_schema_and_check_agree() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(_contracts.schema("facts"))
     assert not list(validator.iter_errors(json.loads(json.dumps(facts()))))
     for path, value, _says in WRONG:

@@ -14,6 +14,7 @@ import re
 import shlex
 import typing as t
 
+import jsonschema
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _as_csv, _words
@@ -55,7 +56,6 @@ def test_the_same_records_give_the_same_bytes(store: t.Any, make_report: t.Any) 
 
 
 def test_json_is_what_its_schema_says(fleet: t.Any) -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="the Python package jsonschema is not installed")
     with open(os.path.join(ROOT, "docs", "report.schema.json"), encoding="utf-8") as stream:
         schema = json.load(stream)
     jsonschema.Draft202012Validator.check_schema(schema)
