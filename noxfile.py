@@ -28,6 +28,7 @@ import docs_inventory  # noqa: E402
 import docs_site  # noqa: E402
 import environment  # noqa: E402
 import matrix  # noqa: E402
+import programs  # noqa: E402
 import system  # noqa: E402
 import workcopy  # noqa: E402
 from paths import CACHE  # noqa: E402
@@ -41,39 +42,6 @@ nox.options.stop_on_first_error = False
 NAME = "kernelops.memfrag"
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 
-# Commands -> Debian packages.
-CONTAINER_TOOLS = {
-    "podman": "podman netavark aardvark-dns iptables",
-    "runc": "runc",
-    "mmdebstrap": "mmdebstrap",
-    "ssh-keygen": "openssh-client",
-}
-MONITORING_TOOLS = {
-    "promtool": "prometheus",
-    "prometheus": "prometheus",
-    "prometheus-node-exporter": "prometheus-node-exporter",
-    "npm": "npm",
-    "prometheus-alertmanager": "prometheus-alertmanager",
-    "amtool": "prometheus-alertmanager",
-    "journalctl": "systemd",
-    "/lib/systemd/systemd-journal-remote": "systemd-journal-remote",
-}
-MACHINE_TOOLS = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "mmdebstrap": "mmdebstrap",
-    "genext2fs": "genext2fs",
-    "resize2fs": "e2fsprogs",
-    "ssh": "openssh-client",
-    "setsid": "util-linux",
-}
-# The loop from an alert to a remediation and back. ansible-rulebook is from PyPI, and its rule engine is Java.
-LOOP_TOOLS = {
-    **MACHINE_TOOLS,
-    "prometheus": "prometheus",
-    "prometheus-node-exporter": "prometheus-node-exporter",
-    "prometheus-alertmanager": "prometheus-alertmanager",
-    "java": "default-jre-headless",
-}
 # Of the virtual machines, those that each "make test" looks at: one NUMA node, and two. "make molecule-kernels" takes all.
 MACHINES = ["linux-6.1", "linux-6.12"]
 
@@ -98,6 +66,11 @@ def install(session: nox.Session, *requirements: str) -> None:
 def group(*names: str) -> list[str]:
     """The packages of a dependency group of pyproject.toml."""
     return list(nox.project.dependency_groups(GROUPS, *names))
+
+
+def checkout() -> dict[str, str]:
+    """The variables by which Ansible and Python find the checkout as a collection."""
+    return dict.fromkeys(("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH"), str(environment.collections()))
 
 
 def cannot_run(session: nox.Session, reason: str) -> None:
@@ -154,7 +127,7 @@ def typed_packages(copy: str) -> list[str]:
 @nox.session(python=TOOLS_PYTHON)
 def kernels(session: nox.Session) -> None:
     """Audit, tuning and remediation in virtual machines with real, different kernels: those named, MACHINES, or all. Or another part."""
-    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
+    require(session, programs.MACHINES, "virtual machines with real kernels")
     install(session, *group("molecule"))
     session.run("python", "molecule/kernels/run.py", *(session.posargs or MACHINES))
 
@@ -162,7 +135,7 @@ def kernels(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def molecule(session: nox.Session) -> None:
     """The tuning role in containers; one scenario after the other, since they share images."""
-    require(session, CONTAINER_TOOLS, "roles in containers")
+    require(session, programs.CONTAINERS, "roles in containers")
     install(session, *group("molecule"))
     run_all(
         session,
@@ -174,7 +147,7 @@ def molecule(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON, default=False)
 def monitoring_role(session: nox.Session) -> None:
     """The monitoring role in containers with Debian's Prometheus and node_exporter; some minutes."""
-    require(session, CONTAINER_TOOLS, "roles in containers")
+    require(session, programs.CONTAINERS, "roles in containers")
     install(session, *group("molecule"))
     session.run(
         *["molecule", "test", "--scenario-name", "monitoring_role", *session.posargs],
@@ -187,8 +160,8 @@ def monitoring_role(session: nox.Session) -> None:
 def units(session: nox.Session, core: str) -> None:
     """The unit tests on every Python here, with the oldest ansible-core that supports it, and with every ansible-core."""
     if os.environ.get("CI"):
-        # One test asks the real journalctl; without it a person has that one skipped. Python 2.7 leaves what is compressed to programs.
-        require(session, {"journalctl": "systemd", "bzip2": "bzip2", "xz": "xz-utils"}, "the tests of the journal")
+        # A person without them has the tests skipped that need them.
+        require(session, programs.LOGS, "the tests of the logs")
     # Some tests wait; the others go on meanwhile.
     common = ["--num-workers", str(os.cpu_count() or 1), "--controller", "origin:python=venv/default"]
     common += [] if core == matrix.newest_core() else ["--exclude", matrix.ONCE]
@@ -231,11 +204,11 @@ def sanity(session: nox.Session, core: str) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def browser(session: nox.Session) -> None:
     """The report in headless Chromium: search, sort, keyboard, themes, print, no script, hostile names, axe."""
-    require(session, {"chromium": "chromium", "npm": "npm"}, "the tests of the report in a browser")
+    require(session, programs.BROWSER, "the tests of the report in a browser")
     install(session, matrix.requirement(matrix.newest_core()), *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/browser", *session.posargs],
-        env={"PYTHONPATH": str(environment.collections()), "AXE": str(axe(session))},
+        env={**checkout(), "AXE": str(axe(session))},
     )
 
 
@@ -262,21 +235,18 @@ def npm_packages(session: nox.Session, name: str, there: str) -> Path:
 @nox.session(python=TOOLS_PYTHON)
 def monitoring(session: nox.Session) -> None:
     """Rules, alerts and dashboards on the captures, by promtool, a real node_exporter, a real Prometheus and Grafana's types."""
-    require(session, MONITORING_TOOLS, "the tests of rules, alerts and dashboards")
+    require(session, programs.MONITORING, "the tests of rules, alerts and dashboards")
     install(session, matrix.requirement(matrix.newest_core()), *group("units"))
     session.run(
         *["python", "-m", "pytest", "tests/monitoring", *session.posargs],
-        env={
-            "PYTHONPATH": str(environment.collections()),
-            "GRAFANA_SCHEMA": str(npm_packages(session, "monitoring", "typescript/bin/tsc")),
-        },
+        env={**checkout(), "GRAFANA_SCHEMA": str(npm_packages(session, "monitoring", "typescript/bin/tsc"))},
     )
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def series(session: nox.Session) -> None:
     """The series of virtual machines that the session "monitoring" plays, recorded anew. Five minutes a machine."""
-    require(session, MACHINE_TOOLS, "virtual machines with real kernels")
+    require(session, programs.MACHINES, "virtual machines with real kernels")
     install(session, "pyyaml")
     session.run("python", "tests/monitoring/recorder/record.py", *(session.posargs or ["linux-6.1", "linux-6.12"]))
 
@@ -320,24 +290,22 @@ def package(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON)
 def fleet(session: nox.Session) -> None:
     """Three hosts over real ssh and one that nobody answers for; slices, one of them killed; nodes that audit themselves."""
-    tools = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
-    require(session, tools, "hosts in network namespaces")
+    require(session, programs.FLEET, "hosts in network namespaces")
     if os.geteuid():
         cannot_run(session, "hosts in network namespaces: needs root")
     install(session, matrix.requirement(matrix.newest_core()))
-    variables = {name: str(environment.collections()) for name in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
     for script in ("fleet.py", "slices.py", "pull.py"):
-        session.run("python", f"tests/fleet/{script}", env=variables)
+        session.run("python", f"tests/fleet/{script}", env=checkout())
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def scale(session: nox.Session) -> None:
     """An execution environment of packages, 1,000 nodes in four of its containers, one of them killed; arguments go to slices.py."""
-    require(session, CONTAINER_TOOLS, "slices in containers")
+    require(session, programs.CONTAINERS, "slices in containers")
     if os.geteuid():
         cannot_run(session, "slices in containers: needs root")
     install(session, *group("scale"))
-    variables = {name: str(environment.collections()) for name in ("ANSIBLE_COLLECTIONS_PATH", "PYTHONPATH")}
+    variables = checkout()
     session.run("python", "tests/fleet/execution_environment.py", str(CACHE / "execution-environment"), env=variables)
     size = session.posargs or ["--hosts", "1000", "--canned"]
     session.run("python", "tests/fleet/slices.py", "--image", "localhost/memfrag-ee:latest", *size, env=variables)
@@ -381,11 +349,11 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=TOOLS_PYTHON, default=False)
 def walkthrough(session: nox.Session) -> None:
     """What the documentation says to type, typed: from a bare environment, and on a node that may be broken. And old and odd nodes."""
-    require(session, {"unshare": "util-linux", "mount": "mount", "git": "git"}, "a node in a namespace")
+    require(session, programs.NAMESPACES, "a node in a namespace")
     install(session, "pyyaml")
     commands = [["python", "tests/documentation/run.py", *session.posargs]]
     if not session.posargs and not os.geteuid():
-        require(session, {"busybox": "busybox-static", "setpriv": "util-linux"}, "odd nodes")
+        require(session, programs.ODD_NODES, "odd nodes")
         commands.append(["python", "tests/robustness/odd_nodes.py"])
     run_all(session, *commands)
 
@@ -424,7 +392,7 @@ def lint(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The unit tests with the newest ansible-core and one Python; arguments go to pytest."""
     install(session, matrix.requirement(matrix.newest_core()), *group("units"))
-    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONPATH": str(environment.collections())})
+    session.run("python", "-m", "pytest", *session.posargs, env=checkout())
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
@@ -438,30 +406,27 @@ def release(session: nox.Session) -> None:
 def oracle(session: nox.Session) -> None:
     """20,000 reports of simulated machines, read back; the unit tests take a few hundred of them. A minute or two."""
     install(session, matrix.requirement(matrix.newest_core()))
-    session.run(
-        *["python", "tests/oracle/oracle.py", *session.posargs], env={"PYTHONPATH": str(environment.collections())}
-    )
+    session.run("python", "tests/oracle/oracle.py", *session.posargs, env=checkout())
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def robustness(session: nox.Session) -> None:
     """Kills, races, failing system calls and lying nodes by the hundred; the unit tests take a few of each. Half an hour."""
     install(session, matrix.requirement(matrix.newest_core()))
-    collections = str(environment.collections())
     signals = ["--signals", "KILL", "TERM", "INT", "HUP"]
     run_all(
         session,
         ["python", "tests/robustness/failing_io.py"],
         ["python", "tests/robustness/interrupt.py", "--kills", "200", "--races", "200", *signals],
         ["python", "tests/robustness/hostile_answers.py", "--sample", "2"],
-        env={"PYTHONPATH": collections, "ANSIBLE_COLLECTIONS_PATH": collections},
+        env=checkout(),
     )
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def loop(session: nox.Session) -> None:
     """An alert about a virtual machine whose memory is fragmented, mended by ansible-rulebook, and the alert that is resolved. Minutes."""
-    require(session, LOOP_TOOLS, "an alert that mends a virtual machine")
+    require(session, programs.LOOP, "an alert that mends a virtual machine")
     install(session, *group("molecule", "rulebook"))
     session.run("python", "molecule/monitoring/run.py", *session.posargs)
 

@@ -5,7 +5,7 @@
 """Runs the scenario: ``run.py [--part PART] [--memory MIB] NAME...``, or ``run.py all``.
 
 A machine whose kernel or emulator died gets another boot and begins again; one that failed a check does not. Needs Molecule in
-the environment of its interpreter, and the programs that noxfile.py names.
+the environment of its interpreter, and the programs of tests/tools/programs.py, MACHINES.
 """
 
 from __future__ import annotations

@@ -18,14 +18,16 @@ class Unavailable(Exception):
 
 
 def require(commands, purpose):
-    """Make sure of ``{command: Debian packages}``. CI installs what is missing, a person is told what to install."""
-    missing = sorted(
-        {name for command, names in commands.items() if not shutil.which(command) for name in names.split()}
-    )
+    """Make sure of ``{command, or absolute path of a file: Debian packages}``. CI installs what is missing, a person is told what to install."""
+    missing = sorted({name for command, names in commands.items() if not _there(command) for name in names.split()})
     if missing and not os.environ.get("CI"):
         raise Unavailable("%s: install %s" % (purpose, " ".join(missing)))
     if missing:
         install(missing, purpose)
+
+
+def _there(command):
+    return shutil.which(command) or os.path.isabs(command) and os.path.exists(command)
 
 
 def install(packages, purpose):
