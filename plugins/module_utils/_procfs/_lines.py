@@ -28,12 +28,12 @@ def is_number(word, digits=DIGITS):
     return 0 < len(word) <= digits and not word.strip("0123456789")
 
 
-def zone_of(line, words):
-    """(node, zone) where the line starts with "Node 0, zone   Normal", else None; ``words`` are those of the line.
+def zone_of(words):
+    """(node, zone) where a line of these words starts with "Node 0, zone   Normal", else None.
 
     That heads the lines of buddyinfo, pagetypeinfo, extfrag and zoneinfo (mm/vmstat.c, walk_zones_in_node()).
     """
-    if len(words) < 4 or words[0] != "Node" or words[2] != "zone" or not line.startswith("Node"):
+    if len(words) < 4 or words[0] != "Node" or words[2] != "zone":
         return None
     node, zone = words[1], words[3]
     if not node.endswith(",") or not is_number(node[:-1], 9) or "," in zone:
@@ -48,13 +48,29 @@ def is_free_lists(counts):
     return len(counts) <= MOST_ORDERS and sum(count << order for order, count in enumerate(counts)) < MOST_PAGES
 
 
-def zone_lines(text):
-    """Yields (node, zone, words) of each line; words is None for a line of another shape."""
+def whole(rows, length):
+    """Those of the rows that have as many numbers as most of them: one with another number was cut, or something was pasted into it."""
+    lengths = sorted(map(length, rows))
+    most = max(lengths, key=lambda each: (lengths.count(each), each)) if lengths else 0
+    return [row for row in rows if length(row) == most]
+
+
+def lines_of_words(text):
+    """The words of each line that has any. The kernel prints no line of numbers alone: what mail has wrapped is the rest of the one before."""
+    lines = []
     for line in text.splitlines():
         words = line.split()
-        if not words:
-            continue
-        key = zone_of(line, words)
+        if lines and words and all(map(is_number, words)):
+            lines[-1] += words
+        elif words:
+            lines.append(words)
+    return lines
+
+
+def zone_lines(text):
+    """Yields (node, zone, words) of each line; words is None for a line of another shape."""
+    for words in lines_of_words(text):
+        key = zone_of(words)
         if key and len(words) > 4:
             yield key[0], key[1], words[4:]
         else:

@@ -9,14 +9,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import MOST_NODES, MOST_ZONES, is_free_lists, is_number, zone_lines
+from ._lines import MOST_NODES, MOST_ZONES, is_free_lists, is_number, whole, zone_lines
 
 
 def parse_buddyinfo(text):
     """-> ([{node, zone, free_blocks: [blocks per order]}] in the file's order, unparsed lines).
 
     One line per populated zone. The number of orders is whatever the kernel has: 11 on x86-64, 12 and 14 on arm64
-    with 16 kB and 64 kB pages.
+    with 16 kB and 64 kB pages, and the same for all zones.
     """
     zones, unparsed, there, nodes = [], 0, set(), set()
     for node, zone, words in zone_lines(text):
@@ -29,7 +29,8 @@ def parse_buddyinfo(text):
             zones.append({"node": node, "zone": zone, "free_blocks": blocks})
         else:
             unparsed += 1
-    return zones, unparsed
+    uncut = whole(zones, lambda zone: len(zone["free_blocks"]))
+    return uncut, unparsed + len(zones) - len(uncut)
 
 
 def free_pages(free_blocks):

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ._lines import LONGEST_NAME, is_free_lists, is_number, zone_of
+from ._lines import LONGEST_NAME, is_free_lists, is_number, lines_of_words, whole, zone_of
 
 _HEADERS = {"Page block order": "pageblock_order", "Pages per block": "pages_per_block"}
 # Migratetypes; there are seven at most (include/linux/mmzone.h).
@@ -30,11 +30,11 @@ def parse_pagetypeinfo(text):
     data = {"pageblock_order": None, "pages_per_block": None, "free": {}, "capped": set(), "pageblocks": {}}
     unparsed = 0
     section, names = None, []
-    for line in text.splitlines():
-        words = line.split()
-        if not words or line.startswith("Free pages count"):
+    for words in lines_of_words(text):
+        line = " ".join(words)
+        if line.startswith("Free pages count"):
             continue
-        free = _free_line(line, words)
+        free = _free_line(words)
         if free:
             key, name, counts = free
             blocks, there = [int(count.lstrip(">")) for count in counts], data["free"].setdefault(key, {})
@@ -56,21 +56,25 @@ def parse_pagetypeinfo(text):
                 section = None
                 unparsed += 1
             continue
-        key, counts = zone_of(line, words), words[4:]
+        key, counts = zone_of(words), words[4:]
         blocks = bool(key and counts and all(map(is_number, counts)))
         if blocks and section == "Number of blocks type":
             data["pageblocks"][key] = dict(zip(names, map(int, counts)))
             unparsed += len(counts) != len(names)
         elif not (blocks and section):
             unparsed += 1
-    return data, unparsed
+    rows = [(key, name) for key, types in data["free"].items() for name in types]
+    uncut = whole(rows, lambda row: len(data["free"][row[0]][row[1]]))
+    for key, name in set(rows).difference(uncut):
+        del data["free"][key][name]
+    return data, unparsed + len(rows) - len(uncut)
 
 
-def _free_line(line, words):
+def _free_line(words):
     """((node, zone), migratetype, counts) of "Node 0, zone   Normal, type    Unmovable    107 ... >100000", else None."""
     if len(words) < 7 or words[4] != "type" or not words[3].endswith(","):
         return None
-    key = zone_of(line, words[:3] + [words[3][:-1]])
+    key = zone_of(words[:3] + [words[3][:-1]])
     counts = words[6:]
     if not (key and key[1] and all(is_number(count[1:] if count[0] == ">" else count) for count in counts)):
         return None

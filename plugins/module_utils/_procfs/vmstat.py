@@ -16,7 +16,7 @@ _MOST = (1 << 64) - 1
 # There are about 200 (enum vm_event_item, enum node_stat_item); the contract ends at 1,024.
 _MOST_LINES = 1024
 
-_LINE = re.compile(r"^[ \t]*(\S{1,80})[ \t]+([0-9]{1,20})[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*(\S{1,80})[ \t]+([0-9]{1,20})[ \t\r]*$", re.MULTILINE)
 
 
 def parse_vmstat(text):

@@ -27,7 +27,7 @@ def parse_zoneinfo(text):
         if not words:
             continue
         if words[0] == "Node":
-            key = zone_of(line, words) if len(words) == 4 else None
+            key = zone_of(words) if len(words) == 4 else None
             # A zone that is there twice would count twice.
             if key and key not in there and len(zones) < MOST_ZONES:
                 there.add(key)

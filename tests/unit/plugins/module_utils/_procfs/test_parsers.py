@@ -26,19 +26,44 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._procfs.zoneinfo
 
 
 def test_buddyinfo_takes_any_number_of_orders_nodes_and_zones():
-    text = (
-        "Node 0, zone      DMA      1      0      2 \n"
-        "Node 0, zone   Normal  40153  12774    302     17      0      0      0      0      0      0      0      0      0      9 \n"
-        "Node 12, zone  Movable      5 \n"
-    )
-    zones, unparsed = parse_buddyinfo(text)
-    assert [(zone["node"], zone["zone"], len(zone["free_blocks"])) for zone in zones] == [
-        (0, "DMA", 3),
-        (0, "Normal", 14),
-        (12, "Movable", 1),
-    ]
-    assert zones[1]["free_blocks"][13] == 9
-    assert unparsed == 0
+    text = "Node 0, zone      DMA %s\nNode 0, zone   Normal %s\nNode 12, zone  Movable %s\n"
+    for orders in (1, 9, 11, 14):
+        zones, unparsed = parse_buddyinfo(text % ((" ".join(map(str, range(orders))) + " ",) * 3))
+        assert [(zone["node"], zone["zone"]) for zone in zones] == [(0, "DMA"), (0, "Normal"), (12, "Movable")]
+        assert all(zone["free_blocks"] == list(range(orders)) for zone in zones)
+        assert unparsed == 0
+
+
+THREE_ZONES = """\
+Node 0, zone      DMA      1      0      1      0      2
+Node 0, zone    DMA32    130    120     25      9      4
+Node 0, zone   Normal   4015   1277    302     17      0
+"""
+
+
+@pytest.mark.parametrize(
+    "change, unparsed",
+    [
+        (lambda text: text, 0),
+        (lambda text: text.replace("\n", "\r\n"), 0),
+        (lambda text: "    " + text.replace("\n", "\n    "), 0),
+        # A mail of 40 columns.
+        (lambda text: "\n".join(line[:38] + "\n " + line[38:] for line in text.splitlines()), 0),
+        (lambda text: "$ cat /proc/buddyinfo\n" + text + "$ cat /proc/buddyinfo\n" + text, 5),
+    ],
+)
+def test_buddyinfo_as_people_hand_it_on(change, unparsed):
+    assert parse_buddyinfo(change(THREE_ZONES)) == (parse_buddyinfo(THREE_ZONES)[0], unparsed)
+
+
+def test_a_line_that_was_cut_is_not_taken_for_a_zone_with_fewer_orders():
+    zones, unparsed = parse_buddyinfo(THREE_ZONES[:-12])
+    assert [zone["zone"] for zone in zones] == ["DMA", "DMA32"]
+    assert unparsed == 1
+    # Nor does a number that stands alone turn the whole zones into cut ones.
+    zones, unparsed = parse_buddyinfo(THREE_ZONES + "42\n")
+    assert [zone["zone"] for zone in zones] == ["DMA", "DMA32"]
+    assert unparsed == 1
 
 
 @pytest.mark.parametrize(
@@ -110,6 +135,16 @@ def test_pagetypeinfo_with_capped_counts_and_mixed_blocks():
     assert data["capped"] == {(0, "Normal")}
     assert data["pageblocks"] == {(0, "Normal"): {"Unmovable": 72, "Reclaimable": 20, "Reserve": 4}}
     assert unparsed == 0
+
+
+def test_pagetypeinfo_wrapped_and_cut():
+    text = PAGETYPEINFO.replace("1      2\nNode", "1\n      2\nNode").replace(
+        "501 >100000   1669", "501 >100000\n   1669"
+    )
+    assert parse_pagetypeinfo(text) == parse_pagetypeinfo(PAGETYPEINFO)
+    data, unparsed = parse_pagetypeinfo(PAGETYPEINFO.replace("      0      1      0\n", "      0\n"))
+    assert sorted(data["free"][0, "Normal"]) == ["Reserve", "Unmovable"]
+    assert unparsed == 1
 
 
 def test_pagetypeinfo_with_a_column_too_many_keeps_what_has_a_name():
@@ -198,6 +233,8 @@ def test_single_value_files():
         {"memory": {"hierarchy": 4, "num_cgroups": 8, "enabled": True}},
         1,
     )
+    assert parse_vmstat("compact_stall 12\r\n") == ({"compact_stall": 12}, 0)
+    assert parse_meminfo("MemTotal:  24684092 kB\r\n") == ({"memtotal": 24684092}, 0)
     assert parse_choice("always madvise [never]\n") == ("never", 0)
     assert parse_choice("always madvise never\n") == (None, 1)
 
