@@ -113,8 +113,9 @@ def _kernel_stack(kernel, conntrack_caches, memory_cgroups):
 
 
 def _page_table(kernel, conntrack_caches, memory_cgroups):
-    """Two pages for the top level with page table isolation (arch/x86/mm/pgtable.c, PGD_ALLOCATION_ORDER)."""
-    return [(1, "each new process: its top page table", True)] if kernel.get("page_table_isolation") else []
+    """Two pages for the top level with page table isolation (arch/x86/mm/pgtable.c, PGD_ALLOCATION_ORDER); arm64 has one with it, too."""
+    isolated = kernel.get("page_table_isolation") and kernel.get("machine") != "aarch64"
+    return [(1, "each new process: its top page table", True)] if isolated else []
 
 
 def veth_affected(release):

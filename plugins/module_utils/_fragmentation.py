@@ -85,35 +85,41 @@ def watermark_ok(free_blocks, order, mark, reserve=0, unusable_pages=0, usable_b
 # Zones that serve an ordinary kernel request (GFP_KERNEL); HighMem, Movable and Device do not (include/linux/gfp.h).
 KERNEL_ZONES = ("DMA", "DMA32", "Normal")
 
-# Free blocks of these migratetypes are counted in /proc/buddyinfo, but closed to an ordinary request (mm/page_alloc.c);
-# the first of them is there for atomic ones.
-CLOSED_MIGRATETYPES = ("HighAtomic", "CMA", "Isolate")
+# The free lists that an ordinary request is served from (MIGRATE_PCPTYPES, and Reserve up to 4.3). Those of HighAtomic, CMA, Isolate and of
+# whatever else a vendor adds are counted in /proc/buddyinfo, but closed to it (mm/page_alloc.c, __zone_watermark_ok()).
+OPEN_MIGRATETYPES = ("Unmovable", "Movable", "Reclaimable", "Reserve")
 
 
-def usable_blocks(zone, closed=CLOSED_MIGRATETYPES):
-    """Free blocks per order that an unmovable request may take; all of them where the migratetypes are not known."""
+def usable_blocks(zone, also=()):
+    """Free blocks per order that an unmovable request may take; all of them where the migratetypes are not known.
+
+    also    further migratetypes that are open to it
+    """
     blocks = list(zone["free_blocks"])
-    for name in closed:
-        for order, count in enumerate((zone["migratetypes"] or {}).get(name, ())[: len(blocks)]):
-            # The two files are read one after the other, so the difference may be off by what happened in between.
-            blocks[order] = max(0, blocks[order] - count)
+    for name, counts in (zone["migratetypes"] or {}).items():
+        if name not in OPEN_MIGRATETYPES and name not in also:
+            for order, count in enumerate(counts[: len(blocks)]):
+                # The two files are read one after the other, so the difference may be off by what happened in between.
+                blocks[order] = max(0, blocks[order] - count)
     return blocks
 
 
 def kernel_reserve(zone, names):
     """Pages of ``zone`` kept from a GFP_KERNEL request by lowmem_reserve; None where /proc/zoneinfo was not read.
 
-    ``names`` are the zone names of the machine. lowmem_reserve has one entry per zone type the kernel was built with,
-    and a GFP_KERNEL request is of the class of Normal.
+    names are the zones in use of the machine, which do not tell all the zone types that the list has an entry for. Each populated zone
+    above adds to what is kept, an empty one adds nothing (mm/page_alloc.c, setup_per_zone_lowmem_reserve()).
     """
-    reserve = zone["lowmem_reserve"]
-    if not reserve:
+    if not zone["lowmem_reserve"]:
         return None
-    return reserve[min(normal_index(names, len(reserve)), len(reserve) - 1)]
+    above = KERNEL_ZONES[KERNEL_ZONES.index(zone["zone"]) + 1 :] if zone["zone"] in KERNEL_ZONES else ()
+    higher = sum(name in names for name in above)
+    kept = sorted(set(zone["lowmem_reserve"]) - {0})
+    return kept[min(higher, len(kept)) - 1] if higher and kept else 0
 
 
 def normal_index(names, types):
-    """Where Normal stands among the kernel's ``types`` zone types, of which ``names`` are in use.
+    """Where Normal stands among the kernel's ``types`` zone types, of which ``names`` are in use: for logs, which may lack a zone.
 
     Every kernel has Normal and Movable (enum zone_type); the others come with the configuration, the likelier first.
     """

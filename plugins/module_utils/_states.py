@@ -14,8 +14,8 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 from ._fragmentation import (
-    CLOSED_MIGRATETYPES,
     KERNEL_ZONES,
+    OPEN_MIGRATETYPES,
     PAGE_ALLOC_COSTLY_ORDER,
     free_pages,
     kernel_reserve,
@@ -72,7 +72,7 @@ class Standing:
     withheld free blocks per order that are most likely kept for others, where the migratetypes are not known
     """
 
-    __slots__ = ("zone", "scaled", "free", "marks", "reserve", "closed", "reserved", "usable")
+    __slots__ = ("zone", "scaled", "free", "marks", "reserve", "cma", "closed", "reserved", "usable")
 
     def __init__(self, zone, names, scaled, withheld=None):
         self.zone, self.scaled = zone, scaled
@@ -81,8 +81,9 @@ class Standing:
         if withheld:
             self.usable = [max(0, count - kept) for count, kept in zip(self.usable, withheld)]
         self.marks = zone["watermarks"] or {"min": 0, "low": 0}
+        self.cma = zone["free_cma_pages"] or 0
         # Free pages that are counted, but closed to the request.
-        self.closed = (zone["free_cma_pages"] or 0) + (zone["reserved_highatomic_pages"] or 0)
+        self.closed = self.cma + (zone["reserved_highatomic_pages"] or 0) + set_apart(zone)
         self.reserve = kernel_reserve(zone, names)
         if self.reserve is None:
             # Without /proc/zoneinfo there are no watermarks to hold the request to, and the small DMA zone counts as reserved,
@@ -120,15 +121,19 @@ class Standing:
     def missing_pages(self, order):
         """Pages that must become free before compaction may run at all; 0 or less where enough are.
 
-        mm/compaction.c, compaction_suitable(): the watermark, what is reserved from the request, and compact_gap() to move pages into.
+        mm/compaction.c, compaction_suitable(): the watermark (the low one for each order, up to 4.7), what is reserved from the request, and
+        compact_gap() to move pages into, for which since then CMA has room, too. The request itself is held to the min watermark without it.
         """
-        mark = self.marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER else self.marks["min"]
-        return mark + self.reserve + (2 << order) - (self.free - self.closed)
+        mark = self.marks["low"] if order > PAGE_ALLOC_COSTLY_ORDER or self.scaled else self.marks["min"]
+        room = self.free - self.closed
+        compaction = mark + (2 << order) + 1 - (0 if self.scaled else self.cma)
+        return max(compaction, self.marks["min"] + (1 << order)) + self.reserve - room
 
     def has_targets(self, order):
         """Whether there is a place to move pages to: free pages in movable pageblocks. None if not known.
 
-        mm/compaction.c, suitable_migration_target(): free pages of unmovable pageblocks are no target.
+        mm/compaction.c, suitable_migration_target(): free pages of unmovable pageblocks are no target. Those of CMA are one, but where nothing is
+        free in movable pageblocks, there is next to nothing to be moved there.
         """
         if not self.zone["migratetypes"]:
             return None
@@ -139,16 +144,22 @@ class Standing:
         return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (self.zone["managed_pages"] or self.free or 1)
 
 
+def set_apart(zone):
+    """Free pages on lists that are open to nobody here: of pageblocks that are isolated, and of migratetypes that a vendor added."""
+    others = OPEN_MIGRATETYPES + ("HighAtomic", "CMA")
+    return sum(free_pages(counts) for name, counts in (zone["migratetypes"] or {}).items() if name not in others)
+
+
 def zone_states(zone, names, scaled):
     """-> ([state per order] for a request with GFP_KERNEL, [would GFP_ATOMIC be served, per order]) of one zone, as for Standing."""
     standing, orders = Standing(zone, names, scaled), range(len(zone["free_blocks"]))
     # An atomic request may go below the mark, and take of the blocks that are set aside for it.
-    usable, cma = usable_blocks(zone, CLOSED_MIGRATETYPES[1:]), zone["free_cma_pages"] or 0
+    usable, closed = usable_blocks(zone, ("HighAtomic",)), standing.cma + set_apart(zone)
+    # For a single page its mark is not raised by the boost (zone_watermark_fast()).
+    marks = [standing.marks["min"] - (0 if order else zone.get("boost_pages") or 0) for order in orders]
     atomic = [
-        watermark_ok(
-            zone["free_blocks"], order, standing.marks["min"], standing.reserve, cma, usable, atomic=True, scaled=scaled
-        )
-        for order in orders
+        watermark_ok(zone["free_blocks"], order, mark, standing.reserve, closed, usable, atomic=True, scaled=scaled)
+        for order, mark in enumerate(marks)
     ]
     return [standing.state(order) for order in orders], atomic
 

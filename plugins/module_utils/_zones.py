@@ -16,7 +16,9 @@ from ._procfs.buddyinfo import free_pages
 def put_together(raw, page_size):
     """-> [a zone of the facts, but for what ``_grading`` adds]. The indices are the kernel's own, or None."""
     info = {(zone["node"], zone["zone"]): zone for zone in raw["zoneinfo"] or ()}
-    types = raw["pagetypeinfo"] or {"free": {}, "pageblocks": {}, "capped": ()}
+    types = raw["pagetypeinfo"] or {"free": {}, "pageblocks": {}, "capped": (), "pages_per_block": None}
+    # Linux 6.12 came to count the free pages of the high-atomic reserve alone, just after it had got this counter.
+    block = None if "nr_memmap_boot_pages" in (raw["vmstat"] or {}) else types["pages_per_block"]
     zones = []
     for found in raw["buddyinfo"] or ():
         blocks, key = found["free_blocks"], (found["node"], found["zone"])
@@ -40,7 +42,7 @@ def put_together(raw, page_size):
                 "lowmem_reserve": about.get("protection"),
                 "pcp_pages": about.get("pcp_pages"),
                 "free_cma_pages": about.get("nr_free_cma"),
-                "reserved_highatomic_pages": _highatomic(about, migratetypes),
+                "reserved_highatomic_pages": _highatomic(about, migratetypes, types["pageblocks"].get(key), block),
                 "extfrag_index": index if printed else None,
                 "unusable_index": unusable if printed else None,
                 "index_source": "debugfs" if printed else "computed",
@@ -54,11 +56,15 @@ def put_together(raw, page_size):
     return zones
 
 
-def _highatomic(about, migratetypes):
-    """Pages set aside for atomic requests: as zoneinfo says (7.2+), or else the free ones on the HighAtomic lists."""
-    for name in ("free_highatomic", "reserved_highatomic"):
-        if name in about:
-            return about[name]
+def _highatomic(about, migratetypes, pageblocks, block):
+    """Pages that the kernel takes off for atomic requests: as zoneinfo says (7.2+), all those of HighAtomic pageblocks, or the free ones.
+
+    block   pages of a pageblock where the kernel takes off whole ones (zone.nr_reserved_highatomic, 4.4 to 6.11), else None
+    """
+    if "free_highatomic" in about:
+        return about["free_highatomic"]
+    if block and "HighAtomic" in (pageblocks or {}):
+        return min(pageblocks["HighAtomic"] * block, MOST_PAGES)
     return free_pages(migratetypes["HighAtomic"]) if "HighAtomic" in (migratetypes or {}) else None
 
 

@@ -46,6 +46,8 @@ def test_who_needs_what():
     assert orders_of("stack", release="3.10.0-957.el7.x86_64", vmap_stack=False) == [2]
     assert orders_of("stack", release="6.1.0", vmap_stack=True) == []
     assert orders_of("huge", hugepage_order=13, page_size=65536) == [13]
+    assert orders_of("top page table", machine="x86_64", page_table_isolation=True) == [1]
+    assert orders_of("top page table", machine="aarch64", page_table_isolation=True) == []
 
 
 @pytest.mark.parametrize("page_size, orders", [(4096, range(2, 9)), (16384, range(2, 7)), (65536, range(2, 5))])

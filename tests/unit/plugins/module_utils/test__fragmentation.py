@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._fragmentation import (
     fragmentation_index,
+    kernel_reserve,
     normal_index,
     unusable_index,
     watermark_ok,
@@ -72,3 +73,28 @@ def test_blocks_of_closed_migratetypes_do_not_count():
 )
 def test_the_class_of_a_kernel_request_in_lowmem_reserve(names, types, index):
     assert normal_index(names, types) == index
+
+
+# Of setup_per_zone_lowmem_reserve(): what the populated zones above a zone have, up to that of the request, divided by its ratio.
+@pytest.mark.parametrize(
+    "names, zone, reserve, kept",
+    [
+        ("DMA DMA32 Normal", "DMA", [0, 1706, 64137, 64137, 64137], 64137),
+        ("DMA DMA32 Normal", "DMA32", [0, 0, 62431, 62431], 62431),
+        ("DMA DMA32 Normal", "Normal", [0, 0, 0, 0], 0),
+        ("DMA DMA32 Normal Movable", "DMA", [0, 2961, 4928, 5440], 4928),
+        ("DMA DMA32 Normal Movable", "Normal", [0, 0, 0, 4096], 0),
+        # Built in, but empty: DMA and no ZONE_DEVICE, or ZONE_DEVICE and no DMA.
+        ("DMA32 Normal", "DMA32", [0, 0, 4012, 4012], 4012),
+        ("DMA32 Normal", "DMA32", [0, 4012, 4012, 4012], 4012),
+        ("DMA Normal", "DMA", [0, 0, 3900, 3900], 3900),
+        ("DMA Normal HighMem", "DMA", [0, 865, 3000, 3000], 865),
+        ("DMA", "DMA", [0, 0, 0, 0], 0),
+        # A machine of that NUMA node has Normal elsewhere alone, and one on which the ratio is 0.
+        ("DMA DMA32 Normal", "DMA", [0, 1706, 1706, 1706], 1706),
+        ("DMA DMA32 Normal", "DMA", [0, 0, 0, 0], 0),
+        ("DMA DMA32 Normal", "DMA", None, None),
+    ],
+)
+def test_what_is_kept_from_a_kernel_request(names, zone, reserve, kept):
+    assert kernel_reserve({"zone": zone, "lowmem_reserve": reserve}, set(names.split())) == kept

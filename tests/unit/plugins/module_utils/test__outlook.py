@@ -51,17 +51,58 @@ def test_states_of_a_zone():
 
 
 def test_free_cma_and_highatomic_blocks_are_not_for_ordinary_requests():
-    blocks = [1000, 0, 0, 0, 0, 8]
+    blocks = [1000, 0, 0, 0, 0, 5]
     types = {
         "Unmovable": [1000, 0, 0, 0, 0, 0],
         "HighAtomic": [0, 0, 0, 0, 0, 3],
-        "CMA": [0, 0, 0, 0, 0, 5],
+        "CMA": [0, 0, 0, 0, 0, 1],
+        "Isolate": [0, 0, 0, 0, 0, 1],
         "Movable": [0] * 6,
     }
-    zone = make_zone(free_blocks=blocks, migratetypes=types, free_cma_pages=160, reserved_highatomic_pages=96)
+    zone = make_zone(free_blocks=blocks, migratetypes=types, free_cma_pages=32, reserved_highatomic_pages=96)
     states, atomic = zone_states(zone, {"Normal"}, False)
     assert states[5] == "exhausted"
     assert atomic[5]
+
+
+@pytest.mark.parametrize("name", ["CMA", "Isolate", "Rbin", "OPPO2"])
+def test_free_pages_of_lists_that_are_not_for_the_request_do_not_count(name):
+    """Neither their blocks nor their pages: mainline's and those of vendors."""
+    scattered = [150] + [0] * 10
+    types = {"Unmovable": scattered, name: [0] * 10 + [1]}
+    zone = make_zone(
+        free_blocks=[150] + [0] * 9 + [1], migratetypes=types, watermarks={"min": 200, "low": 250, "high": 300}
+    )
+    zone["free_cma_pages"] = 1024 if name == "CMA" else 0
+    states, atomic = zone_states(zone, {"Normal"}, False)
+    assert (states[0], states[5], states[10]) == ("exhausted",) * 3
+    # 150 of the 200 pages of the mark are enough for a single page to an atomic request, for which the mark is 75; for 128 pages they are not.
+    assert [order for order in range(11) if atomic[order]] == [0]
+
+
+def test_an_atomic_request_for_a_page_is_not_held_to_the_boost():
+    zone = make_zone(free_blocks=[60, 20] + [0] * 9, watermarks={"min": 400, "low": 450, "high": 500}, boost_pages=300)
+    assert zone_states(zone, {"Normal"}, False)[1][:2] == [True, False]
+    assert not any(zone_states(dict(zone, boost_pages=None), {"Normal"}, False)[1])
+
+
+@pytest.mark.parametrize(
+    "values, scaled, order, missing",
+    [
+        # compaction_suitable(): the min watermark up to order 3, then the low one; up to 4.7 always. More than that must be free.
+        ({}, False, 3, 100 + 16 + 1 - 1000),
+        ({}, True, 3, 125 + 16 + 1 - 1000),
+        ({}, False, 4, 125 + 32 + 1 - 1000),
+        # CMA has room for pages that are moved, and not for the request.
+        ({"free_cma_pages": 30}, False, 4, 125 + 32 + 1 - 1000),
+        ({"free_cma_pages": 30}, True, 4, 125 + 32 + 1 - 970),
+        ({"free_cma_pages": 950}, False, 4, 100 + 16 - 50),
+        ({"reserved_highatomic_pages": 500}, False, 4, 125 + 32 + 1 - 500),
+    ],
+)
+def test_what_must_be_free_before_compaction_runs(values, scaled, order, missing):
+    zone = complete(make_zone(free_blocks=[1000] + [0] * 10, **values))
+    assert Outlook(zone, {"Normal"}, scaled).missing_pages(order) == missing
 
 
 def test_the_dma_zone_is_reserved_where_larger_zones_exist():
@@ -144,7 +185,7 @@ def types(movable):
             ("reclaim_then_compact", True, "reclaimable"),
         ),
         # Free memory that lowmem_reserve or the reserve for atomic requests keeps away is no room to move pages into.
-        ({"lowmem_reserve": [0, 0, 19900, 0], "migratetypes": types(10000)}, "memory_shortage", None),
+        ({"zone": "DMA32", "lowmem_reserve": [0, 0, 19900, 0], "migratetypes": types(10000)}, "memory_shortage", None),
         ({"reserved_highatomic_pages": 19900, "migratetypes": types(10000)}, "memory_shortage", None),
         ({"free_cma_pages": 19900, "migratetypes": types(10000)}, "memory_shortage", None),
     ],
