@@ -174,9 +174,14 @@ def _hugepage_order(sources, raw, page_size):
         sysctl.parse_sysctl_value,
         record=False,
     )
-    if not isinstance(size, int):
-        size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
-    return order_of(size, page_size) if size else None
+    if isinstance(size, int) and size:
+        return order_of(size, page_size)
+    size = (raw["meminfo"] or {}).get("hugepagesize", 0) * 1024
+    order = order_of(size, page_size) if size else None
+    if order is not None and order >= max([len(zone["free_blocks"]) for zone in raw["buddyinfo"] or ()] or [order + 1]):
+        # The default size is that of a pool which no free list has blocks for (default_hugepagesz=1G).
+        order = (raw["pagetypeinfo"] or {}).get("pageblock_order")
+    return order
 
 
 def _dma_drivers(text):

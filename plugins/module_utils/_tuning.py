@@ -17,6 +17,7 @@ import json
 from . import _options
 from ._fragmentation import KERNEL_ZONES
 from ._options import OptionError
+from ._procfs.meminfo import without_huge_pages
 
 LEAVE = "leave"
 AUTO = "auto"
@@ -151,7 +152,6 @@ def memory(facts):
     )
     managed = sum((zone["managed_pages"] or 0) * page_kb for zone in facts["zones"])
     order = facts["kernel"]["hugepage_order"]
-    huge = meminfo.get("hugetlb", meminfo.get("hugepages_total", 0) * meminfo.get("hugepagesize", 0))
     available = meminfo.get("memavailable")
     if available is None:
         # Linux before 3.14: a cautious guess along the lines of si_mem_available().
@@ -160,7 +160,7 @@ def memory(facts):
     thp = facts["transparent_hugepage"]
     return {
         "total": total,
-        "usable": max(0, total - huge),
+        "usable": without_huge_pages(meminfo) or 0,
         "lowmem": lowmem or total,
         "managed": managed or total,
         "zones": len(known) or len(zones) or 1,

@@ -14,6 +14,7 @@ import re
 
 from .. import _consumers, _outlook, _releases, _states
 from .._fragmentation import KERNEL_ZONES
+from .._procfs import meminfo
 from . import estimate
 
 # What drivers and core dumps ask for, and what only the cgroups and network namespaces of containers ask for.
@@ -64,7 +65,7 @@ class NodeState:
     serving    an Outlook for each zone that serves ordinary kernel requests and is not reserved from them
     by_node    {NUMA node: its part of serving}; main the Outlook of the largest zone of each node, where there is more than one zone
     estimated  whether the watermarks are estimates, for want of /proc/zoneinfo
-    memory_kb  size of the machine, as far as anything tells (estimate.py)
+    memory_kb  size of the machine, as far as anything tells (estimate.py); usable_kb what of it is in no pool of huge pages, or None
     containers True, False, or None where nothing tells
     needed     {order: who asks for it, and fails without it}
     wanted     {order: severity when there is none}; assumed those of them that only containers ask for, where none are known
@@ -79,6 +80,8 @@ class NodeState:
         self.kernel.update(facts.get("kernel") or {})
         self.slab = facts.get("slab") or {}
         self.memory = facts.get("meminfo") or {}
+        # What there is for everybody: shares of memory are shares of this.
+        self.usable_kb = meminfo.without_huge_pages(self.memory)
         self.sysctl = facts.get("sysctl") or {}
         self.cgroups = facts.get("cgroups") or {}
         self.page_kb = max(1, self.kernel["page_size"] // 1024)
@@ -171,7 +174,7 @@ class NodeState:
         return max(2, int(math.ceil(self.policy["spare_blocks"] * self._times() * _SPARE_BYTES / size)))
 
     def _times(self):
-        memory = self.memory_kb or _UNKNOWN_KB
+        memory = self.usable_kb or self.memory_kb or _UNKNOWN_KB
         if memory < _SPARE_KB:
             return memory / float(_SPARE_KB)
         return min(_MOST_TIMES, max(1.0, math.sqrt(memory / float(_LARGE_KB))))

@@ -11,7 +11,8 @@ __metaclass__ = type
 
 from .catalogue import FINDINGS
 
-# key: (default, smallest, largest, meaning). A percentage is one of the memory of the node unless it says otherwise.
+# key: (default, smallest, largest, meaning). A percentage is one of the memory of the node that is in no pool of huge
+# pages, unless it says otherwise.
 NUMBERS = {
     "spare_blocks": (16, 1, 1000000, "blocks of 256 kB that a machine of 4 to 16 GiB is to have to spare; see above"),
     "recent_hours": (24, 1, 8760, "age up to which an incident counts as going on"),

@@ -38,11 +38,11 @@ def find(state):
 
 
 def _min_free(state):
-    total, minimum = state.memory.get("memtotal"), state.sysctl.get("vm.min_free_kbytes")
+    total, minimum = state.usable_kb, state.sysctl.get("vm.min_free_kbytes")
     if not total or not isinstance(minimum, int):
         return []
     share, limit = percent(minimum, total), state.policy["min_free_percent"]
-    evidence = {"min_free_kbytes": minimum, "memtotal_kb": total}
+    evidence = {"min_free_kbytes": minimum, "usable_kb": total}
     if share > limit:
         title = "min_free_kbytes is %d, %.1f %% of the memory" % (minimum, share)
         return [make("MF502", "high" if share > 2 * limit else "medium", title, **evidence)]

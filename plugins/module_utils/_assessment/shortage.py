@@ -24,13 +24,13 @@ def find(state):
 
 def _available(state):
     """MF205, by MemAvailable, or by what is free where nothing else is known."""
-    total, available = state.memory.get("memtotal"), state.memory.get("memavailable")
+    total, available = state.usable_kb, state.memory.get("memavailable")
     if total and available is not None:
         share, limit = percent(available, total), state.policy["available_percent"]
         for part, severity in ((5.0, "critical"), (2.5, "high"), (1.0, "medium")):
             if share * part < limit:
                 title = "%d MB of %d MB are available, %.1f %%" % (available >> 10, total >> 10, share)
-                return [make("MF205", severity, title, memavailable_kb=available, memtotal_kb=total)]
+                return [make("MF205", severity, title, memavailable_kb=available, usable_kb=total)]
     elif state.zones and (state.estimated or not any(zone["watermarks"] for zone in state.zones)):
         return _free(state)
     return []

@@ -26,14 +26,14 @@ def find(state):
 
 
 def _large(state):
-    total, caches = state.memory.get("memtotal"), state.slab.get("caches") or ()
+    total, caches = state.usable_kb, state.slab.get("caches") or ()
     found = []
     for ident, severity, word, name in _LARGE:
         size = state.slab.get(name)
         if total and size and percent(size, total) >= state.policy["slab_percent"]:
             title = "%s slab takes %d MB, %d %% of the memory" % (word, size >> 10, percent(size, total))
             largest = [cache["name"] for cache in caches[:3]]
-            found.append(make(ident, severity, title, size_kb=size, memtotal_kb=total, largest_caches=largest))
+            found.append(make(ident, severity, title, size_kb=size, usable_kb=total, largest_caches=largest))
     return found
 
 

@@ -11,7 +11,7 @@ __metaclass__ = type
 
 import re
 
-_LINE = re.compile(r"^([^:\n]{1,80}):[ \t]+([0-9]{1,15})(?:[ \t]+kB)?[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^([^:\n]{1,80}):[ \t]+([0-9]{1,15})(?:[ \t]+kB)?[ \t\r]*$", re.MULTILINE)
 
 
 def parse_meminfo(text):
@@ -22,3 +22,10 @@ def parse_meminfo(text):
     found = _LINE.findall(text)
     lines = sum(1 for line in text.split("\n") if line.strip())
     return {name.strip().lower(): int(value) for name, value in found}, lines - len(found)
+
+
+def without_huge_pages(values):
+    """kB of memory outside the pools of huge pages, which nobody else is given, whether they are in use or not. None if MemTotal is not known."""
+    # Hugetlb (4.20+) counts the pools of all sizes, the others that of the default size.
+    pools = values.get("hugetlb", values.get("hugepages_total", 0) * values.get("hugepagesize", 0))
+    return max(0, values["memtotal"] - pools) if "memtotal" in values else None

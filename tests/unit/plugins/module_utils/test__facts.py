@@ -244,6 +244,50 @@ def test_a_containers_meminfo_is_not_the_hosts(node_root):
     assert facts["zones"] == host["zones"]
 
 
+@pytest.mark.parametrize(
+    "hugepagesize, pagetypeinfo, order",
+    [
+        (2048, None, 9),
+        # default_hugepagesz=1G on a kernel that does not tell what a transparent huge page is (el7).
+        (1048576, "Page block order: 9\nPages per block:  512\n", 9),
+        (1048576, None, None),
+    ],
+)
+def test_a_huge_page_is_one_that_the_free_lists_have(tmp_path, hugepagesize, pagetypeinfo, order):
+    root = str(tmp_path)
+    build_roots.write(root, "proc/buddyinfo", "Node 0, zone   Normal" + " 7" * 11 + "\n")
+    build_roots.write(root, "proc/meminfo", "MemTotal: 400000000 kB\nHugepagesize: %d kB\n" % hugepagesize)
+    if pagetypeinfo:
+        build_roots.write(root, "proc/pagetypeinfo", pagetypeinfo)
+    assert collect(root)["kernel"]["hugepage_order"] == order
+
+
+@pytest.mark.parametrize(
+    "vmstat, zoneinfo, pages",
+    [
+        # Linux 4.4 to 6.11 take off whole pageblocks, 6.12 and later what is free of them, and 7.2 says so itself.
+        ("nr_free_pages 9\n", "", 1536),
+        ("nr_free_pages 9\nnr_memmap_boot_pages 5\n", "", 40),
+        ("nr_free_pages 9\n", "  reserved_highatomic: 1536\n  free_highatomic:     44\n", 44),
+    ],
+)
+def test_the_reserve_for_atomic_requests_as_the_kernel_takes_it_off(tmp_path, vmstat, zoneinfo, pages):
+    root = str(tmp_path)
+    build_roots.write(root, "proc/buddyinfo", "Node 0, zone   Normal 100 50 10 5\n")
+    build_roots.write(root, "proc/vmstat", vmstat)
+    build_roots.write(root, "proc/zoneinfo", "Node 0, zone   Normal\n  pages free     280\n" + zoneinfo)
+    build_roots.write(
+        root,
+        "proc/pagetypeinfo",
+        "Page block order: 9\nPages per block:  512\n\n"
+        "Node    0, zone   Normal, type    Unmovable    100     50     10      0\n"
+        "Node    0, zone   Normal, type   HighAtomic      0      0      0      5\n\n"
+        "Number of blocks type     Unmovable   HighAtomic\nNode 0, zone   Normal           72            3\n",
+    )
+    (zone,) = collect(root)["zones"]
+    assert zone["reserved_highatomic_pages"] == pages
+
+
 def test_container_runtimes_and_drivers_leave_their_marks(node_root):
     root = node_root("6.1.0-56-cloud-amd64/healthy")
     facts = collect(root)

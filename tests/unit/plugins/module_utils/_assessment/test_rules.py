@@ -235,3 +235,18 @@ def test_compaction_is_not_offered_for_huge_pages_where_it_will_not_help():
 
 def test_a_zone_of_the_facts_may_lack_all_but_its_blocks():
     assert set(_states.complete(zone("Normal", PLENTY))) > {"migratetypes", "watermarks"}
+
+
+# --- pools of huge pages -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pools", [{"hugetlb": 370 << 20}, {"hugepages_total": 370, "hugepagesize": 1 << 20}])
+def test_a_pool_of_huge_pages_is_no_memory_that_could_be_available(pools):
+    """Of 400 GiB there are 30 GiB for everybody, and 12 of those are available: that is plenty."""
+    facts = {"meminfo": dict(pools, memtotal=400 << 20, memavailable=12 << 20), "sysctl": {"vm.min_free_kbytes": 90112}}
+    assert judged([zone("Normal", PLENTY)], **facts)["level"] == "low"
+    facts["meminfo"]["memavailable"] = 1 << 20
+    assert found(judged([zone("Normal", PLENTY)], **facts), "MF205")["severity"] == "medium"
+    # Of 30 GiB, 4 are dangerously many to keep free.
+    facts["sysctl"] = {"vm.min_free_kbytes": 4 << 20}
+    assert found(judged([zone("Normal", PLENTY)], **facts), "MF502")["severity"] == "high"
