@@ -134,15 +134,16 @@ def command_for(
     """
     if not words:
         return ""
+    pattern = ",".join(filter(None, (pattern_of(host.name) for host in hosts[:MOST_IN_COMMAND])))
+    if not pattern:
+        return ""
+    words = [pattern if word == "HOSTS" else word for word in words]
     privileges = ["-b"] if as_root and "-b" not in options else []
     if words[0] == _PLAYBOOK:
         line = [words[0], words[1], *options, *privileges, *words[2:]]
     else:
         line = [*words[:2], *options, *([] if "-b" in options or not become else ["-b"]), *words[2:]]
-    pattern = ",".join(filter(None, (pattern_of(host.name) for host in hosts[:MOST_IN_COMMAND])))
-    if not pattern:
-        return ""
-    return " ".join(_words.shell_word(pattern if word == "HOSTS" else word) for word in line)
+    return " ".join(map(_words.shell_word, line))
 
 
 # Nothing in a command is written like its name.
@@ -177,9 +178,9 @@ def between(action: _types.Action) -> str:
 def _command(key: str, will_help: bool | None, hosts: Sequence[_types.Host], options: Sequence[str]) -> str:
     words, loop = KINDS[key].command, KINDS[key].loop
     if loop:
-        names = " ".join(host.name for host in hosts[:MOST_IN_COMMAND])
+        names = " ".join(host.name for host in hosts[:MOST_IN_COMMAND] if pattern_of(host.name))
         line = command_for(words, [_types.Host("node", "audited")], options)
-        return loop.replace("ANSIBLE", line.replace(" node ", ' "$node" ', 1)).replace("NAMES", names)
+        return names and loop.replace("NAMES", names).replace("ANSIBLE", line.replace(" node ", ' "$node" ', 1))
     # What cannot be told could not be read, for which it takes root.
     return command_for(words, hosts, options, as_root=will_help is None)
 

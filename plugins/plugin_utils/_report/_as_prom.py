@@ -83,7 +83,10 @@ def _families(fleet: _types.Fleet) -> Iterator[tuple[str, str, Samples]]:
         [({"finding": finding.id}, len(finding.hosts)) for finding in sorted(fleet.findings, key=lambda each: each.id)],
     )
     yield from _compactions(audited)
-    causes = collections.Counter(host.cause for host in audited if host.cause)
+    # A node has no say in how many series there are.
+    causes = collections.Counter(
+        host.cause if host.cause in _words.CAUSES else "unknown" for host in audited if host.cause
+    )
     yield (
         "memfrag_cause_nodes",
         "Nodes by the cause of their weightiest incident in the logs.",

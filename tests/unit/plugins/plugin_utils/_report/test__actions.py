@@ -137,6 +137,19 @@ def test_no_command_for_everything() -> None:
     assert _actions.command_for(("ansible", "HOSTS"), [_types.Host("all", "audited")]) == ""
 
 
+@pytest.mark.parametrize("inventory", ["HOSTS", "NAMES", "ANSIBLE", " node "])
+def test_options_are_what_they_were_and_all_is_no_node_to_drain(inventory: str) -> None:
+    about = {"level": "high", "action": "drain_and_reboot", "will_help": False, "kubernetes": True}
+    hosts = [_types.Host(name, "audited", **about) for name in ("all", "a", "b")]
+    (action,) = _actions.of(hosts, ["-i", inventory])
+    assert action.covered == 2
+    assert action.command.startswith("for node in a b; do ")
+    assert f'ansible "$node" -i {shlex.quote(inventory)} -b -m ' in action.command
+    assert _actions.command_of(action, hosts[:1], []) == ""
+    line = _actions.command_for(("ansible", "HOSTS", "-m", "ping"), hosts, ["-i", inventory])
+    assert shlex.split(line) == ["ansible", "a,b", "-i", inventory, "-b", "-m", "ping"]
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "~web\n"])
 def test_a_name_is_one_word_for_the_shell(name: str) -> None:
     command = _actions.command_for(("printf", "HOSTS"), [_types.Host(name, "audited")])

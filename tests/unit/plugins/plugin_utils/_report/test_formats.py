@@ -169,6 +169,12 @@ def test_a_compaction_of_another_form_makes_no_report_fail(store: t.Any, make_re
     assert [host["host"] for host in document["hosts"]] == ["b"] and len(document["skipped_records"]) == 1
 
 
+def test_a_node_cannot_make_series(store: t.Any, make_report: t.Any) -> None:
+    journals = [journal_of("x", cause) for cause in ("disk_full", "a1", "a2")]
+    text = make_report(store(*(make_record(f"h{row}", journal=each) for row, each in enumerate(journals))))[1]("prom")
+    assert re.findall(r"(?m)^memfrag_cause_nodes(.*)$", text) == ['{cause="disk_full"} 1', '{cause="unknown"} 2']
+
+
 def test_prom_has_no_series_per_node(store: t.Any, make_report: t.Any) -> None:
     records = store(*(make_record(f"a{number}") for number in range(3)))
     few = make_report(records)[1]("prom").count("\n")
