@@ -43,6 +43,10 @@ _SOURCE = tuple(
         r"^[\s+-]{0,80}(?:[bfr][\"'][^\n]{1,1000}[\"'][ \\)+]{0,8}|[\"'][^\n]{1,1000}[\"'];)$",
         r"^[\s+-]{0,80}`[^`\n]{0,200}\$\{\w",
         r"^[\s+-]{0,80}\['(?!\d{1,40}')[^'\n]{0,1000}', ?'[^'\n]{0,200}'\](?:,|$)",
+        # A line quoted as code in the middle of a sentence or of a table.
+        r"^[\s|*+-]{0,80}`[^`\n]{1,1000}`[^`\n\w]{1,20}\w",
+        # What a query looks for in a log: LogQL, PromQL, Perl, awk.
+        r"(?:\|[=~]|[=!]~) {0,2}[\"'`/]",
         # Comments, and tests of shells.
         r"^[\s+-]{0,80}(?://|/\*)\s",
         r"^[\s+-]{0,80}(?:(?:el)?if |while |! ){0,2}\[\[? (?:! )?[\"']?\$",

@@ -186,8 +186,8 @@ def _code(line, text):
     """A line that was quoted as code; what is left of it has its own tokens."""
     if line.prefixed:
         return None
-    text = text.lstrip("`")
-    return text.rstrip("` ") if text[:1].isalnum() or text[:1] in "[<" else None
+    text = text.lstrip("`").rstrip("` ")
+    return text if "`" not in text and (text[:1].isalnum() or text[:1] in "[<") else None
 
 
 def _caller(line, text):

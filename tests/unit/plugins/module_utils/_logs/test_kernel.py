@@ -769,6 +769,9 @@ def test_the_machines_memory_is_the_number_before_its_unit():
         "OOM = Search(r'(\\S+) invoked oom-killer: .+, ')",
         "# invoked oom-killer: gfp_mask=",
         "It says `Out of memory and no killable processes...` then.",
+        "| `java invoked oom-killer: gfp_mask=0x201da, order=0` | memory had run out |",
+        "* `SLUB: Unable to allocate memory on node -1 (gfp=0x20)`: a slab could not grow",
+        'expr: count_over_time({job="kernel"} |= "x: page allocation failure: order:3, mode:0x20" [5m]) > 0',
         # A line that was had, in a literal of a test or a page
         '    b"[    9.000000] Memory cgroup out of memory: Killed process 7 (worker) total-vm:8kB, anon-rss:4kB\\n"',
         '\tline := "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,task=worker,pid=7,uid=0"',

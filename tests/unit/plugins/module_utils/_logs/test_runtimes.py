@@ -791,6 +791,8 @@ def test_a_start_that_failed_for_no_reason_that_is_known(text):
         '    raise RuntimeError("OCI runtime create failed: permission denied")',
         '    logger.error("OCI runtime create failed: permission denied: %s", name)',
         '\t[[ "$output" == *"runc run failed: unable to start container process: permission denied"* ]]',
+        # A query
+        'expr: rate({job="kubelet"} |= "FailedCreatePodSandBox" |= "cannot allocate memory" [5m]) > 0',
         # Prose
         "An OCI runtime error may be the reason why a container creation fails, then the kubelet removes it again.",
         "The container creation timeout is set in seconds and it is an error to set it to less than half a minute.",
