@@ -106,6 +106,11 @@ _RECLAIM = frozenset(
 )
 # mm/init.c and init/main.c before kernel_init(): the allocator itself is being set up.
 _EARLY = frozenset("mm_init mm_core_init kmem_cache_init create_boot_cache setup_arch trap_init early_irq_init".split())
+# None comes before start_kernel() enables interrupts, which is after all of the above: where a stack is only searched for what looks
+# like an address of code (MIPS, csky), an early name beside these is a stray value.
+_INTERRUPTS = frozenset(
+    "do_IRQ asm_do_IRQ ret_from_irq ret_from_intr irq_exit do_softirq __do_softirq net_rx_action common_interrupt".split()
+)
 
 # What is at the top of a trace that was asked for, on one architecture or another.
 UNWINDERS = frozenset(
@@ -213,7 +218,8 @@ def reclaims(report):
 
 
 def early(report):
-    return not _EARLY.isdisjoint(report.functions)
+    """Whether the allocator itself was being set up."""
+    return not _EARLY.isdisjoint(report.functions) and _INTERRUPTS.isdisjoint(report.functions)
 
 
 def oom_scope(report):

@@ -31,6 +31,10 @@ HUGE_SLAB_KB = 1048576
 SHORT_OF_ALL, PLENTY_OF_ALL = 200, 10
 # More than watermarks add up to on any machine up to 2 TiB (min_free_kbytes is capped at 256 MiB, watermark_scale_factor is 0.1 %).
 PLENTY_KB = 4194304
+# init_per_zone_wmark_min() gives all zones' min together no less.
+LEAST_MIN_KB = 128
+# PAGE_COUNTER_MAX, the limit of a cgroup that has none, is 2^63 bytes less a page; RESOURCE_MAX before 3.19 is more.
+NO_LIMIT_KB = 1 << 52
 
 _LESS_SURE = {"high": "medium", "medium": "low", "low": "low"}
 
@@ -137,7 +141,9 @@ def _by_totals(report, request):
     text = "%s could not be had, with %d kB free in the whole machine" % (asked(report), free * report.page_kb)
     if not report.order and (free * PLENTY_OF_ALL > ram if ram else free * report.page_kb > PLENTY_KB):
         return UNKNOWN, "low", text, [_NEVER_BLOCKS]
-    if ram and free * SHORT_OF_ALL < ram:
+    # What the request would have left, as __zone_watermark_ok() counts.
+    left = free - (1 << max(0, report.order or 0)) + 1
+    if ram and free * SHORT_OF_ALL < ram or left * report.page_kb < LEAST_MIN_KB:
         return request.short, "medium", text, [_NEVER_BLOCKS] if not report.order else []
     return None
 
@@ -196,8 +202,12 @@ def _oom(report):
 def _memcg(report):
     limit, usage = report.limit_kb, report.usage_kb
     cgroup = report.limit_cgroup or report.task_cgroup
-    text = "the memory limit of %s was reached" % ("cgroup " + cgroup if cgroup else "a cgroup")
+    name = "cgroup " + cgroup if cgroup else "a cgroup"
+    text = "the memory limit of %s was reached" % name
     if limit is not None:
+        if min(limit, report.kmem_limit_kb or limit) >= NO_LIMIT_KB:
+            text = "the kernel killed a process for %s, which has no memory limit that could have been reached" % name
+            return verdict_of(UNKNOWN, text, "medium", "lines")
         text += ": %d of %d kB in use" % (usage, limit)
         if limit < TINY_LIMIT_KB:
             text += ", less than the runtime needs to start a container (a limit given in bytes?)"

@@ -209,7 +209,9 @@ class Report:
     def free_list(self, match, text):
         _key, zone = self._zone_of(match)
         blocks = patterns.FREE_BLOCK.findall(text[match.start("blocks") :])[: MAX_ORDER + 1]
-        if blocks and patterns.LIST_END.search(text):
+        end = patterns.LIST_END.search(text)
+        # The sum is of the counts before it: where it is another, somebody left some of them out.
+        if blocks and end and sum(int(count) * int(size) for count, size, types in blocks) == int(end.group(1)):
             zone["free_blocks"] = [int(count) for count, size, types in blocks]
             zone["migratetypes"] = [types for count, size, types in blocks]
             self.page_kb = max(1, int(blocks[0][1]))

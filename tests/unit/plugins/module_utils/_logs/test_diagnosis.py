@@ -291,6 +291,27 @@ CASES = [
         ["whole machine"],
     ),
     (
+        "what is left would be less than any machine's watermarks",
+        [FAILURE % (5, KERNEL), NEW, "Mem-Info:", " free:60 free_pcp:0 free_cma:0"],
+        "memory_shortage",
+        "medium",
+        ["240 kB free in the whole machine"],
+    ),
+    (
+        "a list out of which somebody took the large blocks",
+        [
+            OOM % ("0x0()", 0),
+            NEW,
+            "Mem-Info:",
+            "Node 0 Normal: 2743*4kB (UME) <...> = 6904828kB",
+            "4095866 pages RAM",
+            "Out of memory: Killed process 7 (x) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
+        ],
+        "unknown",
+        "low",
+        ["page fault"],
+    ),
+    (
         "one page with a tenth free",
         [FAILURE % (0, KERNEL), NEW, "Mem-Info:", " free:500000 free_pcp:1 free_cma:0", "1000000 pages RAM"],
         "memory_shortage",
@@ -413,6 +434,18 @@ def test_the_limit_of_a_cgroup_is_never_fragmentation(text, words):
     assert verdict["cause"] == "memcg_limit"
     for word in words:
         assert word in verdict["reason"]
+
+
+def test_a_cgroup_without_a_limit_reached_none():
+    text = (
+        "x invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\nmemory: usage 42240kB, limit %skB, failcnt 0\n"
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a,task=x,pid=7,uid=0"
+    )
+    assert judge(text % "9007199254740988")["cause"] == "unknown"
+    assert judge(text % "42240")["cause"] == "memcg_limit"
+    # With cgroup v1, kernel memory has a limit of its own.
+    kmem = "\nkmem: usage 1000kB, limit 1000kB, failcnt 3"
+    assert judge(text.replace("failcnt 0", "failcnt 0" + kmem) % "9007199254740988")["cause"] == "memcg_limit"
 
 
 OTHERS = [

@@ -59,6 +59,17 @@ ROWS = [
         "before the allocator is up",
         {"invalid_request"},
     ),
+    (
+        "an early name on a stack that an interrupt had used",
+        {
+            "order": 3,
+            "mask": ATOMIC,
+            "comm": "swapper",
+            "trace": "setup_arch __alloc_pages __alloc_skb ret_from_irq start_kernel",
+        },
+        "may not sleep",
+        {"fragmentation", "atomic_burst"},
+    ),
     ("more than there is", {"order": 10, "ram_pages": 1000}, "more than the machine has", {"invalid_request"}),
     ("all that is left is its trace", {"mask": None}, "no head", {"fragmentation", "memory_shortage"}),
     ("SysRq-f", {"kind": "oom_kill", "order": -1}, "asked for by SysRq-f", set()),
