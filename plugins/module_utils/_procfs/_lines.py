@@ -50,8 +50,8 @@ def is_free_lists(counts):
 
 def whole(rows, length):
     """Those of the rows that have as many numbers as most of them: one with another number was cut, or something was pasted into it."""
-    lengths = sorted(map(length, rows))
-    most = max(lengths, key=lambda each: (lengths.count(each), each)) if lengths else 0
+    lengths = [length(row) for row in rows]
+    most = max(set(lengths), key=lambda each: (lengths.count(each), each)) if lengths else 0
     return [row for row in rows if length(row) == most]
 
 
