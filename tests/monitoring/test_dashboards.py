@@ -44,7 +44,6 @@ CAPTURES = (
     KERNEL + "healthy",
     "5.10.0-46-cloud-amd64/numa-fragmented",
 )
-WITHOUT_TOOL = CAPTURES[3]
 FAILURE = (
     "%(time)s node17 kernel: [ 4242.000000] runc:[1:CHILD]: page allocation failure: order:5, mode:0x10c0d0\n"
     "%(time)s node17 kernel: [ 4242.000001] CPU: 3 PID: 332 Comm: runc:[1:CHILD] Not tainted 3.10.0-862.el7.x86_64 #1\n"

@@ -83,10 +83,6 @@ def _pairs(truths: list[Truth], events: list[dict[str, t.Any]]) -> list[tuple[Tr
     return pairs
 
 
-def _cause_of(event: dict[str, t.Any], result: dict[str, t.Any]) -> str:
-    return str(event["cause"])
-
-
 def compare(figures: Figures, label: str, truths: list[Truth], result: dict[str, t.Any], form: str) -> None:
     """Hold what was read against the truths; ``form`` is the prefix of the figures that it counts for."""
     pairs = _pairs(truths, result["events"])

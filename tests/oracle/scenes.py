@@ -24,8 +24,6 @@ class Truth:
     kind: str
     fields: dict[str, t.Any]
     causes: set[str] | None
-    # What a text that lost lines may still be said to show with confidence, beside the causes.
-    never: set[str] = dataclasses.field(default_factory=set)
 
 
 Scene = tuple[list[str], list[Truth]]

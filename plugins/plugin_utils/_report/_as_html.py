@@ -100,7 +100,6 @@ class Page:
         self._pictures = _pictures.Pictures()
         self._finding_lists = _Table()
         self._rows: dict[str, str] = {}
-        self._strips: dict[str, str] = {}
         # A heap with the best of the kept nodes on top; the count breaks ties before texts are compared.
         self._details: list[tuple[_Reversed, str, str]] = []
         self._check = _shape_code.compiled(_contracts.RECORD)

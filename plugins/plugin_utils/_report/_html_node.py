@@ -22,7 +22,7 @@ from ansible_collections.kernelops.memfrag.plugins.plugin_utils._report import _
 MOST_ZONES = 6
 
 # Pixels of a drawing: all of it, what stands left of the columns, and the room for the bars.
-WIDE, HIGH, LEFT, TOP, PLOT = 300, 172, 50, 10, 120
+WIDE, LEFT, TOP, PLOT = 300, 50, 10, 120
 
 # The kernel's own letters (mm/page_alloc.c, show_migration_types()).
 _LETTERS = {"Unmovable": "U", "Reclaimable": "E", "Movable": "M", "HighAtomic": "H", "CMA": "C", "Isolate": "I"}

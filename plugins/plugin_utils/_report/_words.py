@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import functools
 import json
-import os
 import re
 import shlex
 import typing as t
@@ -176,11 +175,6 @@ def sentence(words: str) -> str:
     """The library's summaries begin with a small letter and end without a full stop, to be put together with others."""
     words = in_units(words[:1].upper() + words[1:])
     return words if not words or words[-1] in ".!?" else words + "."
-
-
-# Not there before the playbook is.
-_REMEDIATE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "playbooks", "remediate.yml")
-REMEDIATE = "ansible-playbook kernelops.memfrag.remediate -l" if os.path.isfile(_REMEDIATE) else ""
 
 
 def format_time(value: datetime.datetime) -> str:

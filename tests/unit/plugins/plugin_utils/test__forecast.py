@@ -202,7 +202,7 @@ def test_windows_are_whole_days_that_end_now() -> None:
 
 # --- whether it is the same machine -----------------------------------------------------------------------------------
 
-GB, HOURS = 1 << 20, 3600.0
+GB = 1 << 20
 
 
 def marks(*changed: tuple[int, dict[str, float]]) -> list[Mark]:

@@ -152,7 +152,7 @@ def kernel_fixture(monkeypatch, node_root, tmp_path):
     return make
 
 
-FREE, MOVABLE_PAGE, SLAB, KERNEL_PAGE = 1 << 10, 1 << 5, 1 << 7, 0
+FREE, MOVABLE_PAGE, SLAB = 1 << 10, 1 << 5, 1 << 7
 
 
 @pytest.fixture(autouse=True)
