@@ -7,35 +7,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
 import typing as t
-from collections.abc import Iterator
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.action import memfrag_remediation
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _loop, _paths, _records, _shapes, _variables
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import (
+    _books,
+    _kill_switch,
+    _ledger,
+    _loop,
+    _paths,
+    _records,
+    _variables,
+)
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ-alert"
-LEDGER = "loop.jsonl"
-
-# So much of the past is kept.
-_KEPT_SECONDS = 24 * 3600
-_KEPT_LINES = 10_000
-
-_ENTRY = _shapes.Fields(
-    {
-        "run_id": _shapes.Text(100, _records.RUN_ID, "a run id"),
-        "host": _shapes.Text(4096),
-        "at": _shapes.Number(),
-        "refused": _shapes.Nullable(_shapes.Text(_shapes.LONGEST_TEXT)),
-    }
-)
-_REMEDY = _shapes.Fields({"host": _shapes.Text(4096)}, others=False)
 
 # The documentation of the options is in plugins/modules/memfrag_loop.py.
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
@@ -76,22 +66,20 @@ class ActionModule(ActionBase):
 
 def _admit(options: dict[str, t.Any], host: str, run_id: t.Any, check_mode: bool) -> dict[str, t.Any]:
     records_dir = _lasting("memfrag_records_dir", options["records_dir"])
-    switch = options["kill_switch"] or memfrag_remediation.KILL_SWITCH
-    if switch.strip().lower() not in memfrag_remediation.WORDS:
+    switch = options["kill_switch"] or _kill_switch.PATH
+    if switch.strip().lower() not in _kill_switch.WORDS:
         switch = _lasting("memfrag_kill_switch", switch)
     now = time.time()
     if run_id is None:
         run_id = time.strftime(RUN_ID_FORMAT, time.gmtime(now))
     report_dir = _records.run_directory(records_dir, str(run_id))
-    ledger = Ledger(records_dir)
+    ledger = _ledger.Ledger(records_dir)
     with ledger.locked():
         entries = ledger.read()
         if any(entry["run_id"] == run_id for entry in entries):
             reason: str | None = f"there has been a run {run_id}"
         else:
-            reason = memfrag_remediation.kill_switch(switch) or _loop.refusal(
-                ledger.taken(entries), host, now, _limits(options)
-            )
+            reason = _kill_switch.reason(switch) or _loop.refusal(ledger.taken(entries), host, now, _limits(options))
             if not check_mode:
                 ledger.write([*entries, {"run_id": str(run_id), "host": host, "at": int(now), "refused": reason}], now)
     return {
@@ -112,8 +100,8 @@ def _tell(options: dict[str, t.Any], host: str, run_id: t.Any, dummy_check_mode:
     outcome, reason, remedy = _loop.outcome_of(None, host)
     with contextlib.suppress(AnsibleActionFail):
         records_dir = _lasting("memfrag_records_dir", options["records_dir"])
-        report = os.path.join(_records.run_directory(records_dir, run_id), memfrag_remediation.TEXT)
-        ledger = Ledger(records_dir)
+        report = os.path.join(_records.run_directory(records_dir, run_id), _books.TEXT)
+        ledger = _ledger.Ledger(records_dir)
         for entry in ledger.read():
             if (entry["run_id"], entry["host"]) == (run_id, host):
                 began = entry["at"]
@@ -141,51 +129,3 @@ def _lasting(variable: str, path: str | None) -> str:
             f"Nothing is done: {variable} has to be an absolute path, and is {path!r}. It belongs into the inventory."
         )
     return _paths.absolute(path)
-
-
-class Ledger:
-    """``<records_dir>/loop.jsonl``: a line for each alert that came so far, {run_id, host, at, refused: why or null}."""
-
-    def __init__(self, records_dir: str) -> None:
-        self.records_dir = records_dir
-        self.path = os.path.join(records_dir, LEDGER)
-
-    def read(self) -> list[dict[str, t.Any]]:
-        if not os.path.lexists(self.path):
-            return []
-        try:
-            return _records.load_lines(self.path, _ENTRY)
-        except _records.RecordError as error:
-            # Without its past the loop does not know when to stop.
-            raise AnsibleActionFail(f"Nothing is done: {error}") from error
-
-    def write(self, entries: list[dict[str, t.Any]], now: float) -> None:
-        kept = [entry for entry in entries if now - entry["at"] < _KEPT_SECONDS][-_KEPT_LINES:]
-        _records.write_file(self.path, (json.dumps(entry) + "\n" for entry in kept))
-
-    def taken(self, entries: list[dict[str, t.Any]]) -> list[_loop.Taken]:
-        return [
-            _loop.Taken(
-                *(entry["host"], entry["run_id"], entry["at"]),
-                _loop.outcome_of(self.books(entry["run_id"]), entry["host"])[0],
-            )
-            for entry in entries
-            if entry["refused"] is None
-        ]
-
-    def books(self, run_id: str) -> list[dict[str, t.Any]] | None:
-        path = os.path.join(_records.run_directory(self.records_dir, run_id), memfrag_remediation.BOOKS)
-        try:
-            return _records.load_lines(path, _REMEDY)
-        except _records.RecordError:
-            return None
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        _records.make_directory(self.records_dir)
-        descriptor = os.open(os.path.join(self.records_dir, f".{LEDGER}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import filecmp
 import json
 import os
@@ -133,6 +134,17 @@ def write_file(path: str, parts: Iterable[str], mode: int = MODE) -> bool:
             with contextlib.suppress(OSError):  # what has gone wrong is worth more than this
                 os.unlink(temporary)
             raise
+
+
+@contextlib.contextmanager
+def locked(path: str) -> Iterator[int]:
+    """One process at a time; gives the descriptor of the lock's file. The lock ends with its process, and the file stays."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

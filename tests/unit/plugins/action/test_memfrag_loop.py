@@ -16,8 +16,9 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 
-from ansible_collections.kernelops.memfrag.plugins.action import memfrag_loop, memfrag_remediation
+from ansible_collections.kernelops.memfrag.plugins.action import memfrag_loop
 from ansible_collections.kernelops.memfrag.plugins.modules import memfrag_loop as documentation
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _kill_switch
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.test__loop import ODD
 
 Act = t.Callable[..., dict[str, t.Any]]
@@ -25,7 +26,7 @@ Act = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture(name="records")
 def records_fixture(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setattr(memfrag_remediation, "KILL_SWITCH", str(tmp_path / "disable"))
+    monkeypatch.setattr(_kill_switch, "PATH", str(tmp_path / "disable"))
     return tmp_path / "records"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import typing as t
 from unittest import mock
 
@@ -17,7 +18,7 @@ from ansible_collections.kernelops.memfrag.plugins.action import memfrag_remedia
 from ansible_collections.kernelops.memfrag.plugins.filter.remedy import FilterModule as RemedyFilter
 from ansible_collections.kernelops.memfrag.plugins.filter.remedy_outcome import FilterModule as OutcomeFilter
 from ansible_collections.kernelops.memfrag.plugins.modules import memfrag_remediation as documentation
-from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _marks, _records
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _kill_switch, _marks, _records
 from ansible_collections.kernelops.memfrag.tests.unit.plugins.plugin_utils.fleets import make_record
 
 decide = RemedyFilter().filters()["remedy"]
@@ -37,7 +38,7 @@ HELP = {
 def act_fixture(tmp_path: t.Any, monkeypatch: t.Any) -> t.Any:
     """-> a function that takes a step of a remediation for a host, started in an empty directory"""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(memfrag_remediation, "KILL_SWITCH", str(tmp_path / "disable"))
+    monkeypatch.setattr(_kill_switch, "PATH", str(tmp_path / "disable"))
     for name in ("drain.yml", "return.yml"):
         (tmp_path / name).write_text("---\n")
 
@@ -168,11 +169,11 @@ def test_a_run_that_has_ended_takes_nothing(act: t.Any) -> None:
 
 
 def test_the_books_of_a_run_that_goes_on_are_its_own(act: t.Any, monkeypatch: t.Any) -> None:
-    monkeypatch.setattr(memfrag_remediation.time, "time", lambda: 1.8e9)
+    monkeypatch.setattr(time, "time", lambda: 1.8e9)
     ours, other = os.getpid(), os.getppid()
 
     def prepare(process: int, **options: t.Any) -> t.Any:
-        monkeypatch.setattr(memfrag_remediation.os, "getppid", lambda: process)
+        monkeypatch.setattr(os, "getppid", lambda: process)
         return act("prepare", hosts=["a"], **options)["run"]
 
     first = prepare(ours)
