@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _exporter
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
 
 DEBIAN = "etc/default/prometheus-node-exporter"
 UNIT = "[Service]\nUser=prometheus\nEnvironmentFile=/etc/default/x\nExecStart=%s\n"
@@ -24,11 +23,6 @@ KNOWN = (
     '"[no-]collector.vmstat" "[no-]collector.meminfo" "[no-]collector.pressure" "collector.textfile.directory=/x"'
 )
 ADDED = "--collector.buddyinfo --collector.zoneinfo --collector.vmstat.fields=" + _exporter.VMSTAT_FIELDS
-
-
-@pytest.fixture(name="node")
-def node_fixture(tmp_path):
-    return WritableNode(str(tmp_path))
 
 
 def debian(node, text, start="/usr/bin/prometheus-node-exporter $ARGS", known=KNOWN):

@@ -34,22 +34,6 @@ PYTHON = os.path.join(
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 
 
-@pytest.fixture(name="running")
-def running_fixture(node_root):
-    """-> a function that makes the root of a kernel that may be compacted, which changes nothing in it"""
-
-    def make(name):
-        root = node_root(name)
-        build_roots.write(
-            root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id")
-        )
-        build_roots.write(root, "sys/devices/system/node/node0/compact")
-        build_roots.write(root, "run/keep")
-        return root
-
-    return make
-
-
 @pytest.fixture(name="tool")
 def tool_fixture(tmp_path):
     node = WritableNode(str(tmp_path))

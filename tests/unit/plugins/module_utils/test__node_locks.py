@@ -12,12 +12,6 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_locks import lock
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
-
-
-@pytest.fixture(name="node")
-def node_fixture(tmp_path):
-    return WritableNode(str(tmp_path))
 
 
 def test_a_lock_is_held_once_and_goes_with_its_holder(node):

@@ -12,12 +12,6 @@ import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _node_writes
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import NodeError
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
-
-
-@pytest.fixture(name="node")
-def node_fixture(tmp_path):
-    return WritableNode(str(tmp_path))
 
 
 def put(node, path, text=""):

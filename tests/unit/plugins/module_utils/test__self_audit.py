@@ -16,7 +16,7 @@ import time
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _entry, _record, _self_audit
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _record, _self_audit
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.node_state import parse_time
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node, NodeError
@@ -25,22 +25,6 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes imp
 
 FRAGMENTED = "6.1.0-56-cloud-amd64/fragmented"
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
-
-
-@pytest.fixture(name="memfrag")
-def memfrag_fixture(capsys):
-    """-> a function that runs the command: (exit status, what it printed, its errors)"""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            status = _entry.main(list(arguments))
-        except SystemExit as ended:
-            status = ended.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture(name="share")

@@ -13,7 +13,7 @@ import syslog
 import build_roots
 import pytest
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _entry, _install, _logline, _tool
+from ansible_collections.kernelops.memfrag.plugins.module_utils import _install, _logline, _tool
 from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction.target import OPTIONS
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes import WritableNode
@@ -21,38 +21,6 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._node_writes imp
 MOVABLE = "6.1.0-56-cloud-amd64/fragmented-movable"
 PINNED = "6.1.0-56-cloud-amd64/fragmented"
 HEALTHY = "6.1.0-56-cloud-amd64/healthy"
-
-
-@pytest.fixture(name="running")
-def running_fixture(node_root):
-    """-> a function that makes the root of a kernel that may be compacted, which changes nothing in it"""
-
-    def make(name):
-        root = node_root(name)
-        build_roots.write(
-            root, "proc/sys/kernel/random/boot_id", Node("/").read_text("/proc/sys/kernel/random/boot_id")
-        )
-        build_roots.write(root, "sys/devices/system/node/node0/compact")
-        build_roots.write(root, "run/keep")
-        return root
-
-    return make
-
-
-@pytest.fixture(name="memfrag")
-def memfrag_fixture(capsys):
-    """-> a function that runs the command: (exit status, what it printed, its errors)"""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            status = _entry.main(list(arguments))
-        except SystemExit as ended:
-            status = ended.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 # --- options ------------------------------------------------------------------------------------------------------

@@ -37,26 +37,6 @@ def goal(**options):
     return target.complete(options)
 
 
-def quiet(**differences):
-    """What the guards have read where none has anything against it; a difference is a value, or a whole reading."""
-    values = {
-        "kill_switch": None,
-        "container": None,
-        "window": None,
-        "backoff": {},
-        "pressure": 0.0,
-        "load": (0.1, 2),
-        "kcompactd_busy": [],
-        "low_memory": 20.0,
-    }
-    now = {"now": 1000000, "minute_of_day": 600, "boot_id": "b"}
-    now.update((name, reading.of(value)) for name, value in values.items())
-    for name, value in differences.items():
-        whole = name in ("now", "minute_of_day", "boot_id") or isinstance(value, dict) and "broken" in value
-        now[name] = value if whole else reading.of(value)
-    return now
-
-
 SPEAKS = {
     "kill_switch": {"kill_switch": "maintenance"},
     "container": {"container": "podman (/run/.containerenv is there)"},
@@ -74,7 +54,7 @@ def test_every_guard_is_tried_here():
 
 
 @pytest.mark.parametrize("name", sorted(SPEAKS))
-def test_a_guard_holds_off(name, node_root):
+def test_a_guard_holds_off(name, node_root, quiet):
     facts = _facts.collect(Node(node_root(MOVABLE)), target.SUBSET)
     wanted = goal(window="01:00-11:00")
     assert plan.plan(facts, wanted, quiet())["act"]
@@ -84,20 +64,20 @@ def test_a_guard_holds_off(name, node_root):
 
 
 @pytest.mark.parametrize("name", sorted(set(SPEAKS)))
-def test_a_source_that_says_nothing_holds_off(name):
+def test_a_source_that_says_nothing_holds_off(name, quiet):
     """It is there, and cannot be read or understood: nobody knows, so nothing is done."""
     answer = guards.ask(goal(window="01:00-11:00"), quiet(**{name: reading.of(broken="/x: not understood")}), [0])
     assert (answer["guard"], answer["message"]) == (name, "cannot be judged: /x: not understood")
 
 
 @pytest.mark.parametrize("name", sorted(set(SPEAKS)))
-def test_a_source_that_the_kernel_does_not_have_is_named(name):
+def test_a_source_that_the_kernel_does_not_have_is_named(name, quiet):
     answer = guards.ask(goal(window="01:00-11:00"), quiet(**{name: reading.of(missing="/x: no such file")}), [0])
     assert answer == {"guard": None, "message": None, "unchecked": {name: "/x: no such file"}}
 
 
 @pytest.mark.parametrize("name", sorted(SPEAKS))
-def test_what_force_goes_before(name):
+def test_what_force_goes_before(name, quiet):
     answer = guards.ask(goal(window="01:00-11:00", force=True), quiet(**SPEAKS[name]), [0])
     assert answer["guard"] == (None if name in ("window", "backoff") else name)
 
@@ -112,7 +92,7 @@ def test_what_force_goes_before(name):
         ("low_memory", {"min_free_percent": None}),
     ],
 )
-def test_a_guard_that_is_switched_off(name, options):
+def test_a_guard_that_is_switched_off(name, options, quiet):
     for speaks in (SPEAKS[name], {name: reading.of(broken="/x: not understood")}):
         assert guards.ask(goal(**options), quiet(**speaks), [0])["guard"] is None
 
@@ -127,7 +107,7 @@ def test_a_guard_that_is_switched_off(name, options):
         {"kcompactd_busy": [1]},
     ],
 )
-def test_what_is_over_or_of_another_node_does_not_hold_off(differences):
+def test_what_is_over_or_of_another_node_does_not_hold_off(differences, quiet):
     assert guards.ask(goal(), quiet(**differences), [0])["guard"] is None
 
 

@@ -34,7 +34,6 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
     lists,
     plan,
     promise,
-    reading,
     run,
     state,
     target,
@@ -92,26 +91,6 @@ def policy(**options):
 
 def collect(root, order=5):
     return _facts.collect(Node(root), target.subset({"order": order}))
-
-
-def quiet(**differences):
-    """Conditions that no guard has anything against; a difference is a value, or a whole reading."""
-    values = {
-        "kill_switch": None,
-        "container": None,
-        "window": None,
-        "backoff": {},
-        "pressure": 0.0,
-        "load": (0.1, 2),
-        "kcompactd_busy": [],
-        "low_memory": 20.0,
-    }
-    conditions = {"now": 1000000, "minute_of_day": 600, "boot_id": "b"}
-    conditions.update((name, reading.of(value)) for name, value in values.items())
-    for name, value in differences.items():
-        plain = name in ("now", "minute_of_day", "boot_id") or isinstance(value, dict) and "broken" in value
-        conditions[name] = value if plain else reading.of(value)
-    return conditions
 
 
 class Kernel(WritableNode):
@@ -368,7 +347,7 @@ def test_no_zone_is_no_silent_success(node_root):
     assert "/proc/buddyinfo" in verdict["message"]
 
 
-def test_force_compacts_a_healthy_node_and_keeps_the_guards(node_root):
+def test_force_compacts_a_healthy_node_and_keeps_the_guards(node_root, quiet):
     facts = collect(node_root(HEALTHY))
     assert plan.plan(facts, policy(force=True), quiet())["reason"] == "forced"
     assert plan.plan(facts, policy(force=True), quiet(container="lxc"))["reason"] == "container"
