@@ -65,6 +65,10 @@ SCRIPTS = (
 # Details weigh some kilobytes each: up to the first number all nodes have them, above it the worst, up to the second.
 ALL_DETAILS = 200
 MOST_DETAILS = 400
+# Characters of the details of a node, and of a reason why something could not be read. The most that honest nodes have is half of it: a
+# few in somebody else's hands must not make a page of hundreds of megabytes that no browser opens.
+LARGEST_DETAIL = 500_000
+_LONGEST_REASON = 400
 
 _SLABS_IN_ROW = 3
 
@@ -111,8 +115,10 @@ class Page:
             if host.level == "low" and not host.incidents:
                 # Of a node that is well nobody has looked at all of it so far.
                 self._check(record)
-            keep = heapq.heapreplace if full else heapq.heappush
-            keep(self._details, (rank, host.name, _as_json.dumps(self._detail(record))))
+            text = _as_json.dumps(self._detail(record))
+            if len(text) <= LARGEST_DETAIL:
+                keep = heapq.heapreplace if full else heapq.heappush
+                keep(self._details, (rank, host.name, text))
         self._pictures.take(record, host)
         self._rows[host.name] = _as_json.dumps(self._measured(record["facts"]))
 
@@ -120,6 +126,7 @@ class Page:
         """What the list and the page of a healthy node show; the script's ``M`` names the places."""
         strings = self._strings
         meminfo, slab = facts.get("meminfo") or {}, facts.get("slab") or {}
+        unavailable = {name: _words.text(why, _LONGEST_REASON) for name, why in facts["unavailable"].items()}
         answers = facts["allocatable"]
         needs = [row.get("needed_by") or [] for row in answers]
         return [
@@ -135,7 +142,7 @@ class Page:
                 [strings.number(_words.text(cache["name"], 100)), cache["size_kb"]]
                 for cache in (slab.get("caches") or ())[:_SLABS_IN_ROW]
             ],
-            self._unavailable.number(facts["unavailable"], tuple(facts["unavailable"].items())),
+            self._unavailable.number(unavailable, tuple(unavailable.items())),
         ]
 
     def _detail(self, record: _types.Record) -> _types.Record:

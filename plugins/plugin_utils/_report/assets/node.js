@@ -117,6 +117,6 @@ function nodeView(index) {
     part(() => pastView(index)),
     Object.keys(unavailable).length ? part(() => folded("Could not be read: " + Object.keys(unavailable).join(", "), plainList(Object.keys(unavailable).map((name) => [el("b", {}, name), ": ", value(unavailable[name])])))) : null,
     detail && part(() => settingsView(detail)),
-    measured && !detail && el("p", {}, el("small", {}, "A large report has the details of the worst " + thousands(Object.keys(DATA.details).length) + " nodes that need a look; those of the others are in their records and in report.json.")),
+    measured && !detail && el("p", {}, el("small", {}, "The page has the details of the worst " + thousands(Object.keys(DATA.details).length) + " nodes that need a look, and not of one with more than 500 kB of them; those of the others are in their records and in report.json.")),
   ].flat(2);
 }

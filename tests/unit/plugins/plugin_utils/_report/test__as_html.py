@@ -201,6 +201,16 @@ def test_large_fleets_keep_details_of_those_that_need_a_look(
     assert [host.name for host in report.fleet.hosts[:3]] == ["ill0", "ill1", "ill2"]
 
 
+def test_a_few_nodes_cannot_make_a_page_that_no_browser_opens(store: t.Any, make_report: t.Any) -> None:
+    large = [make_record(f"h{number}", FRAGMENTED, journal=journal_of("x" * 60000)) for number in range(3)]
+    for record in large:
+        record["facts"]["unavailable"] = {f"{number}": "y" * 4096 for number in range(256)}
+    text = make_report(store(*large, make_record("a", FRAGMENTED)))[1]("html")
+    assert len(text) < 2e6
+    data = data_of(text)
+    assert [data["hosts"][int(row)][0] for row in data["details"]] == ["a"]
+
+
 def test_small_fleets_have_all_details(store: t.Any, make_report: t.Any) -> None:
     _report, text = make_report(store(make_record("a"), make_record("b", FRAGMENTED)), formats=["html"])
     details = data_of(text("html"))["details"]
