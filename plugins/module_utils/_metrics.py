@@ -22,7 +22,7 @@ from ._assessment.node_state import NodeState
 from ._assessment.policy import complete
 from ._compaction import state as compaction_state
 from ._exposition import Exposition
-from ._node import NodeError, is_root
+from ._node import NodeError, is_root, seconds_now
 from ._node_writes import WritableNode
 
 FILE_NAME = "memfrag.prom"
@@ -133,7 +133,7 @@ def written(node):
 
 
 def _look(node, policy, state, read_log=True):
-    began = now = time.time()
+    began, now = seconds_now(), time.time()
     sparing = _SparingNode(node.root, state["directories"], now)
     facts = _facts.collect(sparing, SUBSET, long_free_list=_LONG_FREE_LIST)
     unavailable = dict(facts["unavailable"])
@@ -179,6 +179,6 @@ def render(facts, policy, runs, state, last=None, began=None):
     ).sample((), _families.seconds(facts["collected_at"]))
     if began is not None:
         page.family("memfrag_collect_duration_seconds", "gauge", "How long it took to look.").sample(
-            (), round(time.time() - began, 4)
+            (), round(seconds_now() - began, 4)
         )
     return page.text()

@@ -266,8 +266,8 @@ class Node:
         return count
 
     def open_binary(self, path):
-        """The regular file for reading piece by piece; the caller closes it."""
-        return self._open(path, io.DEFAULT_BUFFER_SIZE)
+        """The regular file for reading piece by piece, a _Stream; the caller closes it."""
+        return _Stream(self._open(path, io.DEFAULT_BUFFER_SIZE), lambda: self.deadline.check(path))
 
     def span_reader(self, path):
         """-> a function (offset, length) -> bytes of a file that is read here and there, unbuffered."""
@@ -291,6 +291,19 @@ class Node:
     def page_size(self):
         """Bytes per page of the running kernel; only meaningful for a live root."""
         return os.sysconf("SC_PAGE_SIZE")
+
+
+class _Stream:
+    """A file that is read piece by piece. The deadline is asked before each piece, however much work the one before has made: whoever is
+    busy shows that he lives, and hears that the time is up."""
+
+    def __init__(self, stream, check):
+        self._stream, self._check = stream, check
+        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+
+    def read(self, size=-1):
+        self._check()
+        return self._stream.read(size)
 
 
 def _must_be_regular(path, status):

@@ -15,6 +15,7 @@ import fcntl
 import os
 import time
 
+from ._node import seconds_now
 from ._node_writes import in_words
 
 # Between two looks at a lock that is another's.
@@ -27,11 +28,11 @@ def lock(node, path, create=True, wait_seconds=0, remove=False):
 
     With ``create`` off nothing is written: where there is no file, nobody holds the lock. With ``remove`` the file goes with it.
     """
-    real, deadline = node.path(path), time.time() + wait_seconds
+    real, deadline = node.path(path), seconds_now() + wait_seconds
     while True:
         with in_words(path):
             descriptor, held = _take(real, create)
-        if held or time.time() >= deadline:
+        if held or seconds_now() >= deadline:
             break
         time.sleep(_PAUSE)
     try:

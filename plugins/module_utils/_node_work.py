@@ -13,6 +13,7 @@ import os
 import signal
 import time
 
+from ._node import seconds_now
 from ._node_writes import in_words, put_value
 
 # How long a child that was told to end may go on before it is left to the kernel.
@@ -35,7 +36,7 @@ def sync(stop, interval=1.0):
 
 
 def _watch(what, action, stop, interval):
-    started = time.time()
+    started = seconds_now()
     child = os.fork()
     if not child:
         code = 255
@@ -52,7 +53,7 @@ def _watch(what, action, stop, interval):
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             break
-        now = time.time()
+        now = seconds_now()
         if ended is not None and now - ended > _GRACE_SECONDS:
             # Kernels that do not look for signals while they compact end the child once they are done.
             return reason + "; the kernel has not ended it yet"

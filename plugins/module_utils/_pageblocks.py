@@ -19,7 +19,7 @@ import random
 import time
 
 from . import _blockmap
-from ._node import NodeError
+from ._node import NodeError, seconds_now
 from ._procfs import kpageflags
 from ._scanners import free_per_order, wilson, yields
 
@@ -268,7 +268,7 @@ class _Reader:
         self.moves, self.chance = moves, chance
         # Many pageblocks are one thing throughout: {(letter, pages): Block}.
         self.alike = {}
-        self.started = time.time()
+        self.started = seconds_now()
 
     def survey(self, zone, count):
         """Survey ``count`` pageblocks of the zone that have memory. Draws that end up in holes are made up for, within reason."""
@@ -286,9 +286,9 @@ class _Reader:
         zone.surveyed = [drawn[index] for index in zone.places]
 
     def _give_way(self):
-        if time.time() - self.started > _BURST:
+        if seconds_now() - self.started > _BURST:
             time.sleep(_BURST)
-            self.started = time.time()
+            self.started = seconds_now()
 
     def _block(self, zone, index):
         first, behind = zone.frames(index)

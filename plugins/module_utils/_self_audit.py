@@ -19,7 +19,7 @@ import time
 from . import _audit, _facts, _grading, _node_locks, _record, _watch
 from ._assessment.assess import assess
 from ._assessment.remediation import SURVEY_SUBSET, hinges_on_survey
-from ._node import Node, NodeError
+from ._node import Node, NodeError, seconds_now
 from ._node_writes import WritableNode
 from ._text import strip_controls
 
@@ -46,7 +46,7 @@ def audit(name, options, rules, pageblocks="auto", previous=None):
     pageblocks   whether to look into them: "true", "false", "auto" for where the assessment hinges on it
     previous     facts of the record before this one, for rates
     """
-    started = time.time()
+    started, begun = time.time(), seconds_now()
     record = _record.empty(name, (), started)
     try:
         record.update(json.loads(_audit.collect(options)))
@@ -59,7 +59,7 @@ def audit(name, options, rules, pageblocks="auto", previous=None):
         if _wants_survey(record, options["root"], pageblocks):
             _survey(record["facts"], options)
             record["assessment"] = assess(record["facts"], record["journal"], rules, previous, started)
-    record["duration_seconds"] = round(time.time() - started, 3)
+    record["duration_seconds"] = round(seconds_now() - begun, 3)
     return record
 
 

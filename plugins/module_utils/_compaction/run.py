@@ -13,7 +13,7 @@ import contextlib
 import time
 
 from .. import _facts, _node_locks
-from .._node import NodeError
+from .._node import NodeError, seconds_now
 from .._states import STATES
 from . import guards, lists, promise, state
 from .plan import FAILED, SURVEYED, plan
@@ -62,8 +62,8 @@ def run(
     field: increase}, "guard": which one held it off or None, "unchecked_guards": {guard: why this kernel does not answer it},
     "error": what failed or None}
     """
-    started = time.time()
-    result = _nothing_yet(started, dry_run)
+    started = seconds_now()
+    result = _nothing_yet(dry_run)
     with _lock(node, dry_run) as held:
         if held is not True:
             result.update(reason="locked" if held is False else "not_writable", error=held or None)
@@ -75,20 +75,20 @@ def run(
                 node.remove(lock_file(node))
         else:
             _run_locked(_Look(node, target, gather, survey), result, remember, started)
-            result["duration_seconds"] = round(time.time() - started, 3)
+            result["duration_seconds"] = round(seconds_now() - started, 3)
             if remember and not dry_run and result["reason"] not in FAILED:
                 state.remember(node, target, result)
             if afterwards:
                 _do_afterwards(afterwards, result)
-    result["duration_seconds"] = round(time.time() - started, 3)
+    result["duration_seconds"] = round(seconds_now() - started, 3)
     return result
 
 
-def _nothing_yet(started, dry_run):
+def _nothing_yet(dry_run):
     """The result of a run that has done nothing so far."""
     return {
         "schema_version": 1,
-        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "dry_run": dry_run,
         "act": False,
         "acted": False,

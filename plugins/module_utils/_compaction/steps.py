@@ -9,9 +9,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import time
-
 from .. import _node_work
+from .._node import seconds_now
 from . import guards
 from .plan import COMPACT_ALL, DROP_VALUES
 
@@ -41,7 +40,7 @@ class Steps:
 
     def stop(self, dummy_seconds=0):
         """-> why to go no further, or None"""
-        if time.time() - self.started > self.target["time_limit_seconds"]:
+        if seconds_now() - self.started > self.target["time_limit_seconds"]:
             return "time limit of %d seconds" % self.target["time_limit_seconds"]
         limit = self.target["abort_pressure_percent"]
         if limit is not None:
@@ -65,7 +64,7 @@ class Steps:
 
     def _step(self, action, number, path, value):
         reason = self.stop()
-        begun = time.time()
+        begun = seconds_now()
         if reason is None:
             reason = self._write(action, path, value)
             self.result["acted"] = self.result["acted"] or action != "sync"
@@ -74,7 +73,7 @@ class Steps:
                 "action": action,
                 "node": number,
                 "path": path,
-                "seconds": round(time.time() - begun, 3),
+                "seconds": round(seconds_now() - begun, 3),
                 "ended": reason or "done",
             }
         )

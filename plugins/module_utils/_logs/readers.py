@@ -190,7 +190,7 @@ def _with_grep(node, path, stream, scanner):
                 if int(offset) >= position:
                     position = _around(stream, scanner, int(number), int(offset), position, ends, end)
     except TimedOut:
-        scanner.source.bytes = position or None
+        scanner.source.bytes = stream.tell() if position or scanner.sink.taken else None
         raise
     except (NodeError, ValueError) as error:
         # No such options (busybox), or a line beyond its memory: go on without it from where it was.

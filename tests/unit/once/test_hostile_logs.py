@@ -20,8 +20,8 @@ import time
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _logs
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
-from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, sink
+from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node
 
 try:
     from re import _parser as sre_parse
@@ -427,3 +427,48 @@ def test_nesting_is_harmless(tmp_path):
     result = journal.collect(Node("/"), {"files": [str(path)], "since": "1970-01-01"})
     assert clock() - started < 3
     assert result["sources"][0]["status"] == "read"
+
+
+# --- a node that has much to tell -------------------------------------------------------------------------------------
+
+
+def _storm(tmp_path):
+    """Nothing but reports, and more of them than are looked at line by line."""
+    path = tmp_path / "messages"
+    line = KERNEL + "java: page allocation failure: order:5, mode:0x10c0d0(GFP_KERNEL|__GFP_COMP)\n"
+    path.write_bytes(line.encode("ascii") * (3 * 1024 * 1024 // len(line)))
+    return str(path)
+
+
+@pytest.fixture(name="taken")
+def _taken(monkeypatch):
+    """How many lines have been taken, in a list that one may change."""
+    taken, take = [0], sink.Sink.take
+
+    def counted(self, *arguments):
+        taken[0] += 1
+        return take(self, *arguments)
+
+    monkeypatch.setattr(sink.Sink, "take", counted)
+    return taken
+
+
+def test_who_is_busy_shows_that_he_lives(tmp_path, taken):
+    """Taken for one that hangs, a log full of evidence would be left out."""
+    waits = []
+
+    def pulse(_what):
+        waits.append(taken[0])
+        taken[0] = 0
+
+    result = journal.collect(Node("/", Deadline(None, (), pulse)), {"files": [_storm(tmp_path)], "since": "1970-01-01"})
+    assert result["counts"]["events"] > 20000
+    assert max(waits) < 1000
+
+
+def test_who_is_busy_hears_that_the_time_is_up(tmp_path, taken):
+    deadline = Deadline(3600)
+    deadline.pulse = lambda _what: setattr(deadline, "_end", 0) if taken[0] > 5000 else None
+    result = journal.collect(Node("/", deadline), {"files": [_storm(tmp_path)], "since": "1970-01-01"})
+    assert 5000 < result["counts"]["events"] < 10000
+    assert [(source["status"], source["timed_out"]) for source in result["sources"]] == [("partial", True)]

@@ -36,6 +36,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._compaction impo
     promise,
     run,
     state,
+    steps,
     target,
 )
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
@@ -510,7 +511,8 @@ def test_pressure_breaks_it_off(kernel):
 def test_a_time_limit_breaks_it_off(kernel, monkeypatch):
     node = kernel(MOVABLE)
     clock = iter(range(0, 100000, 100))
-    monkeypatch.setattr(run.time, "time", lambda: float(next(clock)))
+    for module in (run, steps):
+        monkeypatch.setattr(module, "seconds_now", lambda: float(next(clock)))
     result = run.run(node, policy(time_limit_seconds=1))
     assert result["steps"][0]["ended"] == "time limit of 1 seconds"
     assert (result["acted"], node.written) == (False, [])
