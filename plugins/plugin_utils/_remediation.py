@@ -84,8 +84,29 @@ def decide(
     """assessment and facts are those of the record; trouble says why there are none, or what went wrong with giving the node back."""
     before = {key: assessment[key] for key in _VERDICT if key in assessment} if assessment else {}
     advice = before.get("remediation") or {}
-    helps = _helps(advice, reclaim)
-    remedy: Remedy = {
+    remedy = _waiting(host, before, advice, reclaim)
+    if mark is not None:
+        held = _held_by(mark, trouble, can_return, check_mode)
+        remedy.update(outcome=held[0], reason=held[1])
+    elif not before:
+        remedy.update(outcome="unknown", reason=trouble or "the node could not be audited")
+    elif _helps(advice, reclaim):
+        nodes = [advice["node"]] if advice.get("node") is not None else []
+        zones = [advice["zone"]] if advice.get("zone") else []
+        others = _others(advice, facts or {}) if nodes else []
+        remedy.update(go=True, nodes=sorted({*nodes, *dict(others)}), zones=sorted({*zones, *dict(others).values()}))
+    elif advice.get("action") == "none" and before.get("level") == "low":
+        remedy["outcome"] = "healthy"
+    else:
+        remedy["outcome"] = "left_alone"
+        if advice.get("will_help") is True and advice.get("action") == "reclaim_then_compact" and reclaim == "none":
+            remedy["reason"] += "; memfrag_remediate_reclaim is none"
+    return remedy
+
+
+def _waiting(host: str, before: dict[str, t.Any], advice: Mapping[str, t.Any], reclaim: str) -> Remedy:
+    """The remedy of a node of which nothing is decided yet."""
+    return {
         "host": host,
         "outcome": "waiting",
         "reason": str(advice.get("reason") or ""),
@@ -105,23 +126,6 @@ def decide(
         # The second audit looks as closely as the first: what a survey alone finds must not make a node look worse than before.
         "pageblocks": "true" if advice.get("blocks") else "false",
     }
-    if mark is not None:
-        held = _held_by(mark, trouble, can_return, check_mode)
-        remedy.update(outcome=held[0], reason=held[1])
-    elif not before:
-        remedy.update(outcome="unknown", reason=trouble or "the node could not be audited")
-    elif helps:
-        nodes = [advice["node"]] if advice.get("node") is not None else []
-        zones = [advice["zone"]] if advice.get("zone") else []
-        others = _others(advice, facts or {}) if nodes else []
-        remedy.update(go=True, nodes=sorted({*nodes, *dict(others)}), zones=sorted({*zones, *dict(others).values()}))
-    elif advice.get("action") == "none" and before.get("level") == "low":
-        remedy["outcome"] = "healthy"
-    else:
-        remedy["outcome"] = "left_alone"
-        if advice.get("will_help") is True and advice.get("action") == "reclaim_then_compact" and reclaim == "none":
-            remedy["reason"] += "; memfrag_remediate_reclaim is none"
-    return remedy
 
 
 def _helps(advice: Mapping[str, t.Any], reclaim: str) -> bool:

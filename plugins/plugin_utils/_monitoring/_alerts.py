@@ -152,6 +152,12 @@ def _stock_alerts(table: _Table) -> list[Rule]:
 
 def _tool_alerts(table: _Table) -> list[Rule]:
     fresh = f"\nand {_HERE} {FRESH}"
+    _order_alerts(table, fresh)
+    _node_alerts(table, fresh)
+    return table.rules
+
+
+def _order_alerts(table: _Table, fresh: str) -> None:
     machine = "sum without (node) (memfrag_allocatable_blocks)"
     for about in ("required", "wanted", "assumed"):
         needed = f'\nand on (job, instance, size) memfrag_order_needed{{need="{about}"}}{fresh}'
@@ -185,6 +191,9 @@ def _tool_alerts(table: _Table) -> list[Rule]:
         " echo 1 > /sys/devices/system/node/node{{ $labels.node }}/compact.",
         about="required",
     )
+
+
+def _node_alerts(table: _Table, fresh: str) -> None:
     table.alert(
         "MemfragIncident",
         'sum without (kind) (increase(memfrag_incidents_total{cause="fragmentation"}[15m])) > 0',
@@ -237,7 +246,6 @@ def _tool_alerts(table: _Table) -> list[Rule]:
         "For an hour the tool could not read {{ $labels.source }} of {{ $labels.instance }}: what it would tell is missing. memfrag status"
         " says why.",
     )
-    return table.rules
 
 
 # --- of the forecast --------------------------------------------------------------------------------------------------
