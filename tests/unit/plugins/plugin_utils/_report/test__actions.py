@@ -139,7 +139,7 @@ def test_no_command_for_everything() -> None:
 
 @pytest.mark.parametrize("inventory", ["HOSTS", "NAMES", "ANSIBLE", " node "])
 def test_options_are_what_they_were_and_all_is_no_node_to_drain(inventory: str) -> None:
-    about = {"level": "high", "action": "drain_and_reboot", "will_help": False, "kubernetes": True}
+    about: dict[str, t.Any] = {"level": "high", "action": "drain_and_reboot", "will_help": False, "kubernetes": True}
     hosts = [_types.Host(name, "audited", **about) for name in ("all", "a", "b")]
     (action,) = _actions.of(hosts, ["-i", inventory])
     assert action.covered == 2
