@@ -222,11 +222,14 @@ def load(path: str) -> dict[str, t.Any]:
 
 def load_head(path: str) -> dict[str, t.Any]:
     """A record without its journal and facts, where it was written by ``write()``; else the whole record."""
-    with open(_open(path)[0], "rb") as stream:
-        line = stream.readline(LARGEST)
-        if line.endswith(b",\n"):
-            with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
-                return _parsed(path, _head_in(line))
+    try:
+        with open(_open(path)[0], "rb") as stream:
+            line = stream.readline(LARGEST)
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from error
+    if line.endswith(b",\n"):
+        with contextlib.suppress(RecordError):  # what is wrong with it shows in the whole
+            return _parsed(path, _head_in(line))
     return load(path)
 
 

@@ -96,5 +96,8 @@ class Timeline:
         started = _words.parse_time(record.get("started_at"))
         if started is None or started <= self.latest:
             return started
-        written = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)
+        try:
+            written = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)
+        except (OSError, ValueError, OverflowError):  # it has gone, or is of a year that no calendar has
+            written = self.latest
         return min(written, self.latest).replace(microsecond=0)

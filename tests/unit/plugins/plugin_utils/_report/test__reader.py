@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import typing as t
+from unittest import mock
 
 import pytest
 
@@ -383,7 +384,7 @@ def test_groups_are_as_long_as_their_owner_makes_them(store: t.Any) -> None:
     assert host.status == "audited"
 
 
-def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
+def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any, monkeypatch: t.Any) -> None:
     now = datetime.datetime(2026, 11, 20, 7, tzinfo=datetime.timezone.utc)
     records = store(make_record("liar", started_at="9999-12-31T23:59:59Z"), make_record("honest"))
     os.utime(os.path.join(records, "r1", "liar.json"), (now.timestamp(), now.timestamp() - 3600))
@@ -392,6 +393,20 @@ def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any) -> None:
     assert {host.name: str(host.time) for host in fleet.hosts}["liar"] == "2026-11-20 06:00:00+00:00"
     os.utime(os.path.join(records, "r1", "liar.json"), (4e9, 4e9))
     assert max(host.time for host in read(records, now=now).hosts) <= now + _timeline.CLOCKS_APART
+    # As file systems with 64 bits for it have.
+    monkeypatch.setattr(_timeline.os, "stat", lambda path: mock.Mock(st_mtime=2.0**40))
+    assert max(host.time for host in read(records, now=now).hosts) <= now + _timeline.CLOCKS_APART
+
+
+def test_a_record_that_the_disk_does_not_give_is_named(store: t.Any) -> None:
+    """Of one that has a past the first line is read before all else."""
+    records = store(make_record("a"), make_record("b"))
+    store(make_record("a", day=13), run="r0")
+    os.unlink(os.path.join(records, "r1", "a.json"))
+    # Its beginning cannot be read.
+    os.symlink("/proc/self/mem", os.path.join(records, "r1", "a.json"))
+    fleet = read(records)
+    assert names(fleet) == ["a", "b"] and fleet.problems == [f"{records}/r1/a.json: Input/output error"]
 
 
 def test_files_that_are_no_records_are_named_and_skipped(store: t.Any, tmp_path: t.Any) -> None:
