@@ -170,7 +170,7 @@ class ActionModule(ActionBase):
         if self._answer is not None:
             res = {**res, "stdout": "{}"}
         else:
-            res = {**res, **{name: _lines(res.get(name) or "") for name in ("stdout", "stderr")}}
+            res = {**res, **{name: _answer.lines(res.get(name) or "") for name in ("stdout", "stderr")}}
         return super()._parse_returned_data(res, *more)
 
 
@@ -232,10 +232,6 @@ def _assess_again(record: dict[str, t.Any], assessment: t.Callable[[], dict[str,
         facts.pop(WATCH, None)
         why = f"cannot be assessed: {type(error).__name__}: {error}"[: _answer.LONGEST_MESSAGE]
         facts["unavailable"].update(dict.fromkeys(more, why))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(_text.strip_controls, text[: _answer.LARGEST].split("\n")))
 
 
 def _shown(text: str | None) -> t.Any:

@@ -86,13 +86,7 @@ class ActionModule(ActionBase):
             levels=report.fleet.levels,
         )
         self._show(report.summary)
-        why = (
-            ["fail_on: " + "; ".join(map(_named, failing.items()))]
-            if (failing := report.failing(options["fail_on"]))
-            else []
-        )
-        if not report.fleet.coverage["audited"]:
-            why.insert(0, f"none of {_words.plural(report.fleet.coverage['asked'], 'node')} could be audited")
+        why = _failures(report, options["fail_on"])
         if why:
             result.update(failed=True, msg="; ".join(["The report is written", *why]))
         return result
@@ -147,6 +141,17 @@ def _report_dir(options: dict[str, t.Any], directories: list[str]) -> str:
     if options["report_dir"]:
         return _paths.absolute(options["report_dir"])
     return str(_records.run_directory(directories[0], options["run_id"])) if options["run_id"] else directories[0]
+
+
+def _failures(report: _report.Report, fail_on: list[str]) -> list[str]:
+    """Why the task fails though there is a report."""
+    why = []
+    if not report.fleet.coverage["audited"]:
+        why.append(f"none of {_words.plural(report.fleet.coverage['asked'], 'node')} could be audited")
+    failing = report.failing(fail_on)
+    if failing:
+        why.append("fail_on: " + "; ".join(map(_named, failing.items())))
+    return why
 
 
 def _named(found: tuple[str, list[str]]) -> str:

@@ -455,6 +455,22 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils import _watch
 from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Node
 
+# Of an error that only the user knows.
+SIGNATURE = {
+    "id": {"type": "str", "required": True},
+    "contains": {"type": "list", "elements": "str", "required": True},
+    "pattern": {"type": "str"},
+    "cause": {"type": "str", "required": True, "choices": list(journal.CAUSES)},
+    "kind": {
+        "type": "str",
+        "choices": ["container_start_failure", "container_remove_failure"],
+        "default": "container_start_failure",
+    },
+    "reason": {"type": "str"},
+    "confidence": {"type": "str", "choices": ["high", "medium", "low"], "default": "high"},
+    "weak": {"type": "bool", "default": False},
+}
+
 
 def main():
     module = AnsibleModule(
@@ -468,25 +484,7 @@ def main():
             "redact": {"type": "bool", "default": True},
             "units": {"type": "list", "elements": "str", "default": []},
             "max_events": {"type": "int", "default": 200},
-            "signatures": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "id": {"type": "str", "required": True},
-                    "contains": {"type": "list", "elements": "str", "required": True},
-                    "pattern": {"type": "str"},
-                    "cause": {"type": "str", "required": True, "choices": list(journal.CAUSES)},
-                    "kind": {
-                        "type": "str",
-                        "choices": ["container_start_failure", "container_remove_failure"],
-                        "default": "container_start_failure",
-                    },
-                    "reason": {"type": "str"},
-                    "confidence": {"type": "str", "choices": ["high", "medium", "low"], "default": "high"},
-                    "weak": {"type": "bool", "default": False},
-                },
-            },
+            "signatures": {"type": "list", "elements": "dict", "default": [], "options": SIGNATURE},
         },
         supports_check_mode=True,
     )

@@ -198,3 +198,8 @@ def failure(answer: t.Mapping[str, t.Any]) -> str:
         # A traceback says it last, everything else (a missing interpreter, a shell) says it first.
         message += ": " + (lines[-1] if "Traceback" in lines[0] else lines[0])
     return _text.strip_controls(message[:LONGEST_MESSAGE])
+
+
+def lines(text: str) -> str:
+    """What a node has said on some lines, without what a terminal would obey."""
+    return "\n".join(map(_text.strip_controls, text[:LARGEST].split("\n")))

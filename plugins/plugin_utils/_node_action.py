@@ -17,7 +17,6 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kernelops.memfrag.plugins.module_utils import _text
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _shapes
 from ansible_collections.kernelops.memfrag.plugins.plugin_utils._returned import RETURNED
 
@@ -53,8 +52,10 @@ class NodeAction(ActionBase):
         if refused:
             output = json.dumps({"failed": True, "msg": refused})
         elif not output.lstrip().startswith("{"):
-            output = _lines(output)
-        return super()._parse_returned_data({**res, "stdout": output, "stderr": _lines(res.get("stderr") or "")}, *more)
+            output = _answer.lines(output)
+        return super()._parse_returned_data(
+            {**res, "stdout": output, "stderr": _answer.lines(res.get("stderr") or "")}, *more
+        )
 
 
 def taken(module: str, returned: t.Mapping[str, t.Any], background: bool = False) -> dict[str, t.Any]:
@@ -111,7 +112,7 @@ def _said(returned: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _difference(diff: dict[str, t.Any]) -> dict[str, str]:
-    return {name: _lines(diff[name][:_LONGEST_DIFF]) for name in _OF_A_DIFF if isinstance(diff.get(name), str)}
+    return {name: _answer.lines(diff[name][:_LONGEST_DIFF]) for name in _OF_A_DIFF if isinstance(diff.get(name), str)}
 
 
 def _refused(output: str) -> str | None:
@@ -130,9 +131,5 @@ def _refused(output: str) -> str | None:
     return None
 
 
-def _lines(text: str) -> str:
-    return "\n".join(map(_text.strip_controls, text[: _answer.LARGEST].split("\n")))
-
-
 def _shown(text: t.Any) -> str:
-    return _lines(str(text)[: _answer.LONGEST_MESSAGE])
+    return _answer.lines(str(text)[: _answer.LONGEST_MESSAGE])
