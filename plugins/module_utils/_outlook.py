@@ -171,7 +171,7 @@ class Outlook(Standing):
                  "held_reclaimable", "scattered" or "held"
         """
         targets = self.has_targets(order)
-        short = short or self.state(order) == "needs_reclaim"
+        short = short or (not self.serves(order) and self.missing_pages(order) > 0)
         if short and not self.worth_reclaiming():
             return "add_memory", False, "shortage"
         row = self.surveyed(order)

@@ -17,7 +17,7 @@ import json
 from . import _options
 from ._fragmentation import KERNEL_ZONES
 from ._options import OptionError
-from ._procfs.meminfo import without_huge_pages
+from ._procfs.meminfo import available, without_huge_pages
 
 LEAVE = "leave"
 AUTO = "auto"
@@ -152,11 +152,7 @@ def memory(facts):
     )
     managed = sum((zone["managed_pages"] or 0) * page_kb for zone in facts["zones"])
     order = facts["kernel"]["hugepage_order"]
-    available = meminfo.get("memavailable")
-    if available is None:
-        # Linux before 3.14: a cautious guess along the lines of si_mem_available().
-        pages = sum(meminfo.get(name, 0) for name in ("active(file)", "inactive(file)", "sreclaimable"))
-        available = meminfo.get("memfree", 0) + pages // 2
+    free, possible = meminfo.get("memfree", 0), available(meminfo)
     thp = facts["transparent_hugepage"]
     return {
         "total": total,
@@ -167,8 +163,8 @@ def memory(facts):
         "nodes": len({zone["node"] for zone in facts["zones"]}) or 1,
         "pageblock": (page_kb << order) if order is not None else None,
         "thp": bool(thp) and thp["enabled"] != "never",
-        "available": available,
-        "free": meminfo.get("memfree", 0),
+        "available": free if possible is None else possible,
+        "free": free,
     }
 
 

@@ -9,6 +9,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import math
+
 from .catalogue import make
 from .node_state import percent
 
@@ -46,7 +48,9 @@ def _min_free(state):
     if share > limit:
         title = "min_free_kbytes is %d, %.1f %% of the memory" % (minimum, share)
         return [make("MF502", "high" if share > 2 * limit else "medium", title, **evidence)]
-    if minimum < _BROKEN_BELOW or (total > _LARGE_MACHINE and share < _LITTLE_PERCENT):
+    # A machine of a few megabytes has less than that of its own accord: the square root of 16 times its memory.
+    broken = minimum < min(_BROKEN_BELOW, 0.9 * math.sqrt(16 * total))
+    if broken or (total > _LARGE_MACHINE and share < _LITTLE_PERCENT):
         title = "min_free_kbytes is %d, %.2f %% of the memory" % (minimum, share)
-        return [make("MF501", "medium" if minimum < _BROKEN_BELOW else "low", title, **evidence)]
+        return [make("MF501", "medium" if broken else "low", title, **evidence)]
     return []

@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from .._procfs.meminfo import available as available_kb
 from .catalogue import make
 from .node_state import percent
 
@@ -24,7 +25,7 @@ def find(state):
 
 def _available(state):
     """MF205, by MemAvailable, or by what is free where nothing else is known."""
-    total, available = state.usable_kb, state.memory.get("memavailable")
+    total, available = state.usable_kb, available_kb(state.memory)
     if total and available is not None:
         share, limit = percent(available, total), state.policy["available_percent"]
         for part, severity in ((5.0, "critical"), (2.5, "high"), (1.0, "medium")):

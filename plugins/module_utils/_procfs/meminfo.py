@@ -29,3 +29,11 @@ def without_huge_pages(values):
     # Hugetlb (4.20+) counts the pools of all sizes, the others that of the default size.
     pools = values.get("hugetlb", values.get("hugepages_total", 0) * values.get("hugepagesize", 0))
     return max(0, values["memtotal"] - pools) if "memtotal" in values else None
+
+
+def available(values):
+    """kB that can be had without swapping: MemAvailable, or else a cautious guess along its lines (Linux before 3.14). None if nothing tells."""
+    if "memavailable" in values:
+        return values["memavailable"]
+    caches = [values[name] for name in ("active(file)", "inactive(file)", "sreclaimable") if name in values]
+    return values["memfree"] + sum(caches) // 2 if caches and "memfree" in values else None

@@ -250,3 +250,39 @@ def test_a_pool_of_huge_pages_is_no_memory_that_could_be_available(pools):
     # Of 30 GiB, 4 are dangerously many to keep free.
     facts["sysctl"] = {"vm.min_free_kbytes": 4 << 20}
     assert found(judged([zone("Normal", PLENTY)], **facts), "MF502")["severity"] == "high"
+
+
+# --- small and old machines ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "total, minimum, severity",
+    [(58 << 10, 973, None), (28 << 10, 669, None), (58 << 10, 512, "medium"), (1 << 20, 973, "medium")],
+)
+def test_what_a_small_machine_keeps_free_of_its_own_accord_is_not_too_little(total, minimum, severity):
+    blocks = [400, 100, 100, 50, 20, 10, 5, 2, 1, 1, 1]
+    memory = {"memtotal": total, "memavailable": total // 2}
+    finding = found(judged([zone("Normal", blocks)], meminfo=memory, sysctl={"vm.min_free_kbytes": minimum}), "MF501")
+    assert (finding and finding["severity"]) == severity
+
+
+def test_a_kernel_without_memavailable_can_be_short_of_memory():
+    marks = {
+        "watermarks": {"min": 22000, "low": 27500, "high": 33000},
+        "managed_pages": 16 << 20,
+        "reclaimable_pages": 60000,
+    }
+    memory = {"memtotal": 64 << 20, "memfree": 300000, "active(file)": 100000, "inactive(file)": 100000}
+    zones = [zone("Normal", [75000] + [0] * 10, **marks)]
+    assessment = judged(zones, kernel=OLD, meminfo=memory)
+    assert found(assessment, "MF205")["severity"] == "critical"
+    assert assessment["remediation"]["action"] == "add_memory"
+    # Of a file that says no more than what is free nobody can tell.
+    assert found(judged(zones, kernel=OLD, meminfo={"memtotal": 64 << 20, "memfree": 300000}), "MF205") is None
+
+
+def test_a_zone_below_its_watermarks_is_not_helped_by_a_reboot():
+    lists = {"Unmovable": [900] + [0] * 10, "Movable": [0] * 11}
+    values = {"watermarks": {"min": 1000, "low": 1250, "high": 1500}, "managed_pages": 500000, "migratetypes": lists}
+    assessment = judged([zone("Normal", [900] + [0] * 10, pageblocks={"Unmovable": 900, "Movable": 100}, **values)])
+    assert assessment["remediation"]["action"] == "add_memory"
