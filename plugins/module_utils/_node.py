@@ -181,8 +181,8 @@ class Node:
         raise NodeError(path, "too large", errno.EFBIG)
 
     def read_text(self, path, limit=MAX_TEXT):
-        """The whole file as text; bytes that are not UTF-8 become replacement characters."""
-        return self.read_bytes(path, limit).decode("utf-8", "replace")
+        """The whole file as text; bytes that are not UTF-8 become replacement characters, a mark of their order at the beginning nothing."""
+        return self.read_bytes(path, limit).decode("utf-8-sig", "replace")
 
     def exists(self, path):
         """Existence, also of files that may not be read (write-only sysctls)."""

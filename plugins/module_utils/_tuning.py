@@ -140,7 +140,7 @@ def table():
 
 def memory(facts):
     """What the calculation needs of the facts, in kB: {total, usable (without reserved huge pages), lowmem, managed, zones (populated,
-    Movable excepted), nodes, pageblock, thp (may be used), available, free}."""
+    Movable excepted), nodes (with such zones: what is kept free is shared out among those), pageblock, thp (may be used), available, free}."""
     meminfo, page_kb = facts["meminfo"] or {}, facts["kernel"]["page_size"] // 1024
     zones = [zone for zone in facts["zones"] if zone["zone"] not in ("Movable", "Device")]
     total = meminfo.get("memtotal", 0)
@@ -160,7 +160,7 @@ def memory(facts):
         "lowmem": lowmem or total,
         "managed": managed or total,
         "zones": len(known) or len(zones) or 1,
-        "nodes": len({zone["node"] for zone in facts["zones"]}) or 1,
+        "nodes": len({zone["node"] for zone in zones}) or 1,
         "pageblock": (page_kb << order) if order is not None else None,
         "thp": bool(thp) and thp["enabled"] != "never",
         "available": free if possible is None else possible,

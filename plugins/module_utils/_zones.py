@@ -41,7 +41,7 @@ def put_together(raw, page_size):
                 "boost_pages": about.get("boost"),
                 "lowmem_reserve": about.get("protection"),
                 "pcp_pages": about.get("pcp_pages"),
-                "free_cma_pages": about.get("nr_free_cma"),
+                "free_cma_pages": _cma(about, migratetypes),
                 "reserved_highatomic_pages": _highatomic(about, migratetypes, types["pageblocks"].get(key), block),
                 "extfrag_index": index if printed else None,
                 "unusable_index": unusable if printed else None,
@@ -54,6 +54,12 @@ def put_together(raw, page_size):
     for zone, pages in zip(zones, _reclaimable_pages(raw, page_size, zones)):
         zone["reclaimable_pages"] = pages
     return zones
+
+
+def _cma(about, migratetypes):
+    """Free pages of CMA, which two files count. Linux 6.15 has the number of another counter beside the name of this one in zoneinfo."""
+    counted = about.get("nr_free_cma")
+    return max(counted or 0, free_pages(migratetypes["CMA"])) if "CMA" in (migratetypes or {}) else counted
 
 
 def _highatomic(about, migratetypes, pageblocks, block):

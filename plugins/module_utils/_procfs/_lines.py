@@ -21,6 +21,8 @@ MOST_PAGES = 10**DIGITS
 MOST_ZONES, MOST_NODES, MOST_NODE, LONGEST_NAME = 4096, 1024, 65535, 64
 # The most that a line of zones has of them; mainline goes to 14.
 MOST_ORDERS = 64
+# A list of more blocks is none: it fell below zero in a kernel of 32 bits.
+MOST_BLOCKS = 1 << 31
 
 
 def is_number(word, digits=DIGITS):
@@ -45,7 +47,9 @@ def zone_of(words):
 
 def is_free_lists(counts):
     """Whether numbers can be the free blocks of a zone, or of one of its migratetypes, per order."""
-    return len(counts) <= MOST_ORDERS and sum(count << order for order, count in enumerate(counts)) < MOST_PAGES
+    if len(counts) > MOST_ORDERS or max(counts) >= MOST_BLOCKS:
+        return False
+    return sum(count << order for order, count in enumerate(counts)) < MOST_PAGES
 
 
 def whole(rows, length):

@@ -288,6 +288,18 @@ def test_the_reserve_for_atomic_requests_as_the_kernel_takes_it_off(tmp_path, vm
     assert zone["reserved_highatomic_pages"] == pages
 
 
+@pytest.mark.parametrize("zoneinfo", ["      nr_free_cma  40\n", "      nr_free_cma  0\n", ""])
+def test_free_cma_by_whichever_file_has_it(tmp_path, zoneinfo):
+    root = str(tmp_path)
+    write(root, "proc/buddyinfo", b"\xef\xbb\xbfNode 0, zone   Normal 100 50 10 5\n")
+    build_roots.write(root, "proc/zoneinfo", "Node 0, zone   Normal\n  pages free     280\n" + zoneinfo)
+    build_roots.write(
+        root, "proc/pagetypeinfo", "Node    0, zone   Normal, type          CMA      0      0      0      5\n"
+    )
+    (zone,) = collect(root)["zones"]
+    assert zone["free_cma_pages"] == 40
+
+
 def test_container_runtimes_and_drivers_leave_their_marks(node_root):
     root = node_root("6.1.0-56-cloud-amd64/healthy")
     facts = collect(root)

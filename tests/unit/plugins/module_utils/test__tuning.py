@@ -423,3 +423,10 @@ def test_memory_of_a_node_without_zoneinfo_and_memavailable(node_root):
     assert memory["lowmem"] == memory["managed"] == memory["total"] == 200744
     assert 0 < memory["free"] <= memory["available"] <= memory["total"]
     assert _tuning.computed_min_free(memory) >= _tuning.kernel_min_free(memory)
+
+
+def test_nodes_of_movable_memory_alone_are_not_given_a_reserve(facts):
+    """Memory of CXL or HBM: the kernel shares min_free_kbytes out among the zones that it asks for itself."""
+    before = _tuning.memory(facts)
+    facts["zones"] += [dict(facts["zones"][-1], node=node, zone="Movable") for node in (2, 5)]
+    assert _tuning.memory(facts)["nodes"] == before["nodes"]

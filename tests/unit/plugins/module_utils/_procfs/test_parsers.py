@@ -74,6 +74,9 @@ def test_a_line_that_was_cut_is_not_taken_for_a_zone_with_fewer_orders():
         "Node 0, zone   Normal",
         "Node zero, zone Normal 1 2",
         "Node 0, zone   Normal  " + "9" * 5000,
+        # nr_free that fell to -1, on 64 and on 32 bits.
+        "Node 0, zone   Normal  18446744073709551615 2 1",
+        "Node 0, zone   Normal  4294967295 2 1",
         "\x00\x01 garbage",
         b"Node 0, zone \xe5\xa4\xa7 \xd9\xa1\xd9\xa2".decode("utf-8"),
     ],
