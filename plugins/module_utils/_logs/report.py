@@ -141,12 +141,16 @@ class Report:
                 match = patterns.FREE_LIST.search(text)
                 if match:
                     return self.free_list(match, text)
+            if self.last_zone is not None:
+                # The rest of a zone's line that was wrapped behind its watermarks.
+                self._amounts(self.zones[self.last_zone], " " + text)
             if "limit" in text:
                 return self.cgroup(text)
         if "lowmem_reserve" in text:
             match = patterns.RESERVE.search(text)
             if match and self.last_zone is not None:
                 self.zones[self.last_zone]["lowmem_reserve"] = [int(word) for word in match.group(1).split()]
+                self.last_zone = None
             return True
         if "slab_" in text or " free_pcp:" in text or " free_cma:" in text:
             return self.totals(text)
@@ -193,6 +197,11 @@ class Report:
             return key, self.zones.setdefault(key, {})
         return key, {}
 
+    @staticmethod
+    def _amounts(zone, text):
+        for name, amount in patterns.AMOUNT.findall(text):
+            zone.setdefault(name, int(amount))
+
     def zone(self, text):
         match = patterns.ZONE.search(text)
         if not match:
@@ -200,8 +209,7 @@ class Report:
             return self.totals(text)
         key, zone = self._zone_of(match)
         zone["free"] = int(match.group("free"))
-        for name, amount in patterns.AMOUNT.findall(text[match.end() :]):
-            zone.setdefault(name, int(amount))
+        self._amounts(zone, text[match.end() :])
         self.last_zone = key if key in self.zones else None
         self.memory_info = True
         return True

@@ -245,17 +245,18 @@ def _fragmented(report, request, zone):
 
 def _free(report, request, zone):
     """A zone could serve the request, when these numbers were printed."""
-    order, taken = report.order or 0, zone.free - zone.reserve
+    order, room = report.order or 0, zone.free - zone.closed - zone.reserve
     killed = report.kind == "oom_kill"
-    tight = taken - zone.closed <= zone.marks["low"] or killed and taken <= zone.marks["high"]
+    tight = room <= zone.marks["low"] or killed and room <= zone.marks["high"]
     rejected = [_not_fragmentation(report, zone)]
     if tight and (order <= 0 or killed):
-        below = taken <= zone.marks["min"]
+        below = room <= zone.marks["min"]
         kept = " (lowmem_reserve keeps %s of it)" % _kb(report, zone.reserve) if zone.reserve else ""
-        text = "%s: %s has %s free%s, %s its min watermark of %s: %s" % (
+        text = "%s: %s has %s free%s%s, %s its min watermark of %s: %s" % (
             _asked(report),
             name_of(zone.key),
             _kb(report, zone.free),
+            _closed_words(report, zone),
             kept,
             "below" if below else "hardly above",
             _kb(report, zone.marks["min"]),
@@ -281,8 +282,7 @@ def _short(report, request, seen, states):
         _kb(report, zone.free),
         _kb(report, zone.marks["min"]),
     )
-    if zone.closed:
-        text += ", %s of it closed to the request (CMA, high-atomic reserve)" % _kb(report, zone.closed)
+    text += _closed_words(report, zone)
     if zone.state == "reserved" and zone.reserve:
         text += ", and lowmem_reserve keeps %s from it" % _kb(report, zone.reserve)
     biggest = max(seen, key=lambda item: item.free)
@@ -294,6 +294,12 @@ def _short(report, request, seen, states):
         text + ": " + _short_words(request),
         [_not_fragmentation(report, zone)],
     )
+
+
+def _closed_words(report, zone):
+    if not zone.closed:
+        return ""
+    return ", %s of it closed to the request (CMA, high-atomic reserve)" % _kb(report, zone.closed)
 
 
 def _short_words(request):

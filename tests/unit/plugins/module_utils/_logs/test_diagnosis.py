@@ -291,6 +291,23 @@ CASES = [
         ["whole machine"],
     ),
     (
+        "a zone's line that was wrapped behind its watermarks, most of what is free in CMA",
+        [
+            OOM % ("0x100cc0(GFP_USER)", 0),
+            NEW,
+            "Mem-Info:",
+            "DMA free:187396kB min:22528kB low:28160kB high:33792kB",
+            "reserved_highatomic:0KB active_anon:0kB",
+            "present:783360kB managed:668264kB free_pcp:880kB",
+            "local_pcp:216kB free_cma:163840kB",
+            "lowmem_reserve[]: 0 0 0 0",
+            "Out of memory: Killed process 7 (x) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB",
+        ],
+        "memory_shortage",
+        "medium",
+        ["187396 kB free, 163840 kB of it closed", "hardly above its min watermark of 22528 kB"],
+    ),
+    (
         "what is left would be less than any machine's watermarks",
         [FAILURE % (5, KERNEL), NEW, "Mem-Info:", " free:60 free_pcp:0 free_cma:0"],
         "memory_shortage",
