@@ -38,6 +38,7 @@ def check(node, policy, warning=WARNING_FROM, critical=CRITICAL_FROM):
 
 
 def status_of(level, warning=WARNING_FROM, critical=CRITICAL_FROM):
+    """-> the exit status of a check, for a level of the assessment and the levels from which it warns, and is critical."""
     if level not in LEVELS:
         return UNKNOWN
     if LEVELS.index(level) >= LEVELS.index(critical):

@@ -55,6 +55,7 @@ def quoted(value):
 
 
 def send(line, is_error):
+    """One line to the log of this machine."""
     import syslog
 
     syslog.openlog("memfrag", syslog.LOG_PID, syslog.LOG_DAEMON)

@@ -90,6 +90,7 @@ def following(state, result, target, boot, now):
 
 
 def remember(node, target, result):
+    """Keeps for the next run what came of this one, the ``result`` of run() so far; that it cannot be kept is its ``error``."""
     before, boot, now = read(node), boot_id(node), int(time.time())
     state = following(before["value"] or {}, result, target, boot, now)
     if before["broken"] and not result["helped"]:

@@ -91,6 +91,8 @@ class _Table:
 
 
 class Page:
+    """report.html: what the lists show of each node, and all about the MOST_DETAILS worst, as JSON that the page's scripts read."""
+
     file = "report.html"
 
     def __init__(self) -> None:

@@ -21,6 +21,8 @@ _INCIDENT = ("cause", "reason", "confidence", "first_time", "last_time", "count"
 
 
 class Document:
+    """report.json, as docs/report.schema.json has it."""
+
     file = "report.json"
 
     def __init__(self) -> None:

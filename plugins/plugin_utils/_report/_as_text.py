@@ -24,6 +24,7 @@ _SHELL_WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\$'(?:\\.|[^'])*'|\S)+")
 
 
 def lines(fleet: _types.Fleet, files: dict[str, str]) -> list[str]:
+    """The summary for the console; ``files`` are those of the report, {format: path}."""
     coverage, levels = fleet.coverage, fleet.levels
     counts = [f"{coverage['audited']:,} of {_words.plural(coverage['asked'], 'node')} audited"]
     counts += [f"{coverage[name]:,} {name}" for name in ("unreachable", "failed", "stale") if coverage[name]]

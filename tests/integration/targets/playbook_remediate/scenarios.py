@@ -21,20 +21,16 @@ def show(result):
     return result[0]
 
 
-def main():
-    directory, python = sys.argv[1:]
-    collections = remediation.read_only_copy(os.path.join(directory, "installed"))
-    before = remediation.snapshot(collections)
-    nodes = remediation.Fleet(os.path.join(directory, "fleet"), python, collections)
-    records = nodes.path("cwd", "memfrag-audit")
-
-    # Check mode: it says what it would do, and does nothing.
+def in_check_mode(nodes, records):
+    """Check mode says what it would do, and does nothing."""
     assert show(nodes.remediate("a,healthy", {"memfrag_run_id": "check"}, check=True)) == 0
     found = nodes.outcomes(records, "check")
     assert {host: one["outcome"] for host, one in found.items()} == {"a": "waiting", "healthy": "healthy"}, found
     assert not nodes.compacted("a") and not nodes.drained() and not nodes.marks(records)
 
-    # The documented command, with a relative directory of records; and as many nodes as the limit says.
+
+def as_documented(nodes, records):
+    """The documented command, with a relative directory of records; and as many nodes as the limit says."""
     wanted = {
         "a": "mended",
         "six": "mended",
@@ -61,7 +57,9 @@ def main():
     for host in taken:
         assert "order %d" % {"six": 6}.get(host, 5) in found[host]["compaction"]["message"], found[host]
 
-    # An interrupted run has taken these. The one is dead, the other healthy, a third one is not asked for, and all remediation is stopped.
+
+def after_an_interruption(nodes, records):
+    """An interrupted run has taken these. The one is dead, the other healthy, a third one is not asked for, and all remediation is stopped."""
     for host in ("dead", "healthy", "d"):
         for path in (nodes.path("drained", host), os.path.join(records, "remediating", host + ".json")):
             with io.open(path, "w", encoding="utf-8") as stream:
@@ -78,7 +76,9 @@ def main():
     with io.open(os.path.join(records, "r2", "remediation.txt"), encoding="utf-8") as stream:
         assert "  d: taken by run r0" in stream.read()
 
-    # Absolute paths, from another directory; a hook that fails gives the node back, and nothing is done to the others.
+
+def with_a_hook_that_fails(nodes, records):
+    """Absolute paths, from another directory; a hook that fails gives the node back, and nothing is done to the others."""
     os.mkdir(nodes.path("elsewhere"))
     with io.open(nodes.path("fails.yml"), "w", encoding="utf-8") as stream:
         stream.write(
@@ -96,7 +96,9 @@ def main():
     assert "it does not drain" in [one for one in found.values() if one["outcome"] == "failed"][0]["reason"]
     assert not nodes.drained() and not nodes.marks(records) and not os.listdir(nodes.path("elsewhere"))
 
-    # A playbook that imports it twice, for one part of the fleet after the other, takes each node once.
+
+def imported_twice(nodes, records):
+    """A playbook that imports it twice, for one part of the fleet after the other, takes each node once."""
     with io.open(nodes.path("cwd", "twice.yml"), "w", encoding="utf-8") as stream:
         for run, host in (("r4", "c"), ("r5", "d")):
             about = '"memfrag_run_id": "%s", "memfrag_hosts": "%s"' % (run, host)
@@ -106,6 +108,15 @@ def main():
     assert [output.count("/drain.yml for %s" % host) for host in ("c", "d")] == [1, 1]
     assert nodes.outcomes(records, "r4")["c"]["outcome"] == nodes.outcomes(records, "r5")["d"]["outcome"] == "mended"
 
+
+def main():
+    directory, python = sys.argv[1:]
+    collections = remediation.read_only_copy(os.path.join(directory, "installed"))
+    before = remediation.snapshot(collections)
+    nodes = remediation.Fleet(os.path.join(directory, "fleet"), python, collections)
+    records = nodes.path("cwd", "memfrag-audit")
+    for scenario in (in_check_mode, as_documented, after_an_interruption, with_a_hook_that_fails, imported_twice):
+        scenario(nodes, records)
     assert remediation.snapshot(collections) == before, "something was written into the collection"
 
 
