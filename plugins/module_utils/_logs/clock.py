@@ -122,10 +122,11 @@ class Clock:
 
 
 def iso(epoch):
-    """Epoch seconds -> "2020-07-01T00:45:31Z"; None stays None."""
+    """Epoch seconds -> "2020-07-01T00:45:31Z"; None stays None, and so is a year that has not four digits."""
     if epoch is None:
         return None
     try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+        text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     except (ValueError, OverflowError):
         return None
+    return text if len(text) == 20 else None

@@ -20,7 +20,7 @@ from .clock import iso
 from .events import Events
 from .gates import NOTICE_GATES, RUNTIME_GATES
 from .incidents import Store
-from .presentation import presentable
+from .presentation import fit, presentable
 from .sink import Sink
 from .sources import Sources
 from .window import Window
@@ -150,6 +150,11 @@ class Journal:
 
     def result(self):
         events, incidents, number = self.store.incidents(self.max_events, iso)
+        poorer = fit(events, incidents)
+        if poorer:
+            self.sources.current.notes.insert(
+                0, "%d events are without their zones and traces: there were too many" % poorer
+            )
         kernel = sum(count for kind, count in self.store.by_kind.items() if not kind.startswith("container_"))
         if not kernel:
             self.sources.note_silence()
@@ -164,7 +169,7 @@ class Journal:
                 "by_cause": self.store.by_cause,
                 "suppressed": sum(self.sources.suppressed.values()),
             },
-            "sources": [source.as_dict(iso) for source in self.sources.all],
+            "sources": self.sources.told(iso),
         }
         return presentable(result, self.redacts)
 

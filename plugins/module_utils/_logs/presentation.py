@@ -9,12 +9,16 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import json
+
 from .._text import strip_controls
 from . import redaction
 
 MAX_MESSAGE = 300
 # Longer while it may still have a secret in it that the cut would make unrecognizable; and what other texts may have.
 MAX_KEPT = 1000
+# Bytes of the zones and traces of all events: a report can list a thousand zones, and a controller takes 8 MB.
+MAX_EVIDENCE = 3 * 1000 * 1000
 # Names, ids and words of our own: nobody hides a password there, and other hosts' logs are searched for them.
 _NAMES = frozenset(
     "kind time time_raw first_time last_time cause confidence signature pod namespace pod_uid container_id pods containers kinds remedies "
@@ -41,6 +45,18 @@ def presentable(value, redacts, name=None):
         return text[: MAX_MESSAGE if name == "message" else MAX_KEPT]
     # Python 2 has longer ones of another kind.
     return value if abs(value) < 1 << 63 else None
+
+
+def fit(events, incidents):
+    """Takes zones and traces from the events of the lightest incidents where there is too much of them. -> how many have lost theirs."""
+    left, poorer = MAX_EVIDENCE, 0
+    for event in (events[index] for incident in incidents for index in incident["events"]):
+        evidence = [name for name in ("zones", "trace") if event.get(name)]
+        left -= sum(len(json.dumps(event[name])) for name in evidence)
+        if evidence and left < 0:
+            poorer += 1
+            event.update((name, []) for name in evidence)
+    return poorer
 
 
 def sanitise(event):

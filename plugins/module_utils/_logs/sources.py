@@ -12,6 +12,8 @@ __metaclass__ = type
 from .._text import strip_controls
 from . import readers
 
+# So many are told of one by one: the rotated logs of all containers of a node can be more.
+MAX_TOLD = 500
 # So many reports that could not be judged are named in the notes of their source.
 MAX_UNJUDGED = 5
 
@@ -69,6 +71,19 @@ class Sources:
                 )
                 self.suppressed[what] = self.suppressed.get(what, 0) + count
             kernel.suppressed = {}
+
+    def told(self, iso):
+        """-> entries of the result. Of too many the last one is for all the rest, those before it above all for what could not be read."""
+        entries = [source.as_dict(iso) for source in self.all]
+        if len(entries) <= MAX_TOLD:
+            return entries
+        failed = [entry for entry in entries if entry["status"] in ("failed", "partial")]
+        fine = [entry for entry in entries if entry["status"] not in ("failed", "partial")]
+        entries = (failed + fine)[: MAX_TOLD - 1]
+        rest = readers.Source("%d more" % (len(self.all) - len(entries)), "file")
+        if len(failed) > len(entries):
+            rest.failed("%d of them could not be read, or not whole" % (len(failed) - len(entries)), partial=True)
+        return entries + [rest.as_dict(iso)]
 
     def note_silence(self):
         """No kernel report was found anywhere."""

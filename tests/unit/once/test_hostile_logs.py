@@ -20,8 +20,9 @@ import time
 import pytest
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _logs
-from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, sink
+from ansible_collections.kernelops.memfrag.plugins.module_utils._logs import journal, presentation, sink
 from ansible_collections.kernelops.memfrag.plugins.module_utils._node import Deadline, Node
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts
 
 try:
     from re import _parser as sre_parse
@@ -472,3 +473,48 @@ def test_who_is_busy_hears_that_the_time_is_up(tmp_path, taken):
     result = journal.collect(Node("/", deadline), {"files": [_storm(tmp_path)], "since": "1970-01-01"})
     assert 5000 < result["counts"]["events"] < 10000
     assert [(source["status"], source["timed_out"]) for source in result["sources"]] == [("partial", True)]
+
+
+# --- whatever a log says, the answer is one that the controller takes --------------------------------------------------
+
+
+def _answered(files):
+    result = journal.collect(Node("/"), {"files": files, "since": "1000-01-01"})
+    _answer._check("journal", json.loads(json.dumps(result)), _contracts.JOURNAL)
+    return result
+
+
+@pytest.mark.parametrize(
+    "stamp", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "253402300800.000000", "0999-12-31T00:00:00Z"]
+)
+def test_a_year_that_no_calendar_has(stamp, tmp_path):
+    path = tmp_path / "messages"
+    path.write_text(f"{stamp} node kernel: java: page allocation failure: order:5, mode:0x10c0d0\n")
+    assert {event["time"] for event in _answered([str(path)])["events"]} <= {None}
+
+
+def test_more_logs_than_anybody_wants_to_hear_of(tmp_path):
+    for number in range(4200):
+        (tmp_path / ("container-%04d.log" % number)).write_text("x\n")
+    (tmp_path / "z.log").write_bytes(b"\x1f\x8b\x08garbage")
+    told = _answered([str(tmp_path / "*.log")])["sources"]
+    assert len(told) == 500
+    assert (told[0]["source"][-5:], told[0]["status"]) == ("z.log", "failed")
+    assert (told[-1]["source"], told[-1]["status"]) == ("3702 more", "read")
+
+
+def test_more_evidence_than_a_controller_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(presentation, "MAX_EVIDENCE", 20000)
+    path = tmp_path / "messages"
+    lines = []
+    for number in range(30):
+        lines.append("java%d: page allocation failure: order:5, mode:0x10c0d0(GFP_KERNEL|__GFP_COMP)" % number)
+        lines.append("CPU: 1 PID: %d Comm: java%d Not tainted 5.%d.0" % (number, number, number))
+        lines += ["Call Trace:", " f%d+0x1/0x2" % number]
+        lines += ["Node %d Normal free:10kB min:1kB low:1kB high:1kB present:100kB" % node for node in range(20)]
+    path.write_text("".join(KERNEL + line + "\n" for line in lines))
+    result = _answered([str(path)])
+    evidence = [len(json.dumps(event["zones"])) for event in result["events"]]
+    assert 10000 < sum(evidence) < 20000 + 2 * len(evidence)
+    assert evidence[result["incidents"][0]["events"][0]] > 1000
+    assert "without their zones and traces" in result["sources"][0]["notes"][0]
