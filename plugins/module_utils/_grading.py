@@ -33,15 +33,15 @@ def grade(facts):
     zones = facts["zones"]
     names = {zone["zone"] for zone in zones}
     for zone in zones:
-        _grade_zone(zone, names, kernel["watermark_check"] == "scaled")
+        _grade_zone(zone, names, kernel["watermark_check"] == "scaled", facts.get("meminfo"))
     needed_by = _consumers.needed_by(kernel, slab.get("nf_conntrack_caches"), groups.get("memory_cgroups"))
     facts["allocatable"] = _states.allocatable(zones, needed_by)
     return facts
 
 
-def _grade_zone(zone, names, scaled):
+def _grade_zone(zone, names, scaled, memory):
     blocks = zone["free_blocks"]
     for name, computed in _INDICES:
         if zone.get("index_source") != "debugfs" or len(zone.get(name) or ()) != len(blocks):
             zone[name] = [computed(blocks, order) for order in range(len(blocks))]
-    zone["states"], zone["atomic"] = _states.zone_states(_states.complete(zone), names, scaled)
+    zone["states"], zone["atomic"] = _states.zone_states(_states.complete(zone, memory), names, scaled)

@@ -22,6 +22,7 @@ from ._fragmentation import (
     usable_blocks,
     watermark_ok,
 )
+from ._procfs.meminfo import without_huge_pages
 
 # The answers to "can I have a block of this order?", best first.
 STATES = ("ok", "needs_reclaim", "needs_compaction", "exhausted")
@@ -50,9 +51,12 @@ _DEFAULTS = {
 }
 
 
-def complete(zone):
-    """A copy of a zone of the facts with every key that a Standing reads."""
+def complete(zone, memory=None):
+    """A copy of a zone of the facts with every key that a Standing reads; memory is the facts' meminfo, which tells of pools of huge pages."""
     zone = dict(_DEFAULTS, **zone)
+    usable = without_huge_pages(memory or {})
+    # The kernel tells of no zone how much of it is in a pool: the share of the machine stands for it.
+    zone["usable_share"] = usable / float(memory["memtotal"]) if usable else 1.0
     # Of what is not known there is nothing to reclaim; everything else may be unknown.
     zone["reclaimable_pages"] = zone["reclaimable_pages"] or 0
     return zone
@@ -140,8 +144,9 @@ class Standing:
         return free_pages(self.zone["migratetypes"].get("Movable", ())) >= 2 << order
 
     def worth_reclaiming(self):
-        """Whether page cache and slab are so much of the zone that reclaiming them turns up contiguous memory."""
-        return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (self.zone["managed_pages"] or self.free or 1)
+        """Whether page cache and slab are so much of what is in no pool of huge pages that reclaiming them turns up contiguous memory."""
+        pages = (self.zone["managed_pages"] or 0) * self.zone.get("usable_share", 1.0)
+        return self.zone["reclaimable_pages"] * _RECLAIM_SHARE >= (pages or self.free or 1)
 
 
 def set_apart(zone):

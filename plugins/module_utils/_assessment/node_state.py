@@ -96,7 +96,7 @@ class NodeState:
         self.rates, self.hours = _rates(previous or {}, facts)
 
     def _look_at_zones(self, estimates):
-        self.zones = [_states.complete(zone) for zone in self.facts.get("zones") or ()]
+        self.zones = [_states.complete(zone, self.memory) for zone in self.facts.get("zones") or ()]
         names = {zone["zone"] for zone in self.zones}
         self.memory_kb, at_least = estimate.memory_kb(self.memory, self.zones, self.page_kb)
         self.estimated = estimates and not at_least and not any(zone["watermarks"] for zone in self.zones)

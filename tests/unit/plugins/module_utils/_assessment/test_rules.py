@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.kernelops.memfrag.plugins.module_utils import _states
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment import estimate
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess, blocks_left
+from ansible_collections.kernelops.memfrag.plugins.module_utils._grading import grade
 
 PLENTY = [5000, 5000, 3000, 2000, 1000, 500, 400, 300, 200, 100, 400]
 SINGLE_PAGES = [110000, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0]
@@ -250,6 +251,24 @@ def test_a_pool_of_huge_pages_is_no_memory_that_could_be_available(pools):
     # Of 30 GiB, 4 are dangerously many to keep free.
     facts["sysctl"] = {"vm.min_free_kbytes": 4 << 20}
     assert found(judged([zone("Normal", PLENTY)], **facts), "MF502")["severity"] == "high"
+
+
+def test_page_cache_is_weighed_against_what_is_in_no_pool():
+    """27 of 30 GiB are in a pool. Of the others a third is page cache, among which pages are free that belong to the kernel: it frees room."""
+    lists = {"Unmovable": SINGLE_PAGES, "Movable": [0] * 11}
+    values = {
+        "watermarks": {"min": 4000, "low": 5000, "high": 6000},
+        "managed_pages": 30 << 18,
+        "reclaimable_pages": 1 << 18,
+    }
+    zones = [zone("Normal", SINGLE_PAGES, migratetypes=lists, **values)]
+    pool = {"memtotal": 30 << 20, "memavailable": 2 << 20, "hugetlb": 27 << 20}
+    facts = grade({"kernel": NEW, "zones": zones, "meminfo": pool})
+    assert facts["zones"][0]["states"][5] == "ok" and facts["zones"][0]["states"][9] == "needs_compaction"
+    assert judged(facts["zones"], kernel=NEW, meminfo=pool)["remediation"]["action"] == "reclaim_then_compact"
+    # Beside 30 GiB in use it is next to nothing.
+    facts = grade({"kernel": NEW, "zones": zones, "meminfo": dict(pool, hugetlb=0)})
+    assert facts["zones"][0]["states"][9] == "exhausted"
 
 
 # --- small and old machines ----------------------------------------------------------------------------------------
