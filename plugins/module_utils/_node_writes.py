@@ -60,12 +60,18 @@ class WritableNode(TrustingNode):
         return self.read_bytes(path) != _node_files.as_bytes(text)
 
     def make_directory(self, path, mode=0o755):
-        """Makes a directory, and those above it. -> whether it had to be made. One that is there is left as it is."""
+        """Makes a directory, and those above it. -> whether it had to be made. One that is there is left as it is.
+
+        Each has its mode from the start but for what the caller's umask takes: with one of 0 the mode of os.makedirs() is the last one's alone,
+        and anybody may write to those above.
+        """
         real = self.path(path)
         with in_words(path):
             if os.path.isdir(real):
                 return False
-            os.makedirs(real, mode)
+            if not os.path.isdir(os.path.dirname(real)):
+                self.make_directory(os.path.dirname(path))
+            os.mkdir(real, mode)
             os.chmod(real, mode)
         return True
 

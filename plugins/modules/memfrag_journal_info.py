@@ -407,7 +407,7 @@ sources:
       description: Path of the file, or name of the journal or command.
       type: str
     kind:
-      description: V(file), V(gzip), V(bzip2), V(xz), V(zstd), V(journal) or V(command).
+      description: V(file), V(utf-16), V(gzip), V(bzip2), V(xz), V(zstd), V(journal) or V(command).
       type: str
     status:
       description: V(read), V(partial), V(failed), or V(skipped) if it cannot hold anything of the time window.

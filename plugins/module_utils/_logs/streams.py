@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import bz2
+import codecs
 import errno
 import itertools
 import os
@@ -124,6 +125,13 @@ _FOREIGN = (
 )
 
 
+def _utf_16(stream, head):
+    """What Windows makes of a log that is pasted or redirected there, as UTF-8. Read as it is it would be a log in which nothing happened."""
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for data in itertools.chain([head], plain(stream)):
+        yield decoder.decode(data).encode("utf-8", "replace")
+
+
 def open_chunks(node, path):
     """-> (kind, generator of bytes) of a file, decompressed by what it is and not by its name."""
     stream = node.open_binary(path)
@@ -145,6 +153,8 @@ def open_chunks(node, path):
         if head.startswith(begin):
             stream.close()
             raise NodeError(path, "compressed with %s, which is not known here" % program)
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16", timed(node, path, _utf_16(stream, head), stream)
     if head[:8] == b"LPKSHHRH":
         stream.close()
         raise NodeError(path, "a journal file: give it, or its directory, as journal_directory")

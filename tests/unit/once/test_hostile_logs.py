@@ -12,6 +12,7 @@ import ast
 import importlib
 import itertools
 import json
+import os
 import pkgutil
 import re
 import signal
@@ -518,3 +519,21 @@ def test_more_evidence_than_a_controller_takes(tmp_path, monkeypatch):
     assert 10000 < sum(evidence) < 20000 + 2 * len(evidence)
     assert evidence[result["incidents"][0]["events"][0]] > 1000
     assert "without their zones and traces" in result["sources"][0]["notes"][0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_windows_makes_of_a_log_is_no_silence(encoding, tmp_path):
+    path = tmp_path / "pasted.txt"
+    text = "\ufeff" + KERNEL + "java: page allocation failure: order:5, mode:0x10c0d0\r\n"
+    path.write_bytes((text + "\ud83d\r\n").encode(encoding, "surrogatepass") + b"\0")
+    result = _answered([str(path)])
+    assert [(event["kind"], event["order"]) for event in result["events"]] == [("page_allocation_failure", 5)]
+    assert [(source["kind"], source["status"]) for source in result["sources"]] == [("utf-16", "read")]
+
+
+def test_a_file_of_the_future_does_not_tell_of_which_year_its_lines_are(tmp_path):
+    path = tmp_path / "messages"
+    path.write_text(KERNEL + "java: page allocation failure: order:5, mode:0x10c0d0\n")
+    for ahead, dated in ((3600, True), (400 * 86400, False)):
+        os.utime(str(path), (time.time() + ahead,) * 2)
+        assert [event["time"] is not None for event in _answered([str(path)])["events"]] == [dated]

@@ -84,3 +84,13 @@ def test_errors_are_said_in_words(number, words, node, monkeypatch):
         with pytest.raises(NodeError) as caught:
             write()
         assert words in str(caught.value)
+
+
+def test_nobody_may_write_above_a_directory_that_is_made(node):
+    """Whatever umask the caller has: os.makedirs() gives a mode to the last one alone."""
+    before = os.umask(0)
+    try:
+        assert node.make_directory("/a/b/c", 0o700)
+    finally:
+        os.umask(before)
+    assert [node.mode(path) for path in ("/a", "/a/b", "/a/b/c")] == [0o755, 0o755, 0o700]
