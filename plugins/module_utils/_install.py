@@ -177,7 +177,7 @@ def install(node, path=PATH, interpreter=None, check_mode=False, purpose=None):
     Raises NodeError, also where somebody else than root could change the tool, or the Python that it is run by.
     """
     interpreter = checked_interpreter(node, interpreter or sys.executable)
-    wanted = build(interpreter, compiled=_is_this_python(node, interpreter))
+    wanted = build(interpreter, compiled=is_this_python(node, interpreter))
     directory = path.rpartition("/")[0] or "/"
     changed = False
     if not node.exists(directory):
@@ -226,7 +226,7 @@ def _read(node, path):
         return b""
 
 
-def _is_this_python(node, interpreter):
+def is_this_python(node, interpreter):
     """Whether code compiled here is for the Python that the tool is to be run by."""
     where = node if node.exists(interpreter) else Node("/")
     return where.same_file(interpreter, sys.executable)

@@ -138,7 +138,7 @@ def _look(node, policy, state, read_log=True):
     facts = _facts.collect(sparing, SUBSET, long_free_list=_LONG_FREE_LIST)
     unavailable = dict(facts["unavailable"])
     if read_log:
-        error = _count_new(node, state, now)
+        error = count_new(node, state, now)
         if error:
             unavailable["log"] = error
     sources = [name for name in _families.SOURCES if read_log or name != "log"]
@@ -146,8 +146,8 @@ def _look(node, policy, state, read_log=True):
     return render(facts, policy, compaction_state.load(node), state, _yields.load(node).last, began)
 
 
-def _count_new(node, state, now):
-    """-> why the log could not be read, or None"""
+def count_new(node, state, now):
+    """Counts in the ``state`` what the log has new. -> why it could not be read, or None"""
     reading = _log_cursor.read_new(node, state["log"], now)
     pieces = [piece for piece in reading.pieces if piece.says_something()]
     if pieces:

@@ -73,7 +73,7 @@ def _show(recorded: dict[str, t.Any], before: dict[str, t.Any], root: str) -> No
 def _seen(recorded: dict[str, t.Any], root: str, address: str, state: t.Any) -> Moment:
     node = WritableNode(root)
     # When the log has been still for a while: what is being written is left to the next look.
-    error = _metrics._count_new(node, state, time.time() + 60)
+    error = _metrics.count_new(node, state, time.time() + 60)
     assert error is None, error
     facts = _facts.collect(node, ["all", "!extfrag"])
     tool = test_alerts.samples(facts, state)

@@ -301,7 +301,7 @@ def fail(
 ) -> collections.Counter[str]:
     """-> how often each fault was met. Raises interrupt.Broken."""
     way, met = WAYS[name], collections.Counter[str]()
-    tool = _install.build(interrupt.PYTHON, compiled=_install._is_this_python(WritableNode(), interrupt.PYTHON))
+    tool = _install.build(interrupt.PYTHON, compiled=_install.is_this_python(WritableNode(), interrupt.PYTHON))
     root = interrupt.make_node(directory)
     kept, values = written(root), interrupt.live(root)
 

@@ -50,7 +50,7 @@ def test_the_tool_is_made_of_the_library_and_of_nothing_else(tool):
         compiled = {name + "c" for name in modules}
         if sys.version_info >= (3, 8):
             compiled = {name + "c" for name in _install._BEFORE_BUNDLE} | {_bundle.ENTRY}
-        same = _install._is_this_python(Node("/"), PYTHON)
+        same = _install.is_this_python(Node("/"), PYTHON)
         assert set(names) == modules | (compiled if same else set())
         package = os.path.dirname(_tool.__file__)
         for name in _library.LIBRARY:
@@ -123,7 +123,7 @@ def test_code_that_was_compiled_again_is_no_change(tmp_path):
     _install.install(node, "/memfrag", PYTHON)
     tool = rebuilt(lambda name, content: content + b" " if name.endswith(".pyc") else content)
     line = node.read_bytes("/memfrag").partition(b"\n")[0] + b"\n"
-    if _install._is_this_python(Node("/"), PYTHON):
+    if _install.is_this_python(Node("/"), PYTHON):
         assert node.read_bytes("/memfrag") != line + tool
         node.write_file("/memfrag", line + tool, 0o755)
         assert _install.install(node, "/memfrag", PYTHON) is False
