@@ -394,7 +394,7 @@ def test_a_time_that_is_yet_to_come_is_not_believed(store: t.Any, monkeypatch: t
     os.utime(os.path.join(records, "r1", "liar.json"), (4e9, 4e9))
     assert max(host.time for host in read(records, now=now).hosts) <= now + _timeline.CLOCKS_APART
     # As file systems with 64 bits for it have.
-    monkeypatch.setattr(_timeline.os, "stat", lambda path: mock.Mock(st_mtime=2.0**40))
+    monkeypatch.setattr(os, "stat", lambda path: mock.Mock(st_mtime=2.0**40))
     assert max(host.time for host in read(records, now=now).hosts) <= now + _timeline.CLOCKS_APART
 
 
