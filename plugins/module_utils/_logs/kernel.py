@@ -348,8 +348,8 @@ class KernelLog:
 
 
 def _is_source(line, text):
-    """Whether a line without a prefix is of a program's source, and what looks like a report is in a literal of it."""
-    return not line.prefixed and listings.is_listing(text)
+    """Whether a line without a prefix is of a program's source or a sentence, and what looks like a report is quoted in it."""
+    return not line.prefixed and (patterns.QUOTED.search(text) is not None or listings.is_listing(text))
 
 
 # At least one of these is in every head; most lines of a log have none.

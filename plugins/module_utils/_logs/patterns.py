@@ -89,6 +89,12 @@ KILL_CUT = Lazy(
     r"ut of [mM]emory(?: in UB(?: \w{1,10})?)?(?: \([\w ]{1,40}\))?:(?: (?:OOM|Kill)(?: ?killed|ed)?)?\s?$"
 )
 OLD_KILL = Lazy(r"VM: killing process (?P<comm>\S{1,64})")
+# A message that a sentence goes on to quote, the task's name in front of it at most.
+QUOTED = Lazy(
+    r"[A-Za-z] [\"'`(][^\"'`()]{0,40}?"
+    r"(?:page allocation failure[:.] ?order:|invoked oom-killer: ?gfp_mask|SL[UA]B: Unable to allocate|vmalloc error: size|vmalloc: allocation f|"
+    r"vmap allocation for size|ut of memory: Kill)"
+)
 # Behind a quotation mark or a bracket it is quoted: prose, or the source.
 NO_KILLABLE = Lazy(r"(?<![\"'(`])Out of memory and no killable processes")
 PANIC = Lazy(r"Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)")

@@ -288,9 +288,13 @@ def _short(report, request, seen, states):
     biggest = max(seen, key=lambda item: item.free)
     if biggest is not zone and biggest.state == "reserved":
         text += "; %s has %s, which lowmem_reserve keeps for others" % (name_of(biggest.key), _kb(report, biggest.free))
+    room = zone.free - zone.closed - zone.reserve
+    # Reclaim keeps what is free near the mark; where there is no block either, it may as well be that which was waited for.
+    order = report.order or 0
+    near = order > 0 and room * 4 > zone.marks["min"] * 3 and not any((zone.usable or ())[order:])
     return (
         request.short,
-        "low" if tight else "high",
+        "low" if tight else "medium" if near else "high",
         text + ": " + _short_words(request),
         [_not_fragmentation(report, zone)],
     )

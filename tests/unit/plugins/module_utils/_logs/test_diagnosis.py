@@ -308,6 +308,13 @@ CASES = [
         ["187396 kB free, 163840 kB of it closed", "hardly above its min watermark of 22528 kB"],
     ),
     (
+        "hardly below the mark, where reclaim keeps it, a block may be missing as well",
+        [FAILURE % (6, KERNEL), NEW, zone("Normal", [1900] + [0] * 10, low=10000)],
+        "memory_shortage",
+        "medium",
+        ["7600 kB free, min watermark 8000 kB"],
+    ),
+    (
         "what is left would be less than any machine's watermarks",
         [FAILURE % (5, KERNEL), NEW, "Mem-Info:", " free:60 free_pcp:0 free_cma:0"],
         "memory_shortage",

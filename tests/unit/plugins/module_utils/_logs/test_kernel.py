@@ -780,6 +780,9 @@ def test_the_machines_memory_is_the_number_before_its_unit():
         "      `${at(3)} [ERROR] Out of memory: Kill process 7 (worker) score 941 or sacrifice child`,",
         "      ['[ 9.000000] Out of memory: Killed process 7 (worker) total-vm:8kB', 'red'],",
         # Sentences
+        'I get much the same "kswapd0: page allocation failure: order:0, mode:0xcc0(GFP_KERNEL),nodemask=(null)" as before',
+        'Turned out the "SLUB: Unable to allocate memory on node -1, gfp=0x820(GFP_ATOMIC)" I saw is another issue',
+        "and then it was killed (java invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0) at night",
         "- `dmesg` has `oom-kill:constraint=CONSTRAINT_MEMCG` for it",
         "as the kernel says (`oom-kill:constraint=CONSTRAINT_MEMORY_POLICY`) it is a node",
     ],
