@@ -30,9 +30,9 @@ def run():
     a line's sender when it reads the line, and does not find it where that is gone already.
     """
     try:
+        _complete_streams()
         status = main()
         for stream in (sys.stdout, sys.stderr):
-            # None where its descriptor was closed from the start.
             if stream is not None:
                 stream.flush()
     except (IOError, OSError) as error:
@@ -42,6 +42,17 @@ def run():
     if sys.argv[1:2] and sys.argv[1] in _QUICK:
         os._exit(status)
     raise SystemExit(status)
+
+
+def _complete_streams():
+    """Where the caller has closed one of the first three descriptors, no file that is opened later is to become a standard stream."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest that is free is taken: this one.
+            if os.open(os.devnull, os.O_RDWR) == number and getattr(sys, name) is None:
+                setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def _unheard(error):

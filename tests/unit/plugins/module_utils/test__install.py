@@ -158,6 +158,14 @@ def test_what_cannot_be_said_is_an_error(tool, node_root, command, status):
         assert subprocess.call(arguments, cwd="/", stdout=full, stderr=full) == status
 
 
+def test_who_has_closed_what_the_tool_says_has_its_status(tool, node_root):
+    """With the first descriptors closed, what is opened next would take their place."""
+    for command, status in (("check", 1), ("status", 3), ("metrics", 0)):
+        arguments = [PYTHON, tool, command, "--root", node_root(MOVABLE)]
+        process = subprocess.Popen(arguments, cwd="/", stderr=subprocess.PIPE, preexec_fn=lambda: os.closerange(0, 2))
+        assert (process.communicate()[1], process.returncode) == (b"", status)
+
+
 @pytest.mark.parametrize("compiled,virtual,options", [(1, 0, b"-EsS"), (1, 1, b"-Es"), (0, 0, b"-Es")])
 def test_installed_packages_have_no_say_where_python_can_do_without(compiled, virtual, options, monkeypatch):
     monkeypatch.delattr(sys, "real_prefix", raising=False)
