@@ -13,12 +13,13 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.assess import assess
 from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.policy import PolicyError
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _contracts, _returned, _shapes
 
 
-def _mapping(name: str, value: t.Any) -> t.Any:
+def _mapping(name: str, value: t.Any, shape: _shapes.Shape | None = None) -> t.Any:
     if value is not None and not isinstance(value, Mapping):
         raise AnsibleFilterError(f"{name} of kernelops.memfrag.risk must be a dictionary, not {type(value).__name__}")
-    return value
+    return value if value is None or shape is None else _answer.held(name, value, shape)
 
 
 def risk(facts: t.Any, journal: t.Any = None, policy: t.Any = None, previous: t.Any = None) -> dict[str, t.Any]:
@@ -27,9 +28,16 @@ def risk(facts: t.Any, journal: t.Any = None, policy: t.Any = None, previous: t.
             f"Input of kernelops.memfrag.risk must be the facts of memfrag_facts, not {type(facts).__name__}"
         )
     try:
-        return assess(facts, _mapping("journal", journal), _mapping("policy", policy), _mapping("previous", previous))
+        return assess(
+            _answer.held("facts", facts, _returned.FACTS),
+            _mapping("journal", journal, _contracts.JOURNAL),
+            _mapping("policy", policy),
+            _mapping("previous", previous, _returned.FACTS),
+        )
     except PolicyError as error:
         raise AnsibleFilterError(str(error)) from error
+    except _answer.AnswerError as error:
+        raise AnsibleFilterError(f"Input of kernelops.memfrag.risk is {error}") from error
 
 
 class FilterModule:

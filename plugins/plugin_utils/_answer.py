@@ -151,6 +151,16 @@ def plain(value: t.Any) -> t.Any:
         raise AnswerError(f"the node's answer is not valid: {error}") from error
 
 
+def held(name: str, value: t.Any, shape: _shapes.Shape) -> t.Any:
+    """The same, held to its shape: facts can be those of a fact cache, which any module of a node may have filled. AnswerError."""
+    value = plain(value)
+    try:
+        _check(name, value, shape)
+    except _shapes.ShapeError as error:
+        raise AnswerError(f"not valid: {error}") from error
+    return value
+
+
 def _plain(returned: dict[str, t.Any]) -> dict[str, t.Any]:
     return dict(plain(returned))
 

@@ -67,7 +67,7 @@ _POLICY = Fields(
 )
 _NUMBER = AnyOf("a number, true or false", Nullable(Bool()), Number(-MOST, MOST))
 # Any part of the facts may be left out.
-_FACTS = Fields({}, {**_contracts.FACTS.needed, **_contracts.FACTS.optional})
+FACTS = Fields({}, {**_contracts.FACTS.needed, **_contracts.FACTS.optional})
 
 # None: whatever it is.
 RETURNED: dict[str, dict[str, Shape | None]] = {
@@ -79,7 +79,7 @@ RETURNED: dict[str, dict[str, Shape | None]] = {
         "textfile_directory": AnyOf("an absolute path, or nothing", Text(0), _PATH),
         "flags": ListOf(_FLAG, 64),
     },
-    "memfrag_facts": {"ansible_facts": Fields({"memfrag": _FACTS})},
+    "memfrag_facts": {"ansible_facts": Fields({"memfrag": FACTS})},
     "memfrag_journal_info": {**_contracts.JOURNAL.needed, **_contracts.JOURNAL.optional},
     "memfrag_sysctl": {"settings": _SETTINGS, "read_only": Nullable(_LINE), "drop_in": _PATH, "record": _PATH},
     "memfrag_tool": {"path": _PATH, "removed": _PATHS},

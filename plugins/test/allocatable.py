@@ -16,6 +16,7 @@ from ansible_collections.kernelops.memfrag.plugins.module_utils._assessment.asse
     blocks_after,
     blocks_left,
 )
+from ansible_collections.kernelops.memfrag.plugins.plugin_utils import _answer, _returned
 
 
 def _whole(name: str, value: t.Any, smallest: int) -> int:
@@ -40,6 +41,10 @@ def allocatable(facts: t.Any, order: t.Any, count: t.Any = 1, node: t.Any = None
         node = _whole("node", node, 0)
     if after not in AFTER:
         raise AnsibleError(f"after of kernelops.memfrag.allocatable must be one of {', '.join(AFTER)}, not {after!r}")
+    try:
+        facts = _answer.held("facts", facts, _returned.FACTS)
+    except _answer.AnswerError as error:
+        raise AnsibleError(f"Input of kernelops.memfrag.allocatable is {error}") from error
     if after == "none":
         return blocks_left(facts, order, node) >= count
     try:

@@ -42,6 +42,18 @@ def test_risk_refuses(arguments: tuple[t.Any, ...], message: str) -> None:
         risk(*arguments)
 
 
+def test_facts_that_are_beyond_their_contract_are_refused(failing: dict[str, t.Any]) -> None:
+    """They may be those of a fact cache, which any module's answer fills. With this order nothing would ever come to an end."""
+    facts = {**failing, "kernel": {**failing["kernel"], "hugepage_order": 1 << 63}}
+    for ask in (lambda: risk(facts), lambda: risk(failing, previous=facts), lambda: allocatable(facts, order=5)):
+        with pytest.raises(
+            AnsibleError, match=r"is not valid: (facts|previous)\.kernel\.hugepage_order: must be from 0"
+        ):
+            ask()
+    with pytest.raises(AnsibleError, match=r"is not valid: journal: has no events, incidents"):
+        risk(failing, {"x": 1})
+
+
 def test_allocatable(failing: dict[str, t.Any]) -> None:
     assert allocatable(failing, order=3)
     # 17 blocks of order 3 in Normal, 74 and 6 of order 4 in DMA32.
