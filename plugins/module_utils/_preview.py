@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from . import _schedule, _settings, _tuning
+from . import _grading, _schedule, _settings, _tuning
 from ._compaction import target
 from ._options import OptionError
 
@@ -21,7 +21,7 @@ def preview(node, settings, policy, schedule, seed, variable_prefix):
 
     Raises a ValueError that names all settings, options of the policy and fields of the schedule that are wrong.
     """
-    facts = _settings.gather(node, target.subset({"order": target.AUTO}))
+    facts = _grading.grade(_settings.gather(node, target.subset({"order": target.AUTO})))
     job = variable_prefix and variable_prefix + "compaction_"
     wrong, rows, complete, orders, fields = [], [], None, [], None
     try:

@@ -75,6 +75,14 @@ def test_info(run_module, root):
     assert not Node(root).exists("/var/lib/memfrag")
 
 
+@pytest.mark.parametrize("asked,order,who", [("auto", 3, "may not fail"), (9, 9, "huge pages"), (8, 8, None)])
+def test_info_tells_who_asks_for_an_order(run_module, root, asked, order, who):
+    result = run_module("memfrag_tuning_info", {"root": root, "policy": {"order": asked}})
+    assert [entry["order"] for entry in result["orders"]] == [order]
+    asking = " ".join(result["orders"][0]["needed_by"])
+    assert who in asking if who else not asking
+
+
 def test_info_names_all_that_is_wrong(run_module, root):
     result = run_module(
         "memfrag_tuning_info",
