@@ -153,7 +153,8 @@ def open_chunks(node, path):
         if head.startswith(begin):
             stream.close()
             raise NodeError(path, "compressed with %s, which is not known here" % program)
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    # Two bytes alone may begin anything; every other byte of what logs are made of is 0 in UTF-16.
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and 4 * head.count(b"\0") >= len(head):
         return "utf-16", timed(node, path, _utf_16(stream, head), stream)
     if head[:8] == b"LPKSHHRH":
         stream.close()
