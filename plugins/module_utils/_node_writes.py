@@ -71,7 +71,13 @@ class WritableNode(TrustingNode):
                 return False
             if not os.path.isdir(os.path.dirname(real)):
                 self.make_directory(os.path.dirname(path))
-            os.mkdir(real, mode)
+            try:
+                os.mkdir(real, mode)
+            except (IOError, OSError) as error:
+                # Another run may have been quicker.
+                if error.errno != errno.EEXIST or not os.path.isdir(real):
+                    raise
+                return False
             os.chmod(real, mode)
         return True
 

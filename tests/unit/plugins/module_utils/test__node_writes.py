@@ -53,6 +53,18 @@ def test_a_file_cannot_be_written_where_there_is_no_directory(node):
     assert caught.value.missing
 
 
+def test_a_directory_that_another_run_makes_at_the_same_time_is_there(node, monkeypatch):
+    mkdir = os.mkdir
+
+    def later(path, mode):
+        mkdir(path, mode)
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", later)
+    assert not node.make_directory("/a/b")
+    assert node.listdir("/a") == ["b"]
+
+
 def test_directories_are_made_and_removed_when_empty(node):
     assert node.make_directory("/a/b", 0o750) and not node.make_directory("/a/b")
     assert node.stat("/a/b").st_mode & 0o7777 == 0o750
