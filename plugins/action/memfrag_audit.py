@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         run_id = options["run_id"] or time.strftime(RUN_ID_FORMAT, time.gmtime(started))
         _check(options, run_id)
         record = _records.empty(task_vars["inventory_hostname"], task_vars.get("group_names", []), started)
-        keep = functools.partial(_keep, record, options["records_dir"], run_id, started)
+        keep = functools.partial(_keep, record, options["records_dir"], run_id, time.monotonic())
         try:
             self._audit(record, options, run_id, started, task_vars)
         except AnsibleConnectionFailure as error:
@@ -185,9 +185,12 @@ def _check(options: dict[str, t.Any], run_id: str) -> None:
         raise AnsibleActionFail(str(error)) from error
 
 
-def _keep(record: dict[str, t.Any], records_dir: str, run_id: str, started: float) -> str:
-    """-> path of the record as it is now. One that no report would read is that of a failed audit, whatever has ended it."""
-    record["duration_seconds"] = round(time.time() - started, 3)
+def _keep(record: dict[str, t.Any], records_dir: str, run_id: str, begun: float) -> str:
+    """-> path of the record as it is now. One that no report would read is that of a failed audit, whatever has ended it.
+
+    begun is of the clock that nobody sets back: a record that took less than no time would be none.
+    """
+    record["duration_seconds"] = round(time.monotonic() - begun, 3)
     try:
         try:
             return _records.write(records_dir, run_id, record, check=True)

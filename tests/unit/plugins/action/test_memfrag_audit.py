@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import types
 import typing as t
 
@@ -267,6 +268,16 @@ def test_whatever_ends_the_task_there_is_a_record(run: Run) -> None:
         "failed",
         "the audit was ended before the node had answered (TimedOut)",
     )
+
+
+def test_a_clock_that_is_set_back_costs_no_host(run: Run, node: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_back(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now - 3600)
+        return node(options)
+
+    result = run(set_back, run_id="r1")
+    assert result["status"] == "audited" and 0 <= record_of(result)["duration_seconds"] < 3600
 
 
 def test_what_is_shown_is_clean_and_no_template(run: Run) -> None:
