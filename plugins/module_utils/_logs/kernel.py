@@ -243,7 +243,6 @@ class KernelLog:
         if kind is False:
             return False
         report = self.start(line, kind, headless=True)
-        report.tasks = "pid" in text or "Tasks state" in text
         who = self._introduced
         if (
             who
